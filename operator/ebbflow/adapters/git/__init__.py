@@ -1,0 +1,1 @@
+"""Git by dulwich: bare caches, no work tree, compare-and-swap pushes."""

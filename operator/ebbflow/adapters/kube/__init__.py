@@ -1,0 +1,1 @@
+"""The Kubernetes API: typed reads, guarded writes, one status writer, events, election."""

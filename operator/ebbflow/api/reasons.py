@@ -1,0 +1,131 @@
+"""Every reason that a condition or an event can have, once, with what it means and what to do."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+
+class Reason(StrEnum):
+    """A CamelCase word for machines; its `help` is the sentence for people."""
+
+    help: str
+
+    def __new__(cls, value: str, help_text: str) -> Self:
+        """Make a member whose text is the word and whose `help` is the sentence."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.help = help_text
+        return member
+
+    # While Ready is True
+    IN_STEP = "InStep", "The object and its file hold the same document. Nothing to do."
+    NOT_SYNCED = "NotSynced", "`spec.git` is absent, so nothing is kept in step. Nothing to do."
+    ACCOUNT_READY = "AccountReady", "The account's credentials are complete. Nothing to do."
+    SUSPENDED = "Suspended", "`spec.suspend` is true. Set it to false to go on."
+
+    # Ready=Unknown or False, Reconciling=True: the operator tries again by itself
+    PROGRESSING = "Progressing", "The operator is at work on the object. Wait."
+    GIT_UNREACHABLE = (
+        "GitUnreachable",
+        "The Git server did not answer. The operator tries again; check the address and the network.",
+    )
+    PUSH_CONTENDED = (
+        "PushContended",
+        "Others push to the branch faster than the edit can be replayed. The operator tries again.",
+    )
+    INTERNAL_ERROR = (
+        "InternalError",
+        "The operator met an error of its own. It tries again; its log has the details.",
+    )
+    CLUSTER_ERROR = (
+        "ClusterError",
+        "The API server refused a request of the operator. The message names it; the operator tries again.",
+    )
+
+    # Ready=False, Stalled=True: somebody has to act; checked again at the poll interval
+    INVALID_SPEC = (
+        "InvalidSpec",
+        "A field of the spec cannot be used. The message names the field and what it must be.",
+    )
+    ACCOUNT_NOT_FOUND = (
+        "AccountNotFound",
+        "The GitAccount does not exist. Create it or change `spec.git.accountRef`.",
+    )
+    ACCOUNT_NOT_ALLOWED = (
+        "AccountNotAllowed",
+        "The GitAccount does not serve this namespace, owner or repository. Change its `access` or `allowedNamespaces`.",
+    )
+    SECRET_NOT_FOUND = (
+        "SecretNotFound",
+        "The Secret does not exist. Create it or change `spec.secretRef`.",
+    )
+    SECRET_INCOMPLETE = (
+        "SecretIncomplete",
+        "The Secret lacks keys. Give it `token`, or `username` and `password`.",
+    )
+    SECRET_NOT_FOR_HOST = (
+        "SecretNotForHost",
+        "The Secret does not say that it may be sent to this host. Add the host to its annotation ebbflow.dev/hosts.",
+    )
+    AUTHENTICATION_FAILED = (
+        "AuthenticationFailed",
+        "The Git server refused the credentials. Correct the Secret of the GitAccount.",
+    )
+    REPOSITORY_NOT_FOUND = (
+        "RepositoryNotFound",
+        "The Git server has no such repository, or hides it from this account. Check `spec.git.repository`.",
+    )
+    BRANCH_NOT_FOUND = (
+        "BranchNotFound",
+        "The branch does not exist. Create it or change `spec.git.branch`.",
+    )
+    FILE_NOT_FOUND = (
+        "FileNotFound",
+        "The file was there and is gone. Restore it, change `spec.git.path`, or remove `spec.git`.",
+    )
+    NOT_A_FILE = (
+        "NotAFile",
+        "What lies at the path is a directory, a symbolic link or a submodule. Change `spec.git.path`.",
+    )
+    FILE_TOO_LARGE = (
+        "FileTooLarge",
+        "The file or the repository is over the limit. Make it smaller or change `spec.git.path`.",
+    )
+    NOTHING_TO_SYNC = (
+        "NothingToSync",
+        "There is neither a file nor a `spec.document`. Write one of the two.",
+    )
+    INVALID_DOCUMENT = (
+        "InvalidDocument",
+        "The document is not valid. The message has the line and column, or the field path.",
+    )
+    CONFLICT = (
+        "Conflict",
+        "The same fields were changed on both sides. `status.sync.conflicts` lists them; make the sides agree.",
+    )
+    CANNOT_EDIT_IN_PLACE = (
+        "CannotEditInPlace",
+        "The edit cannot be written into the file without changing other lines. Make it in Git.",
+    )
+    PUSH_REJECTED = (
+        "PushRejected",
+        "The Git server refused the push. The message has its words; the edit is kept in the cluster.",
+    )
+    URL_NOT_ALLOWED = (
+        "URLNotAllowed",
+        "The operator may not connect to this address. Change it, or the operator's --allowed-hosts or --allow-insecure-http.",
+    )
+
+    # Events only
+    UPDATED_FROM_GIT = "UpdatedFromGit", "A commit changed the file; the object now holds it."
+    COMMITTED = "Committed", "An edit of the object was committed to the branch."
+    FILE_CREATED = "FileCreated", "The file did not exist; it was created from the object."
+    EDIT_REVERTED = (
+        "EditReverted",
+        "An edit in the cluster was reverted, because `sync.direction` is FromGit.",
+    )
+    HISTORY_REWRITTEN = (
+        "HistoryRewritten",
+        "The branch no longer contains the last synced commit; the file at its new tip counts.",
+    )

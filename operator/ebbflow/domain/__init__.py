@@ -1,0 +1,1 @@
+"""Pure functions and values, and the ports that the outside is reached by."""

@@ -1,0 +1,151 @@
+"""What the rest of ebbflow knows of Git: remotes, files, commits, and what can go wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from typing_extensions import override
+
+from ebbflow.api.reasons import Reason
+from ebbflow.domain.secret import Tainted
+
+CommitId = str  # 40 hexadecimal digits
+BlobId = str  # 40 hexadecimal digits
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A user name and a password or token, sent by HTTP Basic authentication to one origin."""
+
+    username: str
+    password: Tainted
+
+    def fingerprint(self) -> str:
+        """Return what tells caches of different credentials apart, without giving them away."""
+        return Tainted(f"{self.username}\0{self.password.reveal()}").fingerprint()
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A repository as seen with one credential. Two Templates with equal remotes share a cache."""
+
+    url: str
+    credential: Credential | None = None
+    ca_bundle: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GitFile:
+    """One regular file of a commit."""
+
+    blob: BlobId
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A person on a commit."""
+
+    name: str
+    email: str
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.name} <{self.email}>"
+
+
+@dataclass(frozen=True, slots=True)
+class CommitHeader:
+    """Everything of a commit beside its tree and parent; equal headers make equal commits."""
+
+    author: Signature
+    committer: Signature
+    time: int  # seconds since 1970, UTC, for author and committer
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCommit:
+    """A commit that exists in memory only, with the objects that a push must carry."""
+
+    commit: CommitId
+    parent: CommitId
+    tree: str
+    blob: BlobId
+    objects: tuple[tuple[int, bytes], ...]  # Git type number and raw content
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """The branch now points at the commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class BranchMoved:
+    """The branch was no longer where the commit was made; `head` is where it is (None: gone)."""
+
+    head: CommitId | None
+
+
+@dataclass(frozen=True, slots=True)
+class PushRefused:
+    """The server refused the push and the branch did not move; `words` are the server's."""
+
+    words: str
+
+
+PushResult = Pushed | BranchMoved | PushRefused
+
+
+class GitError(Exception):
+    """Git could not do it. `reason` goes into the condition, the text tells a person what to do.
+
+    The text never holds a credential. `transient`: trying again later may help by itself.
+    """
+
+    reason: Reason = Reason.GIT_UNREACHABLE
+    transient = True
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unreachable(GitError):
+    """No usable answer: refused connection, time-out, TLS failure, HTTP 5xx or 429."""
+
+
+class AuthenticationFailed(GitError):
+    """HTTP 401 or 403, or a refused key."""
+
+    reason = Reason.AUTHENTICATION_FAILED
+    transient = False
+
+
+class RepositoryNotFound(GitError):
+    """HTTP 404, or the server's word that there is no such repository."""
+
+    reason = Reason.REPOSITORY_NOT_FOUND
+    transient = False
+
+
+class AddressNotAllowed(GitError):
+    """A scheme or host that the operator may not connect to."""
+
+    reason = Reason.URL_NOT_ALLOWED
+    transient = False
+
+
+class NotAFile(GitError):
+    """A directory, symbolic link or submodule lies at the path (or a link on the way to it)."""
+
+    reason = Reason.NOT_A_FILE
+    transient = False
+
+
+class TooLarge(GitError):
+    """The blob, or what had to be fetched for it, is over the limit."""
+
+    reason = Reason.FILE_TOO_LARGE
+    transient = False

@@ -1,0 +1,175 @@
+"""The ports: what services need of the outside. Adapters implement them, fakes stand in for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+from ebbflow.api.base import JsonObject, Key, Resource
+from ebbflow.api.template import PendingWrite, Template
+from ebbflow.domain.git import (
+    BlobId,
+    CommitHeader,
+    CommitId,
+    GitFile,
+    PreparedCommit,
+    PushResult,
+    Remote,
+)
+from ebbflow.domain.outcome import Report
+from ebbflow.domain.secret import Tainted
+
+R = TypeVar("R", bound=Resource)
+
+
+class ClusterError(Exception):
+    """The API server refused a request; the text names the request and the server's words."""
+
+    def __init__(self, message: str, *, code: int, retry_after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retry_after = retry_after
+
+
+class StaleWrite(ClusterError):
+    """409: the object changed since it was read. Read it again and decide anew."""
+
+
+class InvalidObject(Exception):
+    """A live object does not fit its model; the text names the field. Nothing else is affected."""
+
+    def __init__(self, message: str, observed: Resource | None = None) -> None:
+        super().__init__(message)
+        self.observed = observed
+
+
+class SecretObject(Protocol):
+    """A Secret as the operator sees it: its annotations, and its values decoded and tainted."""
+
+    @property
+    def annotations(self) -> Mapping[str, str]: ...
+    @property
+    def data(self) -> Mapping[str, Tainted]: ...
+
+
+class Cluster(Protocol):
+    """The Kubernetes API, uncached. Every method raises ClusterError when the server refuses."""
+
+    async def get(self, kind: type[R], namespace: str, name: str) -> R | None:
+        """Read one object; None if it does not exist. Raises InvalidObject if it does not fit."""
+        ...
+
+    async def get_secret(self, namespace: str, name: str) -> SecretObject | None:
+        """Read one Secret by name; None if it does not exist."""
+        ...
+
+    async def get_namespace_labels(self, name: str) -> Mapping[str, str] | None:
+        """Read the labels of a namespace; None if it does not exist."""
+        ...
+
+    async def replace_document(self, template: Template, document: JsonObject) -> Template:
+        """Put `document` whole into spec.document, only if the object is still as `template`.
+
+        Returns the object as stored. Raises StaleWrite if it changed since it was read.
+        """
+        ...
+
+    async def set_pending_write(self, template: Template, pending: PendingWrite | None) -> Template:
+        """Record (or clear) status.sync.pendingWrite by compare-and-swap on resourceVersion.
+
+        Returns the object as stored. Raises StaleWrite if it changed since it was read.
+        """
+        ...
+
+
+class StatusWriter(Protocol):
+    """The one writer of conditions and the rest of a status."""
+
+    async def write(self, report: Report) -> None:
+        """Bring the object's status to what the report says; no request if it is so already.
+
+        Emits the report's notices, and one event for each transition of Ready.
+        """
+        ...
+
+
+class GitBackend(Protocol):
+    """Git without a work tree. Every method raises GitError; texts never hold a credential."""
+
+    async def ls_heads(self, remote: Remote, branches: Collection[str]) -> Mapping[str, CommitId]:
+        """Ask the server once where the branches are; a branch that does not exist is missing."""
+        ...
+
+    async def read_file(
+        self, remote: Remote, branch: str, commit: CommitId, path: str
+    ) -> GitFile | None:
+        """Read a regular file of a commit (the head of `branch` when it was listed), fetching
+        what the cache lacks; None if there is nothing at the path.
+
+        Raises NotAFile and TooLarge beside the errors of the network.
+        """
+        ...
+
+    async def blob_ids(
+        self, remote: Remote, branch: str, commit: CommitId, paths: Collection[str]
+    ) -> Mapping[str, BlobId | None]:
+        """Tell which blob lies at each path (None: no regular file there), fetching once."""
+        ...
+
+    async def read_blob(self, remote: Remote, blob: BlobId) -> bytes | None:
+        """Read a blob that was seen before; None if the cache no longer has it."""
+        ...
+
+    async def prepare_commit(
+        self,
+        remote: Remote,
+        branch: str,
+        parent: CommitId,
+        path: str,
+        data: bytes,
+        header: CommitHeader,
+    ) -> PreparedCommit:
+        """Build the commit that puts `data` at `path` on top of `parent`; the same arguments
+        make the same commit. Nothing is sent.
+        """
+        ...
+
+    async def push(self, remote: Remote, branch: str, commit: PreparedCommit) -> PushResult:
+        """Move the branch from the commit's parent to the commit, if it is still at the parent.
+
+        Never forces, never deletes, never creates a branch.
+        """
+        ...
+
+    async def contains(self, remote: Remote, branch: str, head: CommitId, commit: CommitId) -> bool:
+        """Tell whether `commit` is `head` or one of its ancestors (looking 1,000 commits back)."""
+        ...
+
+
+class Clock(Protocol):
+    """Time as a parameter."""
+
+    def now(self) -> datetime:
+        """The time of day, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
+
+
+Wake = Callable[[Key], None]
+"""Put an object into the work queue because something that it depends on changed."""
+
+
+class SyncMetrics(Protocol):
+    """What is counted about the sync itself."""
+
+    def git_operation(self, operation: str, outcome: str, seconds: float) -> None:
+        """Count one operation on a Git server; `outcome` is ok or a reason."""
+        ...
+
+    def sync(self, direction: str, seconds: float | None) -> None:
+        """Count one change carried `from-git` or `to-git`, with its lag where it is known."""
+        ...

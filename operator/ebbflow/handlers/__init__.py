@@ -1,0 +1,1 @@
+"""From kopf events to keys in one work queue, and the loop that works it off."""
