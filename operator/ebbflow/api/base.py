@@ -5,19 +5,26 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import timedelta
+from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     PlainSerializer,
+    Strict,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema
 from typing_extensions import override
+
+from ebbflow.api.lists import Distinct
+from ebbflow.api.text import VALIDATIONS, Require, Rule
 
 GROUP = "ebbflow.dev"
 VERSION = "v1alpha1"
@@ -25,26 +32,53 @@ API_VERSION = f"{GROUP}/{VERSION}"
 
 JsonObject = dict[str, Any]
 
+Flag = Annotated[bool, Strict()]
+Whole = Annotated[int, Strict()]
+
+# Server-side apply replaces a struct with this mark as one value.
+ATOMIC: JsonObject = {"x-kubernetes-map-type": "atomic"}
+
 
 class Model(BaseModel):
-    """Frozen, camelCase on the wire, tolerant of unknown keys (a newer CRD may have more)."""
+    """Frozen, camelCase on the wire, tolerant of unknown keys (a newer CRD may have more).
+
+    `rules` are checked by the API server in CEL and by the model in a validator of its own.
+    `keeps_null` names the wire fields for which null is a value; anywhere else null is absent,
+    as it is for the API server.
+    """
 
     model_config = ConfigDict(
-        frozen=True, alias_generator=to_camel, populate_by_name=True, extra="ignore"
+        frozen=True,
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="ignore",
+        # An error's text goes into conditions and logs: it must not repeat a pasted password.
+        hide_input_in_errors=True,
     )
     rules: ClassVar[tuple[Rule, ...]] = ()
+    keeps_null: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_absent(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict):
+            return raw
+        return {k: v for k, v in raw.items() if v is not None or k in cls.keeps_null}
+
+    @classmethod
+    @override
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonObject:
+        """Add the rules in CEL to the model's schema."""
+        schema = handler(core_schema)
+        if cls.rules:
+            handler.resolve_ref_schema(schema)[VALIDATIONS] = [rule.wire() for rule in cls.rules]
+        return schema
 
     def dump(self) -> JsonObject:
         """Return the wire form: camelCase, JSON types, absent where None."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One CEL rule (`x-kubernetes-validations`) on the schema of the model that declares it."""
-
-    rule: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +94,11 @@ class PrinterColumn:
 
 @dataclass(frozen=True, slots=True)
 class PolicyRule:
-    """One row of the operator's RBAC table: which verbs on what, and why."""
+    """One row of the operator's RBAC table: which verbs on what, and why.
+
+    `scope`: Cluster is wherever the operator serves, OwnNamespace the namespace that it runs in.
+    `namespaced`: False for resources that have no namespace.
+    """
 
     group: str
     resources: tuple[str, ...]
@@ -68,6 +106,7 @@ class PolicyRule:
     why: str
     names: tuple[str, ...] = ()
     scope: Literal["Cluster", "OwnNamespace"] = "Cluster"
+    namespaced: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +163,7 @@ class Condition(Model):
         pattern=r"^[A-Za-z0-9][-A-Za-z0-9_./]*$",
     )
     status: Literal["True", "False", "Unknown"] = Field(description="Whether the condition holds.")
-    observed_generation: int = Field(
+    observed_generation: Whole = Field(
         default=0, ge=0, description="The generation of the object that the condition speaks of."
     )
     last_transition_time: str = Field(
@@ -144,16 +183,12 @@ class Condition(Model):
 class CommonStatus(Model):
     """The status fields that every kind has."""
 
-    conditions: tuple[Condition, ...] = Field(
+    conditions: Annotated[tuple[Condition, ...], Distinct(by="type")] = Field(
         default=(),
         description="Ready, and Reconciling and Stalled while they are true (kstatus).",
         max_length=16,
-        json_schema_extra={
-            "x-kubernetes-list-type": "map",
-            "x-kubernetes-list-map-keys": ["type"],
-        },
     )
-    observed_generation: int = Field(
+    observed_generation: Whole = Field(
         default=0, ge=0, description="The generation that the operator has dealt with."
     )
     last_handled_requested_at: str | None = Field(
@@ -163,13 +198,28 @@ class CommonStatus(Model):
     )
 
 
+NAME_MAX_LENGTH = 52
+
+
 class Resource(Model):
     """A live custom resource. Subclasses give `spec`, `status` and their `declaration`."""
 
     declaration: ClassVar[Declaration]
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            f"self.metadata.name.size() <= {NAME_MAX_LENGTH}",
+            f"metadata.name may have at most {NAME_MAX_LENGTH} characters, because labels and the names of Runs and Jobs are made from it: choose a shorter name",
+        ),
+    )
 
     metadata: Metadata
     status: CommonStatus = CommonStatus()
+
+    @model_validator(mode="after")
+    def _name_is_short(self) -> Self:
+        if len(self.metadata.name) > NAME_MAX_LENGTH:
+            raise ValueError(Resource.rules[0].message)
+        return self
 
     @property
     def key(self) -> Key:
@@ -182,24 +232,55 @@ class Resource(Model):
         return cls.model_validate(raw)
 
 
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h)")
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-DURATION_PATTERN = r"^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$"
+_NANOSECONDS = {
+    "ns": 1,
+    "us": 10**3,
+    "µs": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+}
+_FRACTION = r"(?:\.[0-9]{1,9})?"
+_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|ms|s|m|h)")
+# The digits are bounded so that no text of 32 characters passes the 292 years of Go's int64.
+DURATION_PATTERN = rf"(?:[0-9]{{1,5}}{_FRACTION}h|[0-9]{{1,6}}{_FRACTION}m|[0-9]{{1,9}}{_FRACTION}(?:s|ms|us|µs|ns))+"
 DURATION_MAX_LENGTH = 32
+_IS_DURATION = Require(
+    DURATION_PATTERN, "must be a duration: write it like 500ms, 30s, 5m or 1h30m"
+)
+AT_LEAST_A_SECOND = Rule(
+    f"!{_IS_DURATION.rule.rule} || duration(self) >= duration('1s')",
+    "must be at least 1s: write it like 30s, 5m or 1h",
+)
+
+
+def _nanoseconds(text: object) -> int:
+    if not isinstance(text, str):
+        raise ValueError(_IS_DURATION.message)  # noqa: TRY004 - pydantic reports ValueErrors
+    if len(text) > DURATION_MAX_LENGTH:
+        raise ValueError(f"must be a duration of at most {DURATION_MAX_LENGTH} characters")
+    _IS_DURATION.check(text)
+    parts = _DURATION_PART.findall(text)
+    return int(sum(Fraction(number) * _NANOSECONDS[unit] for number, unit in parts))
 
 
 def parse_duration(text: object) -> timedelta:
     """Read a Go duration such as `500ms`, `1m30s` or `1h`; raises ValueError for anything else.
 
-    The grammar is that of Go's time.ParseDuration without signs.
+    The grammar is that of Go's time.ParseDuration without signs; what is finer than a
+    microsecond is lost.
     """
     if isinstance(text, timedelta):
         return text
-    if not isinstance(text, str) or not re.fullmatch(DURATION_PATTERN, text):
-        raise ValueError("is not a duration: write it like 500ms, 30s, 5m or 1h30m")
-    if len(text) > DURATION_MAX_LENGTH:
-        raise ValueError(f"is longer than {DURATION_MAX_LENGTH} characters")
-    return timedelta(seconds=sum(float(n) * _UNITS[unit] for n, unit in _DURATION.findall(text)))
+    return timedelta(microseconds=_nanoseconds(text) // 1000)
+
+
+def _parse_interval(text: object) -> timedelta:
+    seconds = text.total_seconds() if isinstance(text, timedelta) else _nanoseconds(text) / 10**9
+    if seconds < 1:
+        raise ValueError(AT_LEAST_A_SECOND.message)
+    return parse_duration(text)
 
 
 def format_duration(value: timedelta) -> str:
@@ -211,46 +292,26 @@ def format_duration(value: timedelta) -> str:
     return f"{milliseconds}ms"
 
 
-def _at_least_a_second(value: timedelta) -> timedelta:
-    if value < timedelta(seconds=1):
-        raise ValueError("must be at least 1s")
-    return value
+def _duration_schema(*rules: Rule) -> WithJsonSchema:
+    return WithJsonSchema(
+        {
+            "type": "string",
+            "maxLength": DURATION_MAX_LENGTH,
+            VALIDATIONS: [rule.wire() for rule in rules],
+        }
+    )
 
-
-_DURATION_SCHEMA: JsonObject = {
-    "type": "string",
-    "pattern": DURATION_PATTERN,
-    "maxLength": DURATION_MAX_LENGTH,
-}
 
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema(_DURATION_SCHEMA),
+    _duration_schema(_IS_DURATION.rule),
 ]
 
 Interval = Annotated[
     timedelta,
-    BeforeValidator(parse_duration),
-    AfterValidator(_at_least_a_second),
+    BeforeValidator(_parse_interval),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema(
-        _DURATION_SCHEMA
-        | {
-            "x-kubernetes-validations": [
-                {
-                    "rule": "duration(self) >= duration('1s')",
-                    "message": "must be at least 1s",
-                }
-            ]
-        }
-    ),
-]
-
-NAME_PATTERN = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
-
-Name = Annotated[str, Field(min_length=1, max_length=253, pattern=NAME_PATTERN)]
-Namespace = Annotated[
-    str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+    _duration_schema(_IS_DURATION.rule, AT_LEAST_A_SECOND),
 ]

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from ebbflow.api.base import (
+    ATOMIC,
     GROUP,
     CommonStatus,
     Declaration,
+    Flag,
     Model,
-    Name,
     PolicyRule,
     PrinterColumn,
     Resource,
-    Rule,
+    Whole,
 )
+from ebbflow.api.lists import Distinct
+from ebbflow.api.place import ServerAddress
+from ebbflow.api.text import NO_TOKEN, Contain, Line, Name, Require, Rule
 
 Provider = Literal["GitHub", "GitLab", "Bitbucket", "BitbucketDataCenter", "Gitea", "Git"]
 
@@ -29,14 +33,23 @@ HOSTS_ANNOTATION = f"{GROUP}/hosts"
 COMMITTER_NAME = "ebbflow"
 COMMITTER_EMAIL = "ebbflow@ebbflow.dev"
 
-CREDENTIALS_IN_URL = Rule(
-    rule=r"!self.matches('^https?://[^/]*@') && !self.matches('^[a-z+]+://[^/@]*:[^/@]*@')",
-    message="must not hold a user or password: put them into a Secret and name it in a GitAccount's spec.secretRef",
+_CERTIFICATES = Contain(
+    r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\r\n]+-----END CERTIFICATE-----",
+    "must hold PEM certificates: blocks from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----",
+)
+_COMMITTER_NAME = Require(
+    r"[^<>\x00-\x1f\x7f]*[^<>\x00-\x20\x7f][^<>\x00-\x1f\x7f]*",
+    "must be a name as git takes it: one line of text without < and >",
+)
+_COMMITTER_EMAIL = Require(
+    r"[^<>\x00-\x20\x7f]+", "must be an address as git takes it: without spaces, < and >"
 )
 
 
 class SecretReference(Model):
     """A Secret of the same namespace."""
+
+    model_config = ConfigDict(json_schema_extra=ATOMIC)
 
     name: Name = Field(description="The Secret's name.")
 
@@ -48,17 +61,15 @@ class Access(Model):
         default="All",
         description="All repositories that the credentials reach, or only those listed.",
     )
-    owners: tuple[Annotated[str, Field(min_length=1, max_length=256)], ...] = Field(
+    owners: Annotated[tuple[Annotated[Line, Field(max_length=256)], ...], Distinct()] = Field(
         default=(),
         max_length=256,
         description="With Restricted: users, organisations, groups or workspaces whose repositories may be used.",
-        json_schema_extra={"x-kubernetes-list-type": "set"},
     )
-    repositories: tuple[Annotated[str, Field(min_length=1, max_length=512)], ...] = Field(
+    repositories: Annotated[tuple[Annotated[Line, Field(max_length=512)], ...], Distinct()] = Field(
         default=(),
         max_length=256,
         description="With Restricted: globs over owner/name, such as acme-corp/*; they match whole names.",
-        json_schema_extra={"x-kubernetes-list-type": "set"},
     )
 
 
@@ -72,10 +83,24 @@ class LabelSelectorRequirement(Model):
     values: tuple[Annotated[str, Field(max_length=63)], ...] = Field(
         default=(), max_length=64, description="The values for In and NotIn."
     )
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
+            "give values with In and NotIn, and none with Exists and DoesNotExist",
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _values_fit(self) -> Self:
+        if (self.operator in ("In", "NotIn")) != bool(self.values):
+            raise ValueError(self.rules[0].message)
+        return self
 
 
 class LabelSelector(Model):
     """A Kubernetes label selector; an empty one selects everything."""
+
+    model_config = ConfigDict(json_schema_extra=ATOMIC)
 
     match_labels: dict[str, Annotated[str, Field(max_length=63)]] = Field(
         default={},
@@ -100,8 +125,8 @@ class AllowedNamespaces(Model):
     )
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            rule="!has(self.from) || self.from != 'Selector' || has(self.selector)",
-            message="from: Selector needs a selector",
+            "!has(self.from) || self.from != 'Selector' || has(self.selector)",
+            "from: Selector needs a selector: give the labels of the namespaces in selector",
         ),
     )
 
@@ -115,36 +140,39 @@ class AllowedNamespaces(Model):
 class Webhooks(Model):
     """How webhooks at the provider are made."""
 
-    manage: bool = Field(
+    manage: Flag = Field(
         default=True, description="Whether the operator creates webhooks at the provider."
     )
-    rotation: str | None = Field(
+    rotation: Annotated[Line, Field(max_length=128)] | None = Field(
         default=None,
-        max_length=128,
         description="A new value makes a new secret and re-creates the webhooks.",
     )
     secret_ref: SecretReference | None = Field(
         default=None,
-        description="For webhooks made by hand: keys secret and, while rotating, previous.",
+        description="For webhooks made by hand (manage: false): keys secret and, while rotating, previous.",
     )
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            "!has(self.secretRef) || (has(self.manage) && !self.manage)",
+            "secretRef is for webhooks made by hand: set manage to false",
+        ),
+    )
+
+    @model_validator(mode="after")
+    def _secret_when_by_hand(self) -> Self:
+        if self.secret_ref is not None and self.manage:
+            raise ValueError(self.rules[0].message)
+        return self
 
 
 class Committer(Model):
     """Who stands as committer on the operator's commits."""
 
-    name: str = Field(
-        default=COMMITTER_NAME,
-        min_length=1,
-        max_length=256,
-        pattern=r"^[^<>\n\r\x00]+$",
-        description="The committer's name.",
+    name: Annotated[str, Field(max_length=256), _COMMITTER_NAME, NO_TOKEN] = Field(
+        default=COMMITTER_NAME, description="The committer's name."
     )
-    email: str = Field(
-        default=COMMITTER_EMAIL,
-        min_length=1,
-        max_length=256,
-        pattern=r"^[^<>\s\x00]+$",
-        description="The committer's address.",
+    email: Annotated[str, Field(max_length=256), _COMMITTER_EMAIL, NO_TOKEN] = Field(
+        default=COMMITTER_EMAIL, description="The committer's address."
     )
 
 
@@ -160,19 +188,16 @@ class GitAccountSpec(Model):
     provider: Provider = Field(
         description="Which kind of server: Git is any server without an API of its own."
     )
-    url: str | None = Field(
+    url: ServerAddress | None = Field(
         default=None,
-        max_length=2048,
-        pattern=r"^(https?|ssh)://[^/\s]+(/\S*)?$",
         description="The server's address, such as https://git.acme.dev. Absent: the provider's hosted one.",
     )
     secret_ref: SecretReference | None = Field(
         default=None,
         description="The Secret with the credentials; its keys decide the method, and its annotation ebbflow.dev/hosts the hosts that it may be sent to.",
     )
-    ca_bundle: str | None = Field(
+    ca_bundle: Annotated[str, Field(max_length=262144), _CERTIFICATES, NO_TOKEN] | None = Field(
         default=None,
-        max_length=262144,
         description="PEM certificates to trust for self-hosted servers, beside the system's.",
     )
     access: Access = Field(default=Access(), description="Which repositories it may be used for.")
@@ -184,12 +209,12 @@ class GitAccountSpec(Model):
         default=Committer(), description="Who stands as committer on commits by this account."
     )
     signing: Signing | None = Field(default=None, description="Sign commits with this key.")
-    suspend: bool = Field(default=False, description="Stop reconciling the account.")
+    suspend: Flag = Field(default=False, description="Stop reconciling the account.")
 
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            rule="has(self.url) || !(self.provider in ['BitbucketDataCenter', 'Gitea'])",
-            message="url is required for self-hosted providers: give the address of the server",
+            "has(self.url) || !(self.provider in ['BitbucketDataCenter', 'Gitea'])",
+            "url is required for self-hosted providers: give the address of the server",
         ),
     )
 
@@ -219,7 +244,7 @@ class WebhookStatus(Model):
 class RateLimit(Model):
     """What the provider's API still allows."""
 
-    remaining: int = Field(description="Requests left in this window.")
+    remaining: Whole = Field(ge=0, description="Requests left in this window.")
     resets_at: str | None = Field(default=None, max_length=64, description="When the window ends.")
 
 
@@ -230,10 +255,10 @@ class GitAccountStatus(CommonStatus):
     method: str | None = Field(
         default=None, max_length=64, description="How it authenticates: None, Basic, Token, ..."
     )
-    owners: tuple[str, ...] | None = Field(
+    owners: tuple[Annotated[str, Field(max_length=256)], ...] | None = Field(
         default=None, max_length=256, description="Owners that the credentials reach."
     )
-    missing_scopes: tuple[str, ...] | None = Field(
+    missing_scopes: tuple[Annotated[str, Field(max_length=256)], ...] | None = Field(
         default=None, max_length=64, description="Scopes that the credentials lack."
     )
     webhook_path: str | None = Field(
@@ -291,6 +316,7 @@ class GitAccount(Resource):
                 ("namespaces",),
                 ("get",),
                 "to compare a namespace's labels with a GitAccount's allowedNamespaces.selector",
+                namespaced=False,
             ),
         ),
     )

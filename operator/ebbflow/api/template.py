@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from ebbflow.api.base import (
+    ATOMIC,
     GROUP,
     CommonStatus,
     Declaration,
     Duration,
+    Flag,
     Interval,
     JsonObject,
     Model,
-    Name,
-    Namespace,
     PolicyRule,
     PrinterColumn,
     Resource,
-    Rule,
+    Whole,
 )
-from ebbflow.api.gitaccount import CREDENTIALS_IN_URL
+from ebbflow.api.lists import Distinct
+from ebbflow.api.place import BranchName, BranchPrefix, FilePath, RepositoryAddress
+from ebbflow.api.text import NO_TOKEN, Line, Name, Namespace, Require, Rule
 
 Direction = Literal["Both", "FromGit", "ToGit"]
 OnConflict = Literal["Fail", "PreferGit", "PreferCluster", "PullRequest"]
@@ -29,14 +31,17 @@ ConcurrencyPolicy = Literal["Allow", "Queue", "Forbid", "Latest", "Replace"]
 
 DEFAULT_COMMIT_MESSAGE = "Update {name}"
 
-_LIST_BY_NAME: JsonObject = {
-    "x-kubernetes-list-type": "map",
-    "x-kubernetes-list-map-keys": ["name"],
-}
+_COMMIT_MESSAGE = Require(
+    r"[^\x00-\x09\x0b-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x09\x0b-\x1f\x7f]*",
+    "must hold text, without control characters other than line breaks",
+)
+_KEY = Require(r"[-._a-zA-Z0-9]+", "must be a key: only letters, digits, dots, - and _")
 
 
 class AccountReference(Model):
     """A GitAccount, of this namespace or of one that allows it."""
+
+    model_config = ConfigDict(json_schema_extra=ATOMIC)
 
     name: Name = Field(description="The GitAccount's name.")
     namespace: Namespace | None = Field(
@@ -50,25 +55,11 @@ class GitPlace(Model):
     account_ref: AccountReference | None = Field(
         default=None, description="The account to use; absent for public repositories."
     )
-    repository: str = Field(
-        max_length=2048,
-        pattern=r"^(https?|ssh)://[^/\s]+/\S+$",
-        description="The repository's address, such as https://github.com/acme/infra.",
-        json_schema_extra={
-            "x-kubernetes-validations": [
-                {"rule": CREDENTIALS_IN_URL.rule, "message": CREDENTIALS_IN_URL.message}
-            ]
-        },
+    repository: RepositoryAddress = Field(
+        description="The repository's address, such as https://github.com/acme/infra."
     )
-    branch: str = Field(
-        min_length=1,
-        max_length=255,
-        pattern=r"^[^\s~^:?*\[\\\x00-\x1f-][^\s~^:?*\[\\\x00-\x1f]*$",
-        description="The branch, without refs/heads/.",
-    )
-    path: str = Field(
-        min_length=1,
-        max_length=1024,
+    branch: BranchName = Field(description="The branch, without refs/heads/.")
+    path: FilePath = Field(
         description="The file, relative to the root; .json, .yaml or .yml, any other ending or none is JSON.",
     )
 
@@ -76,9 +67,9 @@ class GitPlace(Model):
 class PullRequests(Model):
     """Write edits to a branch of their own and open a pull request."""
 
-    always: bool = Field(default=False, description="For every edit, not only for conflicts.")
-    branch_prefix: str = Field(
-        default="ebbflow/", max_length=128, description="How the branches' names begin."
+    always: Flag = Field(default=False, description="For every edit, not only for conflicts.")
+    branch_prefix: BranchPrefix = Field(
+        default="ebbflow/", description="How the branches' names begin."
     )
 
 
@@ -95,10 +86,8 @@ class SyncOptions(Model):
     pull_requests: PullRequests = Field(
         default=PullRequests(), description="Propose edits instead of pushing them."
     )
-    commit_message: str = Field(
+    commit_message: Annotated[str, Field(max_length=1024), _COMMIT_MESSAGE, NO_TOKEN] = Field(
         default=DEFAULT_COMMIT_MESSAGE,
-        min_length=1,
-        max_length=1024,
         description="The subject of commits; {name}, {namespace} and {kind} are replaced.",
     )
 
@@ -106,14 +95,16 @@ class SyncOptions(Model):
 class KeyReference(Model):
     """One key of a Secret or ConfigMap of the same namespace."""
 
+    model_config = ConfigDict(json_schema_extra=ATOMIC)
+
     name: Name = Field(description="The object's name.")
-    key: str = Field(
-        min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$", description="The key in it."
-    )
+    key: Annotated[str, Field(max_length=253), _KEY, NO_TOKEN] = Field(description="The key in it.")
 
 
 class ValueSource(Model):
     """Where a value comes from."""
+
+    model_config = ConfigDict(json_schema_extra=ATOMIC)
 
     secret_key_ref: KeyReference | None = Field(default=None, description="A key of a Secret.")
     config_map_key_ref: KeyReference | None = Field(
@@ -121,8 +112,8 @@ class ValueSource(Model):
     )
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            rule="has(self.secretKeyRef) != has(self.configMapKeyRef)",
-            message="give exactly one of secretKeyRef and configMapKeyRef",
+            "has(self.secretKeyRef) != has(self.configMapKeyRef)",
+            "give exactly one of secretKeyRef and configMapKeyRef",
         ),
     )
 
@@ -133,25 +124,44 @@ class ValueSource(Model):
         return self
 
 
+_ONE_VALUE = "absent: give exactly one of value and valueFrom"
+
+
 class ArgumentOverride(Model):
     """The value of one argument, never written to Git."""
 
-    name: str = Field(min_length=1, max_length=253, description="The argument's name.")
-    value: Any | None = Field(default=None, description="The value: any JSON value.")
+    # CEL cannot see `value`, which has no type. So anyOf says that one of the two is there, and
+    # an enumeration that nothing can meet carries the sentence for those who give both.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["value"], "properties": {"valueFrom": {"enum": [_ONE_VALUE]}}},
+                {"required": ["valueFrom"], "not": {"required": ["value"]}},
+            ]
+        }
+    )
+    keeps_null: ClassVar[frozenset[str]] = frozenset({"value"})
+
+    name: Annotated[Line, Field(max_length=253)] = Field(description="The argument's name.")
+    value: Any = Field(
+        default=None,
+        description="The value: any JSON value. Secrets belong into valueFrom.",
+        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True, "nullable": True},
+    )
     value_from: ValueSource | None = Field(default=None, description="Where the value comes from.")
 
     @model_validator(mode="after")
     def _one_value(self) -> Self:
         if ("value" in self.model_fields_set) == (self.value_from is not None):
-            raise ValueError("give exactly one of value and valueFrom")
+            raise ValueError(_ONE_VALUE)
         return self
 
 
 class HistoryLimits(Model):
     """How many finished Runs are kept."""
 
-    succeeded: int = Field(default=20, ge=0, le=1000, description="Runs that succeeded.")
-    failed: int = Field(
+    succeeded: Whole = Field(default=20, ge=0, le=1000, description="Runs that succeeded.")
+    failed: Whole = Field(
         default=20, ge=0, le=1000, description="Runs that failed, were skipped or cancelled."
     )
 
@@ -174,13 +184,12 @@ class TemplateSpec(Model):
             "x-kubernetes-map-type": "atomic",
         },
     )
-    argument_overrides: tuple[ArgumentOverride, ...] = Field(
+    argument_overrides: Annotated[tuple[ArgumentOverride, ...], Distinct(by="name")] = Field(
         default=(),
         max_length=256,
         description="Values of arguments for this object alone; never written to Git.",
-        json_schema_extra=_LIST_BY_NAME,
     )
-    run_on_update: bool | None = Field(
+    run_on_update: Flag | None = Field(
         default=None,
         description="Run when the document changes; absent: the document's options.autorun.",
     )
@@ -188,10 +197,10 @@ class TemplateSpec(Model):
         default=None,
         description="What happens to a run while another runs; absent: the document's option.",
     )
-    queue_limit: int = Field(
+    queue_limit: Whole = Field(
         default=20, ge=1, le=1000, description="How many runs may wait; past it: Skipped."
     )
-    prune: bool = Field(
+    prune: Flag = Field(
         default=False,
         description="Remove what an earlier run made and the document no longer names.",
     )
@@ -205,7 +214,7 @@ class TemplateSpec(Model):
     history: HistoryLimits = Field(
         default=HistoryLimits(), description="How many finished Runs are kept."
     )
-    suspend: bool = Field(default=False, description="Stop reconciling the object.")
+    suspend: Flag = Field(default=False, description="Stop reconciling the object.")
 
 
 Hash = Annotated[str, Field(max_length=128)]
@@ -223,7 +232,7 @@ class PendingWrite(Model):
     )
     document_hash: Hash = Field(description="The hash of the document that it writes.")
     author: str = Field(max_length=1024, description="The author's name and address.")
-    time: int = Field(description="The commit's time, in seconds since 1970.")
+    time: Whole = Field(description="The commit's time, in seconds since 1970.")
     message: str = Field(max_length=8192, description="The whole commit message.")
 
 
@@ -269,7 +278,7 @@ class EffectiveOptions(Model):
     concurrency_policy: ConcurrencyPolicy | None = Field(
         default=None, description="The concurrency policy."
     )
-    run_on_update: bool | None = Field(default=None, description="Whether updates start runs.")
+    run_on_update: Flag | None = Field(default=None, description="Whether updates start runs.")
 
 
 class Hold(Model):
@@ -291,7 +300,7 @@ class LastRun(Model):
 class Inventory(Model):
     """What runs made."""
 
-    count: int = Field(description="How many objects.")
+    count: Whole = Field(ge=0, description="How many objects.")
     ref: str | None = Field(default=None, max_length=253, description="Where they are listed.")
 
 

@@ -137,6 +137,20 @@ class AddressNotAllowed(GitError):
     transient = False
 
 
+class CommitGone(GitError):
+    """The server no longer has the commit that it listed, or does not hand it out by its id.
+
+    Ask again where the branch is: it moved, or its history was rewritten, since it was listed.
+    """
+
+
+class InvalidRequest(GitError):
+    """A branch, path or certificate that cannot be used; the text says which and why."""
+
+    reason = Reason.INVALID_SPEC
+    transient = False
+
+
 class NotAFile(GitError):
     """A directory, symbolic link or submodule lies at the path (or a link on the way to it)."""
 

@@ -1,0 +1,63 @@
+# The verbs of the project. Each sets up what it needs and says what it is doing.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+PYTEST := $(BIN)/python -m pytest -q
+SECONDS_OF = $(BIN)/python hack/timed.py
+
+.PHONY: help demo test check unit env bench gen lock controlplane clean
+
+help:
+	@echo "make demo     show the two-way loop on a real API server (ONCE=1: check each step and exit)"
+	@echo "make test     run every test: unit, contract, golden, env"
+	@echo "make check    format, lint, types, layers, generated files"
+	@echo "make unit     the tests that need no API server"
+	@echo "make env      the tests on a real API server and a real Git server"
+	@echo "make gen      write crds/, helm/, deploy/ and docs/reference/ from the models"
+	@echo "make bench    measure; the figures go to bench/results/"
+	@echo "make lock     renew requirements.lock"
+
+$(READY): requirements.lock pyproject.toml
+	@echo "==> Setting up .venv with the locked dependencies (about a minute the first time)"
+	@$(PYTHON) -m venv .venv || { echo "ebbflow needs Python 3.11 or newer with its venv module (Debian: apt-get install python3-venv)"; exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+controlplane: $(READY)
+	@echo "==> Looking for a Kubernetes control plane (built once from source if there is none: 4 to 8 minutes)"
+	@$(BIN)/python -m ebbflow.devcluster.binaries
+
+demo: controlplane
+	@$(BIN)/ebbflow demo $(if $(ONCE),--once)
+
+test: unit env
+	@echo "==> All tests passed"
+
+check: $(READY)
+	@$(SECONDS_OF) "format" $(BIN)/ruff format --check .
+	@$(SECONDS_OF) "lint" $(BIN)/ruff check .
+	@$(SECONDS_OF) "spelling" $(BIN)/codespell
+	@$(SECONDS_OF) "types" $(BIN)/mypy
+	@$(SECONDS_OF) "layers" $(BIN)/lint-imports --no-logo
+	@$(SECONDS_OF) "generated files" $(BIN)/python hack/generate.py --check
+
+unit: $(READY)
+	@$(SECONDS_OF) "unit tests" $(PYTEST) tests/unit
+	@$(SECONDS_OF) "contract and golden tests" $(PYTEST) tests/contract tests/golden
+
+env: controlplane
+	@$(SECONDS_OF) "env tests" $(PYTEST) tests/env
+
+gen: $(READY)
+	@$(BIN)/python hack/generate.py
+
+bench: controlplane
+	@$(BIN)/python -m bench
+
+lock: $(READY)
+	@$(BIN)/uv pip compile --quiet --generate-hashes --no-annotate --universal --python-version 3.11 \
+		--group dev pyproject.toml --output-file requirements.lock --custom-compile-command "make lock"
+
+clean:
+	@rm -rf .venv .build .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,269 @@
+"""The `GitBackend` port by dulwich, over http and https.
+
+    backend   the port: checks what it is given, and puts answers into the domain's values
+    repository, flights   what runs once for many callers, and who may touch a cache when
+    network, operation, resolve   threads, deadlines, where a connection may go
+    transport, wire, dialect, exchange   HTTP, Git's protocol version 2, and version 0 by dulwich
+    cache, trees, commits, push   objects on disk, reading and building commits, sending them
+
+A fetch that is too large for a thread (the interpreter cannot end one) belongs into a child
+process: `exchange.fetch_pack` and `ObjectCache.ingest` are the two steps that would run there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, Self, TypeVar
+
+from dulwich.objects import Blob
+from typing_extensions import override
+
+from ebbflow.adapters.git import errors
+from ebbflow.adapters.git.cache import ObjectCache, SessionDirectory, directory_name
+from ebbflow.adapters.git.commits import build_commit
+from ebbflow.adapters.git.flights import HeadsBatcher
+from ebbflow.adapters.git.limits import HostPolicy, Limits, Timeouts
+from ebbflow.adapters.git.network import Network
+from ebbflow.adapters.git.push import NotTaken
+from ebbflow.adapters.git.repository import Repository
+from ebbflow.adapters.git.resolve import NameLookUp, look_up_name
+from ebbflow.adapters.git.trees import FileEntry, TreeReader
+from ebbflow.domain.addresses import check_branch_name, normalise_path
+from ebbflow.domain.git import (
+    BlobId,
+    CommitHeader,
+    CommitId,
+    GitFile,
+    InvalidRequest,
+    NotAFile,
+    PreparedCommit,
+    PushRefused,
+    PushResult,
+    Remote,
+    TooLarge,
+    Unreachable,
+)
+from ebbflow.domain.ports import Clock, GitBackend, SyncMetrics
+
+V = TypeVar("V")
+
+SWEEP_SECONDS: Final = 60
+
+
+class DulwichBackend(GitBackend):
+    """Git for the operator: one cache a repository and credential, shared by all who use it.
+
+    cache_dir: a directory of the operator's; what it holds is removed when the backend closes.
+    policy: where connections may go. limits, timeouts: what an operation may cost.
+    look_up: from names to addresses.
+
+    To be made and used in one event loop, and closed with `close`.
+    """
+
+    def __init__(
+        self,
+        cache_dir: Path,
+        policy: HostPolicy,
+        metrics: SyncMetrics,
+        clock: Clock,
+        *,
+        limits: Limits | None = None,
+        timeouts: Timeouts | None = None,
+        look_up: NameLookUp = look_up_name,
+    ) -> None:
+        self._limits = limits or Limits()
+        self._clock = clock
+        self._session = SessionDirectory(cache_dir)
+        self._network = Network(
+            policy, self._limits, timeouts or Timeouts(), metrics, clock, look_up
+        )
+        # Reading takes the interpreter's lock anyway: a second thread would gain nothing.
+        self._local = ThreadPoolExecutor(1, "git-cache")
+        self._repositories: dict[Remote, Repository] = {}
+        self._opened = 0
+        self._swept = clock.monotonic()
+        self._heads = HeadsBatcher(self._list_heads)
+
+    async def __aenter__(self) -> Self:
+        """Return the backend, to be closed at the end of the block."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the backend."""
+        await self.close()
+
+    async def close(self) -> None:
+        """End what runs, close every connection and file, and remove the caches."""
+        await self._heads.cancel()
+        for repository in list(self._repositories.values()):
+            await repository.close()
+        self._repositories.clear()
+        await asyncio.to_thread(self._network.close)
+        self._local.shutdown()
+        self._session.close()
+
+    @override
+    async def ls_heads(self, remote: Remote, branches: Collection[str]) -> Mapping[str, CommitId]:
+        for branch in branches:
+            _check_branch(branch)
+        self._network.check(remote)
+        return await self._heads.heads(remote, branches)
+
+    @override
+    async def read_file(
+        self, remote: Remote, branch: str, commit: CommitId, path: str
+    ) -> GitFile | None:
+        limit = self._limits.blob_bytes
+        _check_path(path)
+
+        def read(cache: ObjectCache) -> GitFile | None:
+            entry = TreeReader(cache.get, commit).find(path)
+            return None if entry is None else _read_blob(cache, path, entry, limit)
+
+        return await self._at(remote, commit, read)
+
+    @override
+    async def blob_ids(
+        self, remote: Remote, branch: str, commit: CommitId, paths: Collection[str]
+    ) -> Mapping[str, BlobId | None]:
+        wanted = tuple(paths)
+
+        def read(cache: ObjectCache) -> Mapping[str, BlobId | None]:
+            reader = TreeReader(cache.get, commit)
+            return {path: _blob_at(reader, path) for path in wanted}
+
+        return await self._at(remote, commit, read)
+
+    @override
+    async def read_blob(self, remote: Remote, blob: BlobId) -> bytes | None:
+        if remote not in self._repositories:
+            return None
+
+        def read(cache: ObjectCache) -> bytes | None:
+            try:
+                kind, data = cache.get(blob)
+            except KeyError:
+                return None
+            return data if kind == Blob.type_num else None
+
+        async with self._use(remote) as repository:
+            return await repository.peek(read)
+
+    @override
+    async def prepare_commit(
+        self,
+        remote: Remote,
+        branch: str,
+        parent: CommitId,
+        path: str,
+        data: bytes,
+        header: CommitHeader,
+    ) -> PreparedCommit:
+        _check_path(path)
+
+        def build(cache: ObjectCache) -> PreparedCommit:
+            return build_commit(cache.get, parent, path, data, header)
+
+        return await self._at(remote, parent, build)
+
+    @override
+    async def push(self, remote: Remote, branch: str, commit: PreparedCommit) -> PushResult:
+        _check_branch(branch)
+        async with self._use(remote) as repository:
+            result = await repository.push(branch, commit)
+        if isinstance(result, NotTaken):
+            return PushRefused(errors.clean_words(result.words, remote.credential))
+        return result
+
+    @override
+    async def contains(self, remote: Remote, branch: str, head: CommitId, commit: CommitId) -> bool:
+        async with self._use(remote) as repository:
+            return await repository.contains(head, commit)
+
+    async def _list_heads(self, remote: Remote, branches: frozenset[str]) -> Mapping[str, CommitId]:
+        async with self._use(remote) as repository:
+            return await repository.list_heads(branches)
+
+    async def _at(self, remote: Remote, commit: CommitId, work: Callable[[ObjectCache], V]) -> V:
+        async with self._use(remote) as repository:
+            try:
+                return await repository.at(commit, work)
+            except KeyError as error:
+                # Not all of a commit was sent: nothing that is here can be trusted any more.
+                await repository.peek(ObjectCache.renew)
+                raise Unreachable(
+                    f"The Git server did not send all of commit {commit[:12]}."
+                    " The operator fetches it again."
+                ) from error
+
+    @asynccontextmanager
+    async def _use(self, remote: Remote) -> AsyncIterator[Repository]:
+        """Lend the repository of a remote; those that nobody used for long are removed."""
+        self._network.check(remote)
+        await self._remove_idle()
+        repository = self._repositories.get(remote)
+        if repository is None:
+            self._opened += 1  # a cache that is being removed still has its directory
+            directory = self._session.path / f"{directory_name(remote)}-{self._opened}"
+            repository = Repository(remote, directory, self._limits, self._network, self._local)
+            self._repositories[remote] = repository
+        repository.users += 1
+        try:
+            yield repository
+        finally:
+            repository.users -= 1
+            repository.last_used = self._clock.monotonic()
+
+    async def _remove_idle(self) -> None:
+        # Tokens that change every hour make a new cache every hour.
+        now = self._clock.monotonic()
+        if now < self._swept + SWEEP_SECONDS:
+            return
+        self._swept = now
+        idle = [
+            remote
+            for remote, repository in self._repositories.items()
+            if repository.users == 0 and repository.last_used + self._limits.idle_seconds < now
+        ]
+        for repository in [self._repositories.pop(remote) for remote in idle]:
+            await repository.close()
+
+
+def _read_blob(cache: ObjectCache, path: str, entry: FileEntry, limit: int) -> GitFile:
+    try:
+        _, data = cache.get(entry.blob)
+    except KeyError:
+        # The server left it out, as the fetch asked of it: nothing of it was ever loaded.
+        data = None
+    if data is None or len(data) > limit:
+        raise TooLarge(
+            f"{path!r} has more than {limit // 1024} KiB. Make the file smaller or change"
+            " spec.git.path."
+        )
+    return GitFile(entry.blob, data)
+
+
+def _blob_at(reader: TreeReader, path: str) -> BlobId | None:
+    try:
+        entry = reader.find(path)
+    except (NotAFile, ValueError):
+        return None
+    return entry.blob if entry is not None else None
+
+
+def _check_branch(branch: str) -> None:
+    try:
+        check_branch_name(branch)
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from error
+
+
+def _check_path(path: str) -> None:
+    try:
+        normalise_path(path)
+    except ValueError as error:
+        raise InvalidRequest(f"spec.git.path: {error}") from error

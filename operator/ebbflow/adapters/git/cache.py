@@ -1,0 +1,156 @@
+"""Objects of one repository, as seen with one credential, on disk: packs without a work tree.
+
+A cache is only an object directory (packs and their indexes): no references, no configuration,
+no hooks, nothing that a program could be made to run or follow. It lives as long as its process:
+what a crash left behind is removed by the next one, so a half-written pack is never read, and two
+operators on one machine never share a file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import shutil
+import tempfile
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Final, cast
+
+from dulwich.object_store import DiskObjectStore
+from dulwich.objects import ObjectID, ShaFile
+
+from ebbflow.adapters.git.limits import Limits
+from ebbflow.domain.git import CommitId, Remote
+
+MAX_HAVES: Final = 16
+LOCK_NAME: Final = "lock"
+SESSION_PREFIX: Final = "session-"
+SPOOLED_BYTES: Final = 1024 * 1024
+
+GitObject = tuple[int, bytes]
+"""Git's number of the type, and the content."""
+
+
+class SessionDirectory:
+    """A directory of this process below the configured one; those of dead processes are removed."""
+
+    def __init__(self, parent: Path) -> None:
+        parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _remove_dead_sessions(parent)
+        self.path: Final = Path(tempfile.mkdtemp(prefix=SESSION_PREFIX, dir=parent))
+        self._lock: Final = (self.path / LOCK_NAME).open("wb")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+
+    def close(self) -> None:
+        """Remove the directory."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self._lock.close()
+
+
+def directory_name(remote: Remote) -> str:
+    """Return a name for a remote's cache that gives away neither its address nor a credential."""
+    credential = remote.credential.fingerprint() if remote.credential else ""
+    whole = f"{remote.url}\0{credential}\0{remote.ca_bundle or ''}"
+    return hashlib.sha256(whole.encode()).hexdigest()[:32]
+
+
+class ObjectCache:
+    """Objects fetched so far. Used by one thread at a time; `has` may be asked by any.
+
+    A commit is *complete* when all its trees are here, and its blobs up to the limit of size.
+    Only complete commits are told to a server as ours, each as shallow: else the server would
+    leave out what it believes that we have.
+    """
+
+    def __init__(self, directory: Path, limits: Limits) -> None:
+        self._directory = directory
+        self._limits = limits
+        self._generation = 0
+        self._complete: OrderedDict[CommitId, bool] = OrderedDict()  # whether it is shallow
+        self._packs = 0
+        self._bytes = 0
+        self._store = self._open()
+
+    def has(self, commit: CommitId) -> bool:
+        """Tell whether the commit is complete here."""
+        return commit in self._complete
+
+    def haves(self) -> tuple[Sequence[CommitId], Sequence[CommitId]]:
+        """Return the newest complete commits, and all those whose parents are not here."""
+        newest = list(self._complete)[-MAX_HAVES:]
+        return newest, [commit for commit, shallow in self._complete.items() if shallow]
+
+    def get(self, sha: str) -> GitObject:
+        """Return an object.
+
+        Raises:
+            KeyError: it is not here.
+        """
+        return self._store.get_raw(ObjectID(sha.encode()))
+
+    def spool(self) -> IO[bytes]:
+        """Return a file for a pack that is coming; it is gone when closed."""
+        return cast(
+            "IO[bytes]",
+            tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES, dir=str(self._directory)),
+        )
+
+    def ingest(self, pack: IO[bytes], commit: CommitId) -> None:
+        """Take a pack that makes `commit` complete."""
+        size = pack.tell()
+        pack.seek(0)
+        self._store.add_thin_pack(pack.read, None)
+        self._note(size, commit, shallow=True)
+
+    def add(self, objects: Sequence[GitObject], commit: CommitId, parent: CommitId) -> None:
+        """Take the objects of a commit that was made here on top of `parent`."""
+        shas = [ShaFile.from_raw_string(kind, data) for kind, data in objects]
+        self._store.add_objects([(sha, None) for sha in shas])
+        if self.has(parent):
+            self._note(sum(len(data) for _, data in objects), commit, shallow=False)
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether the cache has grown over its bounds."""
+        # Every fetch leaves a pack and every lookup asks each of them; repacking would hold the
+        # interpreter for longer than one shallow fetch of what is current.
+        return self._packs >= self._limits.packs or self._bytes >= self._limits.cache_bytes
+
+    def renew(self) -> None:
+        """Begin anew with nothing, in another directory; the old one is removed."""
+        old = self._path
+        self._complete.clear()
+        self._store.close()
+        self._generation += 1
+        self._packs = self._bytes = 0
+        self._store = self._open()
+        shutil.rmtree(old, ignore_errors=True)
+
+    def close(self) -> None:
+        """Close the files and remove them."""
+        self._complete.clear()
+        self._store.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    @property
+    def _path(self) -> Path:
+        return self._directory / str(self._generation)
+
+    def _open(self) -> DiskObjectStore:
+        self._directory.mkdir(mode=0o700, exist_ok=True)
+        return DiskObjectStore.init(self._path)
+
+    def _note(self, size: int, commit: CommitId, *, shallow: bool) -> None:
+        self._packs += 1
+        self._bytes += size
+        self._complete[commit] = shallow
+
+
+def _remove_dead_sessions(parent: Path) -> None:
+    for path in parent.glob(f"{SESSION_PREFIX}*"):
+        with contextlib.suppress(OSError), (path / LOCK_NAME).open("rb") as lock:
+            # Refused while the process that made it lives.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,60 @@
+"""How much a Git server may cost the operator: bytes, seconds, files on disk, threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds in bytes and counts.
+
+    fetch_bytes: what one fetch may bring, as it travels (compressed).
+    listing_bytes: what a listing of branches may bring.
+    blob_bytes: the largest file that is read; above a document's 512 KiB, so that the document's
+        own check, with its better words, comes first.
+    history: how many commits `contains` looks back.
+    packs, cache_bytes: when one repository's cache on disk is thrown away and begun anew.
+    idle_seconds: after how long without use a repository's cache is removed.
+    network_threads: operations on servers at once; one more thread reads caches.
+    """
+
+    fetch_bytes: int = 64 * MIB
+    listing_bytes: int = 16 * MIB
+    blob_bytes: int = 576 * KIB
+    history: int = 1000
+    packs: int = 64
+    cache_bytes: int = 256 * MIB
+    idle_seconds: float = 3600
+    network_threads: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Bounds in seconds.
+
+    operation: the whole of one operation on a server, however slowly its bytes drip.
+    connect: until a connection stands.
+    read: until the next bytes come.
+    """
+
+    operation: float = 60
+    connect: float = 10
+    read: float = 30
+
+
+@dataclass(frozen=True, slots=True)
+class HostPolicy:
+    """Where connections may go.
+
+    allowed_hosts: globs over whole host names; none allow every host. Link-local and metadata
+        addresses are refused whatever is allowed.
+    allow_insecure_http: also http, where everything travels in the clear.
+    """
+
+    allowed_hosts: tuple[str, ...] = ()
+    allow_insecure_http: bool = False

@@ -1,0 +1,196 @@
+"""One repository as seen with one credential: its cache, and who may touch it when.
+
+Fetches of one repository run one after the other; while one downloads, what is here already can
+be read. The lock is held only while the cache itself is read or changed, by one thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Final, TypeVar
+
+from ebbflow.adapters.git import exchange
+from ebbflow.adapters.git.cache import ObjectCache
+from ebbflow.adapters.git.errors import UNREADABLE
+from ebbflow.adapters.git.exchange import ServerMemory
+from ebbflow.adapters.git.flights import SingleFlight
+from ebbflow.adapters.git.limits import Limits
+from ebbflow.adapters.git.network import Network
+from ebbflow.adapters.git.push import NotTaken, push_commit
+from ebbflow.adapters.git.transport import Connection
+from ebbflow.adapters.git.trees import is_ancestor
+from ebbflow.adapters.git.wire import Want
+from ebbflow.domain.addresses import redact
+from ebbflow.domain.git import (
+    BranchMoved,
+    CommitGone,
+    CommitId,
+    PreparedCommit,
+    Pushed,
+    Remote,
+    Unreachable,
+)
+
+V = TypeVar("V")
+
+MAX_ANSWERS: Final = 256
+RENEWALS: Final = 3
+
+
+class Repository:
+    """Operations on one remote that share its cache and what was learnt of its server."""
+
+    def __init__(
+        self, remote: Remote, directory: Path, limits: Limits, network: Network, local: Executor
+    ) -> None:
+        self.remote: Final = remote
+        self.users = 0
+        self.last_used = 0.0
+        self._limits = limits
+        self._network = network
+        self._local = local
+        self._memory = ServerMemory()
+        self._cache = ObjectCache(directory, limits)
+        self._lock = asyncio.Lock()
+        self._fetching = asyncio.Lock()
+        self._fetches: SingleFlight[CommitId, None] = SingleFlight()
+        self._histories: SingleFlight[tuple[CommitId, CommitId], bool] = SingleFlight()
+        self._descents: OrderedDict[tuple[CommitId, CommitId], bool] = OrderedDict()
+
+    async def list_heads(self, branches: Collection[str]) -> Mapping[str, CommitId]:
+        """Ask the server where branches are."""
+
+        def ask(connection: Connection) -> Mapping[str, CommitId]:
+            return exchange.list_heads(connection, self._memory, branches)
+
+        with self._network.measured("ls-remote"):
+            return await self._network.run(self.remote, self._limits.listing_bytes, ask)
+
+    async def at(self, commit: CommitId, work: Callable[[ObjectCache], V]) -> V:
+        """Run `work` on the cache in a thread while the commit is complete in it.
+
+        Raises:
+            GitError: the commit cannot be had; or whatever `work` raises.
+        """
+        for _ in range(RENEWALS):
+            if not self._cache.has(commit):
+                await self._fetches.run(commit, lambda: self._fetch(commit))
+            async with self._lock:
+                # Another fetch may have found the cache worn meanwhile.
+                if self._cache.has(commit):
+                    return await self._work(work)
+        raise CommitGone(
+            f"Commit {commit[:12]} of {redact(self.remote.url)} did not stay in the cache."
+            " The operator tries again."
+        )
+
+    async def peek(self, work: Callable[[ObjectCache], V]) -> V:
+        """Run `work` on the cache in a thread, whatever is in it."""
+        async with self._lock:
+            return await self._work(work)
+
+    async def contains(self, head: CommitId, commit: CommitId) -> bool:
+        """Tell whether `head` is made of `commit`; commits that are here cost no request."""
+        if head == commit:
+            return True
+        key = (head, commit)
+        if key not in self._descents:
+            self._descents[key] = await self._histories.run(key, lambda: self._descends(*key))
+            if len(self._descents) > MAX_ANSWERS:
+                self._descents.popitem(last=False)
+        return self._descents[key]
+
+    async def push(self, branch: str, commit: PreparedCommit) -> Pushed | BranchMoved | NotTaken:
+        """Send a commit; a refused one is told apart from a branch that moved meanwhile."""
+        with self._network.measured("push") as tell:
+            result = await self._network.run(
+                self.remote,
+                self._limits.listing_bytes,
+                lambda connection: push_commit(connection, branch, commit),
+            )
+            if isinstance(result, NotTaken):
+                result = await self._after_refusal(branch, commit, result)
+            if not isinstance(result, Pushed):
+                tell(type(result).__name__)
+        if isinstance(result, Pushed):
+            await self.peek(lambda cache: _keep(cache, commit))
+        return result
+
+    async def close(self) -> None:
+        """End what runs and remove the cache."""
+        await self._fetches.cancel()
+        await self._histories.cancel()
+        async with self._lock:
+            await self._work(ObjectCache.close)
+
+    async def _after_refusal(
+        self, branch: str, commit: PreparedCommit, refusal: NotTaken
+    ) -> Pushed | BranchMoved | NotTaken:
+        # Servers word a lost race in many ways; where the branch is now tells it for certain.
+        head = (await self.list_heads({branch})).get(branch)
+        if head == commit.commit:
+            return Pushed()
+        return refusal if head == commit.parent else BranchMoved(head)
+
+    async def _descends(self, head: CommitId, commit: CommitId) -> bool:
+        limit = self._limits.history
+        if await self.peek(lambda cache: is_ancestor(cache.get, commit, head, limit)):
+            return True
+
+        def ask(connection: Connection) -> bool:
+            return exchange.descends(connection, self._memory, self._cache, head, commit, limit)
+
+        with self._network.measured("history"):
+            return await self._network.run(self.remote, self._limits.fetch_bytes, ask)
+
+    async def _fetch(self, commit: CommitId) -> None:
+        async with self._fetching:
+            if self._cache.is_worn:
+                await self.peek(ObjectCache.renew)
+            with self._network.measured("fetch"):
+                haves, shallow = self._cache.haves()
+                if not await self._fetch_onto(self._want(commit, haves, shallow)):
+                    # A delta against an object that a filter left out: begin with nothing.
+                    await self.peek(ObjectCache.renew)
+                    await self._fetch_onto(self._want(commit, (), ()))
+
+    async def _fetch_onto(self, want: Want) -> bool:
+        """Fetch and take a pack; False if it does not fit onto what is here."""
+        with self._cache.spool() as file:
+
+            def ask(connection: Connection) -> None:
+                exchange.fetch_pack(connection, self._memory, want, file)
+
+            await self._network.run(self.remote, self._limits.fetch_bytes, ask)
+            try:
+                async with self._lock:
+                    await self._network.compute(lambda: self._cache.ingest(file, want.commit))
+            except UNREADABLE as error:
+                if want.haves:
+                    return False
+                raise Unreachable(
+                    f"The Git server sent a pack for {redact(self.remote.url)} that cannot be read"
+                    f" ({type(error).__name__}). The operator tries again; check the repository"
+                    " with git fsck."
+                ) from error
+        return True
+
+    def _want(
+        self, commit: CommitId, haves: Collection[CommitId], shallow: Collection[CommitId]
+    ) -> Want:
+        # One byte more: git leaves out what has at least this size.
+        spec = f"blob:limit={self._limits.blob_bytes + 1}"
+        return Want(commit, 1, spec, tuple(haves), tuple(shallow))
+
+    async def _work(self, work: Callable[[ObjectCache], V]) -> V:
+        return await asyncio.get_running_loop().run_in_executor(self._local, work, self._cache)
+
+
+def _keep(cache: ObjectCache, commit: PreparedCommit) -> None:
+    # What we just pushed need not be fetched: the next commit is a fetch of what others changed.
+    if cache.has(commit.parent) and not cache.has(commit.commit):
+        cache.add(commit.objects, commit.commit, commit.parent)

@@ -1,0 +1,111 @@
+"""Reading a commit by walking its trees: never a work tree, never a link followed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, cast
+
+from dulwich.objects import Commit, ShaFile, Tree
+
+from ebbflow.adapters.git.cache import GitObject
+from ebbflow.domain.addresses import normalise_path
+from ebbflow.domain.git import BlobId, CommitId, NotAFile
+
+COMMIT: Final = Commit.type_num
+TREE: Final = Tree.type_num
+REGULAR_FILE: Final = 0o100644
+EXECUTABLE_FILE: Final = 0o100755
+DIRECTORY: Final = 0o040000
+_NAMES: Final = {DIRECTORY: "a directory", 0o120000: "a symbolic link", 0o160000: "a submodule"}
+
+LookUp = Callable[[str], GitObject]
+"""Return an object by its id; KeyError if it is not here."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """A regular file in a tree."""
+
+    mode: int
+    blob: BlobId
+
+
+class TreeReader:
+    """The trees of one commit, each read once."""
+
+    def __init__(self, look_up: LookUp, commit: CommitId) -> None:
+        self._look_up = look_up
+        self._trees: dict[str, Tree] = {}
+        self.root: Final = cast("Commit", self._typed(commit, COMMIT)).tree.decode()
+
+    def find(self, path: str) -> FileEntry | None:
+        """Return the file at a path; None if nothing is there.
+
+        Raises:
+            NotAFile: what is there, or on the way there, is something else.
+            ValueError: the path cannot name a file.
+        """
+        parts = normalise_path(path).split("/")
+        sha = self.root
+        for depth, part in enumerate(parts, start=1):
+            name = part.encode()
+            tree = self.tree(sha)
+            if name not in tree:
+                return None
+            mode, found = tree[name]
+            sha = found.decode()
+            _check(path, "/".join(parts[:depth]), mode, last=depth == len(parts))
+            if depth == len(parts):
+                return FileEntry(mode, sha)
+        return None
+
+    def tree(self, sha: str) -> Tree:
+        """Return a tree by its id."""
+        if sha not in self._trees:
+            self._trees[sha] = cast("Tree", self._typed(sha, TREE))
+        return self._trees[sha]
+
+    def _typed(self, sha: str, wanted: int) -> ShaFile:
+        kind, data = self._look_up(sha)
+        if kind != wanted:
+            raise KeyError(sha)
+        return ShaFile.from_raw_string(kind, data)
+
+
+def parents_of(look_up: LookUp, commit: CommitId) -> tuple[CommitId, ...]:
+    """Return the parents of a commit; none if the commit is not here."""
+    try:
+        kind, data = look_up(commit)
+    except KeyError:
+        return ()
+    if kind != COMMIT:
+        return ()
+    parsed = cast("Commit", ShaFile.from_raw_string(kind, data))
+    return tuple(parent.decode() for parent in parsed.parents)
+
+
+def is_ancestor(look_up: LookUp, commit: CommitId, head: CommitId, limit: int) -> bool:
+    """Tell whether `commit` can be reached from `head` through commits that are here."""
+    seen = {head}
+    layer = [head]
+    while layer and len(seen) <= limit:
+        if commit in seen:
+            return True
+        layer = [
+            parent
+            for child in layer
+            for parent in parents_of(look_up, child)
+            if parent not in seen and not seen.add(parent)  # type: ignore[func-returns-value]  # None
+        ]
+    return commit in seen
+
+
+def _check(path: str, place: str, mode: int, *, last: bool) -> None:
+    if last and mode in {REGULAR_FILE, EXECUTABLE_FILE}:
+        return
+    if not last and mode == DIRECTORY:
+        return
+    what = _NAMES.get(mode, f"a file with the unusual mode {mode:06o}" if last else "a file")
+    need = "a file is needed" if last else f"a directory is needed on the way to {path!r}"
+    raise NotAFile(f"{place!r} is {what}, where {need}. Change spec.git.path.")

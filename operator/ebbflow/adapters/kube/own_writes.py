@@ -1,0 +1,33 @@
+"""Which versions of objects this process wrote itself."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+REMEMBERED: Final = 16384
+"""Writes that are remembered. Their events come within moments, so the oldest may go."""
+
+
+class OwnWrites:
+    """A bounded record of the resourceVersions that our writes made.
+
+    An event whose resourceVersion is our own brings nothing new: no pass is needed for it. A write
+    is only noted when nothing but ours changed, because a watcher may join several changes into
+    the last event.
+    """
+
+    def __init__(self, remembered: int = REMEMBERED) -> None:
+        self._remembered = remembered
+        self._writes: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def note(self, uid: str, resource_version: str) -> None:
+        """Remember that this version of the object is our own work."""
+        self._writes[uid, resource_version] = None
+        self._writes.move_to_end((uid, resource_version))
+        while len(self._writes) > self._remembered:
+            self._writes.popitem(last=False)
+
+    def is_own(self, uid: str, resource_version: str) -> bool:
+        """Tell whether this version of the object is our own work, as far as it is remembered."""
+        return (uid, resource_version) in self._writes

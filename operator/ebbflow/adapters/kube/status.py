@@ -1,0 +1,153 @@
+"""The one writer of statuses: compares first, applies whole, announces transitions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Final
+
+from typing_extensions import override
+
+from ebbflow.adapters.kube.answer import ObjectMissing
+from ebbflow.adapters.kube.client import KubeClient
+from ebbflow.adapters.kube.events import EventRecorder
+from ebbflow.adapters.kube.naming import APPLY, path_of
+from ebbflow.adapters.kube.own_writes import OwnWrites
+from ebbflow.api.base import API_VERSION, JsonObject, Metadata, Resource
+from ebbflow.api.reasons import Reason
+from ebbflow.domain.conditions import owned_status, ready_transition, wished_status
+from ebbflow.domain.outcome import Report, Waiting
+from ebbflow.domain.ports import Clock, ClusterError, StaleWrite, StatusWriter
+
+STATUS_MANAGER: Final = "ebbflow-status"
+
+RETRY_AFTER_REFUSAL: Final = timedelta(minutes=1)
+
+TRIES: Final = 5
+"""How often a status is applied while others keep changing the object."""
+
+_REFUSED: Final = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+
+class KubeStatusWriter(StatusWriter):
+    """Server-side apply of `/status` under the field manager `ebbflow-status`.
+
+    `redact` takes known secrets out of texts, as a last gate before users see them.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        events: EventRecorder,
+        own_writes: OwnWrites,
+        clock: Clock,
+        redact: Callable[[str], str],
+    ) -> None:
+        self._client = client
+        self._events = events
+        self._own_writes = own_writes
+        self._clock = clock
+        self._redact = redact
+
+    @override
+    async def write(self, report: Report) -> None:
+        """Bring the object's status to what the report says; no request if it is so already.
+
+        An object that is gone needs no status. Raises StaleWrite if another object has the name
+        now, and ClusterError where the API server refuses.
+        """
+        report = self._redacted(report)
+        now = self._clock.now()
+        wished = wished_status(report, now)
+        try:
+            if wished != owned_status(report.observed.status.dump()):
+                report = await self._apply_or_explain(report, wished)
+        except ObjectMissing:
+            return
+        finally:
+            # They happened, whether the status could be written or not.
+            for notice in report.notices:
+                await self._events.emit(report.observed, notice, now)
+        transition = ready_transition(report)
+        if transition is not None:
+            await self._events.emit(report.observed, transition, now)
+
+    async def _apply_or_explain(self, report: Report, wished: JsonObject) -> Report:
+        """Apply the status; where it is refused, apply the old one with a condition that says so.
+
+        The rest of the old status must stay: an apply without it would remove it, and with it the
+        knowledge of where the two sides were last the same. Returns what was written.
+        """
+        try:
+            await self._apply(report.observed, wished)
+        except ClusterError as error:
+            if error.code not in _REFUSED:
+                raise
+            refused = _refusal(report, error)
+            kept = wished_status(refused, self._clock.now())
+            if kept != owned_status(report.observed.status.dump()):
+                await self._apply(report.observed, kept)
+            return refused
+        return report
+
+    async def _apply(self, observed: Resource, status: JsonObject) -> None:
+        """Apply the status to the very object that was observed, even if it was edited since.
+
+        The version makes sure of that (the uid in an apply of a status is not looked at): one that
+        is out of date is a 409, and the object is read again to see that it is still the same.
+        """
+        meta = observed.metadata
+        version = meta.resource_version
+        for _ in range(TRIES - 1):
+            try:
+                stored = await self._apply_at(version, observed, status)
+            except StaleWrite:
+                path = path_of(observed.declaration, meta.namespace, meta.name)
+                live = Metadata.model_validate(
+                    (await self._client.request("GET", path))["metadata"]
+                )
+                if live.uid != meta.uid:
+                    raise
+                version = live.resource_version
+            else:
+                break
+        else:
+            stored = await self._apply_at(version, observed, status)
+        if version == meta.resource_version:
+            # Nobody else changed the object since our read. If somebody did, a watcher may join
+            # the two changes, and theirs must not be passed over as ours.
+            self._own_writes.note(stored.uid, stored.resource_version)
+
+    async def _apply_at(self, version: str, observed: Resource, status: JsonObject) -> Metadata:
+        meta = observed.metadata
+        raw = await self._client.request(
+            "PATCH",
+            path_of(observed.declaration, meta.namespace, meta.name, "status"),
+            body={
+                "apiVersion": API_VERSION,
+                "kind": observed.declaration.kind,
+                "metadata": {
+                    "name": meta.name,
+                    "namespace": meta.namespace,
+                    "resourceVersion": version,
+                },
+                "status": status,
+            },
+            content_type=APPLY,
+            query={"fieldManager": STATUS_MANAGER, "force": "true"},
+        )
+        return Metadata.model_validate(raw["metadata"])
+
+    def _redacted(self, report: Report) -> Report:
+        outcome = replace(report.outcome, message=self._redact(report.outcome.message))
+        notices = tuple(replace(n, message=self._redact(n.message)) for n in report.notices)
+        return replace(report, outcome=outcome, notices=notices)
+
+
+def _refusal(report: Report, error: ClusterError) -> Report:
+    """What to report instead when the API server does not take the status."""
+    status = report.observed.status.dump()
+    waiting = Waiting(Reason.CLUSTER_ERROR, str(error), RETRY_AFTER_REFUSAL)
+    return replace(report, outcome=waiting, status=status)

@@ -1,0 +1,188 @@
+"""`ebbflow demo`: the two-way loop, shown with real `git` and `kubectl` on a real API server."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+
+from ebbflow.cli.demo_stage import PATH, DemoFailed, Stage, set_up
+from ebbflow.devcluster.trouble import DevClusterError
+
+PATIENCE = 30.0  # seconds for a change to get to the other side; it takes about one
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Check each step and exit, instead of staying up.")
+def demo(*, once: bool) -> None:
+    """Show the two-way loop: a push reaches the cluster, an edit becomes a commit.
+
+    Needs neither a cluster nor a container engine nor an account anywhere. It stays up to play
+    with until Ctrl-C.
+    """
+    # SIGTERM ends the demo as Ctrl-C does: everything that it started goes with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    console = Console(highlight=False, soft_wrap=True)
+    began = time.monotonic()
+    try:
+        with ExitStack() as stack:
+            stage = set_up(stack, _Narrator(console))
+            Demo(stage, console).play()
+            console.print(f"\n[bold green]Both ways work.[/] ({time.monotonic() - began:.1f} s)")
+            if not once:
+                _stay_up(stage, console)
+    except (DevClusterError, DemoFailed) as error:
+        console.print(f"\n[bold red]The demo failed:[/] {escape(str(error))}")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        console.print("\nEnded; nothing is left behind.")
+
+
+class _Narrator:
+    """Says each step, and how long the one before it took."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._began: float | None = None
+
+    def __call__(self, line: str) -> None:
+        now = time.monotonic()
+        if self._began is not None:
+            self._console.print(f"  [dim]{now - self._began:.1f} s[/]")
+        self._began = now
+        self._console.print(f"[bold]==>[/] {escape(line)}")
+
+
+class Demo:
+    """The steps, each checked."""
+
+    def __init__(self, stage: Stage, console: Console) -> None:
+        self._stage = stage
+        self._console = console
+
+    def play(self) -> None:
+        """Play all steps; raises DemoFailed at the first that does not come out as it must."""
+        self._first_sync()
+        self._push()
+        self._edit()
+
+    def _first_sync(self) -> None:
+        self._title("A Template names a file in Git; the file's content becomes its document")
+        self._stage.apply(self._stage.manifests())
+        self._measure("in step", lambda: self._replicas() == "2" and self._ready())
+        self._show(["kubectl", "get", "templates.ebbflow.dev"])
+
+    def _push(self) -> None:
+        self._title("A push reaches the cluster")
+        self._edit_file('REPLICAS: "2"', 'REPLICAS: "3"')
+        self._show(["git", "commit", "--quiet", "--all", "--message", "Three replicas"], True)
+        self._show(["git", "push", "--quiet"], True)
+        self._measure("git push → object in the cluster", lambda: self._replicas() == "3")
+        self._show(
+            [
+                *("kubectl", "get", "templates.ebbflow.dev", "shop"),
+                *("-o", "jsonpath={.spec.document.arguments}{'\\n'}"),
+            ]
+        )
+
+    def _edit(self) -> None:
+        self._title("A kubectl edit becomes a commit, and the comments stay")
+        editor = self._stage.home / "editor.py"
+        editor.write_text(
+            "import pathlib, sys\n"
+            "file = pathlib.Path(sys.argv[1])\n"
+            "file.write_text(file.read_text().replace('REPLICAS: \"3\"', 'REPLICAS: \"5\"'))\n"
+        )
+        before = self._remote_head()
+        self._show(
+            ["kubectl", "edit", "templates.ebbflow.dev", "shop"],
+            KUBE_EDITOR=f"{sys.executable} {editor}",
+        )
+        self._measure("kubectl edit → commit in Git", lambda: self._remote_head() != before)
+        self._show(["git", "pull", "--quiet"], True)
+        shown = self._show(["git", "show", "--format=%h %an: %s%n%n%b", "HEAD"], True)
+        changed = [
+            line
+            for line in shown.splitlines()
+            if line.startswith(("+", "-")) and not line.startswith(("+++", "---"))
+        ]
+        if changed != ['-  REPLICAS: "3"     # how many', '+  REPLICAS: "5"     # how many']:
+            raise DemoFailed("the commit changes other lines than the edited one")
+        self._measure("in step again", self._ready)
+
+    def _edit_file(self, old: str, new: str) -> None:
+        self._console.print(f"[bold]$[/] sed -i {escape(repr(f's/{old}/{new}/'))} {PATH}")
+        file = self._stage.clone / PATH
+        file.write_text(file.read_text().replace(old, new))
+
+    def _title(self, text: str) -> None:
+        self._console.print(f"\n[bold cyan]{escape(text)}[/]")
+
+    def _show(self, command: list[str], in_clone: bool = False, **variables: str) -> str:
+        self._console.print(f"[bold]$[/] {escape(shlex.join(command))}")
+        cwd: Path | None = self._stage.clone if in_clone else None
+        output = self._stage.must(command, cwd, **variables)
+        if output.strip():
+            self._console.print(escape(output.rstrip()))
+        return output
+
+    def _measure(self, what: str, reached: Callable[[], bool]) -> None:
+        began = time.monotonic()
+        while not reached():
+            if time.monotonic() - began > PATIENCE:
+                state = self._stage.run(["kubectl", "describe", "templates.ebbflow.dev", "shop"])
+                raise DemoFailed(f"{what}: not after {PATIENCE:.0f} s\n{state.output}")
+            time.sleep(0.02)
+        self._console.print(f"  [green]✔[/] {what}: [bold]{time.monotonic() - began:.2f} s[/]")
+
+    def _field(self, path: str) -> str:
+        answer = self._stage.cluster.request(
+            "GET", "/apis/ebbflow.dev/v1alpha1/namespaces/default/templates/shop"
+        )
+        value = answer.json() if answer.ok else {}
+        for key in path.split("."):
+            value = value.get(key) or {}
+        return str(value)
+
+    def _replicas(self) -> str:
+        return self._field("spec.document.arguments.REPLICAS")
+
+    def _ready(self) -> bool:
+        answer = self._stage.cluster.request(
+            "GET", "/apis/ebbflow.dev/v1alpha1/namespaces/default/templates/shop"
+        ).json()
+        status = answer.get("status", {})
+        return status.get("observedGeneration") == answer["metadata"]["generation"] and any(
+            c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", ())
+        )
+
+    def _remote_head(self) -> str | None:
+        return self._stage.git.head("shop")
+
+
+def _stay_up(stage: Stage, console: Console) -> None:
+    console.print(
+        f"""
+It stays up until Ctrl-C. In another terminal:
+
+  export KUBECONFIG={stage.cluster.kubeconfig}
+  export PATH={stage.cluster.kubectl.parent}:$PATH
+  cd {stage.clone}
+
+  kubectl get templates.ebbflow.dev -w
+  sed -i 's/hello/welcome/' {PATH} && git commit -am "Greet" && git push
+  kubectl edit templates.ebbflow.dev shop        # then: git pull && git log -p
+
+The operator's log: {stage.operator_log}""",
+        markup=False,
+    )
+    while True:
+        signal.pause()

@@ -1,0 +1,94 @@
+"""`ebbflow up` and `ebbflow down`: a real control plane on this machine.
+
+Nothing of the cluster's code is imported before it is used, so the command line starts quickly.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from ebbflow.devcluster.state import KnownCluster
+
+DEFAULT_NAME: Final = "default"
+
+name_option = click.option(
+    "--name",
+    default=DEFAULT_NAME,
+    show_default=True,
+    help="Which cluster; several run side by side.",
+)
+
+
+@click.command()
+@name_option
+@click.option("--status", is_flag=True, help="List the clusters instead of starting one.")
+def up(name: str, *, status: bool) -> None:
+    """Start a local Kubernetes control plane that lives until `ebbflow down`.
+
+    etcd, kube-apiserver, kube-controller-manager and kube-scheduler run as your own processes, on
+    loopback only; no container engine and no root are needed. The last line on standard output is
+    the path of the kubeconfig; kubectl lies beside it.
+    """
+    from ebbflow.devcluster import lifecycle  # noqa: PLC0415 - see the module's first lines
+    from ebbflow.devcluster.trouble import DevClusterError  # noqa: PLC0415
+
+    try:
+        if status:
+            _show(lifecycle.clusters())
+            return
+        started = lifecycle.bring_up(name, _say)
+    except DevClusterError as error:
+        _fail(error)
+    _say(_how_to_use(started))
+    click.echo(started.kubeconfig)
+
+
+@click.command()
+@name_option
+def down(name: str) -> None:
+    """End a local control plane and remove all that it kept.
+
+    The exit code is 1 if there is no cluster of this name, so that a mistyped name is noticed.
+    """
+    from ebbflow.devcluster import lifecycle  # noqa: PLC0415
+    from ebbflow.devcluster.trouble import DevClusterError  # noqa: PLC0415
+
+    try:
+        lifecycle.take_down(name, _say)
+    except DevClusterError as error:
+        _fail(error)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _fail(error: Exception) -> NoReturn:
+    click.echo(f"ebbflow: {error}", err=True)
+    sys.exit(1)
+
+
+def _how_to_use(cluster: KnownCluster) -> str:
+    kubectl = cluster.kubeconfig.with_name("kubectl")
+    name = "" if cluster.name == DEFAULT_NAME else f" --name {cluster.name}"
+    return (
+        f"  export KUBECONFIG={shlex.quote(str(cluster.kubeconfig))}\n"
+        f"  {shlex.quote(str(kubectl))} get namespaces\n"
+        f"  ebbflow down{name}    ends it and removes its data"
+    )
+
+
+def _show(clusters: tuple[KnownCluster, ...]) -> None:
+    rows = [("NAME", "STATE", "API SERVER", "KUBECONFIG")]
+    rows += [(each.name, each.condition.value, each.url, str(each.kubeconfig)) for each in clusters]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = zip(row, widths, strict=True)
+        click.echo("  ".join(cell.ljust(width) for cell, width in cells).rstrip())
+    if not clusters:
+        _say("There is no cluster; `ebbflow up` starts one")

@@ -1,0 +1,154 @@
+"""`ebbflow operator`: every setting is a flag and an environment variable."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import platformdirs
+from typing_extensions import override
+
+from ebbflow.api.base import parse_duration
+from ebbflow.settings import Address, Settings, Shard
+
+
+class DurationType(click.ParamType[Any]):
+    """A Go duration, at least a second."""
+
+    name = "duration"
+
+    @override
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        try:
+            duration = parse_duration(value)
+        except ValueError as error:
+            self.fail(f"{value!r} {error}", param, ctx)
+        if duration < timedelta(seconds=1):
+            self.fail(f"{value!r} must be at least 1s", param, ctx)
+        return duration
+
+
+class AddressType(click.ParamType[Any]):
+    """An address to listen on: host:port, or :port for all interfaces."""
+
+    name = "host:port"
+
+    @override
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Address:
+        if isinstance(value, Address):
+            return value
+        host, colon, port = str(value).rpartition(":")
+        if not colon or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - TCP's last port
+            self.fail(f"{value!r} is not host:port", param, ctx)
+        return Address(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - as asked for
+
+
+class ShardType(click.ParamType[Any]):
+    """A shard: i/n with i from 0 to n-1."""
+
+    name = "i/n"
+
+    @override
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Shard:
+        if isinstance(value, Shard):
+            return value
+        index, _, count = str(value).partition("/")
+        if not (index.isdigit() and count.isdigit() and int(index) < int(count)):
+            self.fail(f"{value!r} is not i/n with i from 0 to n-1", param, ctx)
+        return Shard(int(index), int(count))
+
+
+def default_identity() -> str:
+    """Return the pod's name, or host name and a random part that no other process has."""
+    return os.environ.get("POD_NAME") or f"{socket.gethostname()}-{secrets.token_hex(4)}"
+
+
+def setting(flag: str, **attributes: Any) -> Callable[[Any], Any]:
+    """Make the click option of a setting, with its environment variable."""
+    variable = "EBBFLOW_" + flag.lstrip("-").replace("-", "_").upper()
+    attributes.setdefault("show_default", True)
+    return click.option(flag, envvar=variable, show_envvar=True, **attributes)
+
+
+@click.command()
+@setting("--namespace", multiple=True, help="Serve only this namespace; may be repeated.")
+@setting("--poll-interval", type=DurationType(), default="1m", help="How often to ask Git servers.")
+@setting(
+    "--default-service-account",
+    default="default",
+    help="The ServiceAccount that documents act as where none is named.",
+)
+@setting("--allow-insecure-http", is_flag=True, help="Allow http:// repositories, not only https.")
+@setting(
+    "--allowed-hosts",
+    multiple=True,
+    help="Git servers that may be used, as globs; commas separate several. None: any.",
+)
+@setting("--webhook-address", type=AddressType(), help="Where Git and keyed webhooks are received.")
+@setting("--webhook-url", help="The address under which the webhook receiver is known outside.")
+@setting("--admission-address", type=AddressType(), help="Where admission reviews are answered.")
+@setting(
+    "--metrics-address",
+    type=AddressType(),
+    default="127.0.0.1:0",
+    help="Where GET /metrics is answered; port 0 takes a free one.",
+)
+@setting(
+    "--health-address",
+    type=AddressType(),
+    default="127.0.0.1:0",
+    help="Where GET /healthz and /readyz are answered; port 0 takes a free one.",
+)
+@setting("--lease-duration", type=DurationType(), default="15s", help="How long a Lease holds.")
+@setting(
+    "--identity",
+    default=default_identity,
+    show_default="pod name, or host name and a random part",
+    help="The name under which this process holds the Lease.",
+)
+@setting("--shard", type=ShardType(), default="0/1", help="Serve a part of the namespaces: i/n.")
+@setting("--workers", type=click.IntRange(1, 256), default=16, help="Passes at a time.")
+@setting(
+    "--cache-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=lambda: platformdirs.user_cache_path("ebbflow") / "git",
+    show_default="the user's cache directory",
+    help="Where caches of repositories are kept.",
+)
+@setting("--log-format", type=click.Choice(["text", "json"]), default="text", help="How to log.")
+@setting(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    help="What to log.",
+)
+def operator(**flags: Any) -> None:
+    """Run the operator in the foreground.
+
+    It works on the cluster of the current kubeconfig, or as the pod's ServiceAccount, until it gets
+    SIGTERM or SIGINT.
+    """
+    from ebbflow.wiring import main as run_operator  # noqa: PLC0415 - kopf and the client take a third of a second to load
+
+    hosts = tuple(h.strip() for given in flags.pop("allowed_hosts") for h in given.split(","))
+    namespaces = tuple(n for given in flags.pop("namespace") for n in given.split(",") if n)
+    settings = Settings(
+        namespaces=tuple(dict.fromkeys(namespaces)),
+        allowed_hosts=tuple(h for h in hosts if h),
+        **flags,
+    )
+    raise SystemExit(run_operator(settings))

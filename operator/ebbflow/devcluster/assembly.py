@@ -1,0 +1,170 @@
+"""How the parts of a cluster are put together: files, ports, order of start, readiness."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from ebbflow.devcluster import command_lines
+from ebbflow.devcluster.admin import AdminClient
+from ebbflow.devcluster.binaries import Binaries
+from ebbflow.devcluster.certificates import (
+    Pair,
+    certificate_files,
+    issue_all,
+)
+from ebbflow.devcluster.command_lines import Ports
+from ebbflow.devcluster.kubeconfig import write_kubeconfig
+from ebbflow.devcluster.layout import Layout, write_private
+from ebbflow.devcluster.options import ClusterOptions, Lifetime
+from ebbflow.devcluster.parts import NAMES, SERVER, Parts
+from ebbflow.devcluster.ports import LOOPBACK, free_ports, is_free, is_listening
+from ebbflow.devcluster.processes import Keeper
+from ebbflow.devcluster.state import Record, read_record
+from ebbflow.devcluster.trouble import ClusterFailed
+
+READY_SECONDS: Final = 90.0
+SETTLE_SECONDS: Final = 15.0
+PORT_TRIES: Final = 3
+PORT_TAKEN: Final = "address already in use"
+
+
+class Assembly:
+    """The files and processes of one cluster in one state directory."""
+
+    def __init__(self, root: Path, options: ClusterOptions, *, temporary: bool) -> None:
+        """Open a state directory; a `temporary` one goes with the processes."""
+        self.layout: Final = Layout(root)
+        self.parts: Final = Parts(self.layout)
+        self.certificates: Final = certificate_files(self.layout.certificates)
+        self._options: Final = options
+        self._temporary: Final = temporary
+        self._keeper: Keeper | None = None
+        record = read_record(self.layout)
+        self.ports: Ports | None = None if record is None else record.ports
+
+    def start(self, binaries: Binaries, now: datetime, choose: random.Random) -> None:
+        """Make the files, start every part and wait until the API server is ready.
+
+        `now` dates the certificates, `choose` picks the ports. Another program may take a port
+        between the choice and its use; then other ports are tried.
+        """
+        self._write_files(binaries, now)
+        if self._options.lifetime is Lifetime.WITH_PARENT:
+            self._keeper = Keeper(remove=self.layout.root if self._temporary else None)
+        for tries_left in reversed(range(PORT_TRIES)):
+            self.ports = self._choose_ports(choose)
+            self._write_kubeconfigs(self.ports)
+            try:
+                self._start_store_and_server(binaries, self.ports)
+                break
+            except ClusterFailed as error:
+                self.parts.end()
+                if tries_left == 0 or PORT_TAKEN not in error.what:
+                    raise
+        self.launch_clients(binaries)
+
+    def launch_clients(self, binaries: Binaries) -> None:
+        """Start the controller manager and the scheduler where they do not run."""
+        alive = self.parts.alive()
+        if "kube-controller-manager" not in alive:
+            flags = command_lines.controller_manager(self.layout, self.certificates)
+            self._launch(binaries, "kube-controller-manager", flags)
+        if "kube-scheduler" not in alive:
+            self._launch(binaries, "kube-scheduler", command_lines.scheduler(self.layout))
+
+    def settle(self, ports: Ports) -> None:
+        """Wait a little until the controller manager has started all of its controllers.
+
+        The first ServiceAccount shows it. A server that does not answer is not waited for.
+        """
+        client = AdminClient(ports.api, self.certificates)
+        path = "/api/v1/namespaces/default/serviceaccounts/default"
+
+        def settled() -> bool:
+            answer = client.request("GET", path, timeout=1.0)
+            return answer.ok or answer.status == 0
+
+        with suppress(ClusterFailed):
+            self.parts.wait(settled, SETTLE_SECONDS, "the controller manager's start", NAMES)
+
+    def launch_apiserver(self, binaries: Binaries, ports: Ports) -> None:
+        """Start the API server on its port."""
+        flags = command_lines.apiserver(
+            self.layout,
+            self.certificates,
+            ports,
+            audited=self._options.audit_policy is not None,
+            rotated=self._options.lifetime is Lifetime.UNTIL_DOWN,
+        )
+        self._launch(binaries, "kube-apiserver", [*flags, *self._options.apiserver_flags])
+
+    def wait_ready(self, ports: Ports) -> None:
+        """Wait until /readyz answers and the namespace `default` exists."""
+        client = AdminClient(ports.api, self.certificates)
+
+        def ready() -> bool:
+            paths = ("/readyz", "/api/v1/namespaces/default")
+            return all(client.request("GET", path).ok for path in paths)
+
+        self.parts.wait(ready, READY_SECONDS, "the start of the API server", SERVER)
+
+    def end(self, *, remove: bool) -> None:
+        """End every process; remove the state directory if asked."""
+        self.parts.end()
+        if self._keeper is not None:
+            self._keeper.release()
+            self._keeper = None
+        if remove:
+            shutil.rmtree(self.layout.root, ignore_errors=True)
+
+    def _start_store_and_server(self, binaries: Binaries, ports: Ports) -> None:
+        self._launch(binaries, "etcd", command_lines.etcd(self.layout, self.certificates, ports))
+        # The API server tries again only after a second if etcd does not even listen.
+        self.parts.wait(
+            lambda: is_listening(ports.etcd), READY_SECONDS, "the start of etcd", SERVER
+        )
+        self.launch_apiserver(binaries, ports)
+        self.wait_ready(ports)
+
+    def _launch(self, binaries: Binaries, name: str, flags: list[str]) -> None:
+        group = None if self._keeper is None else self._keeper.group
+        self.parts.start(name, [str(binaries.path(name)), *flags], group=group)
+
+    def _write_files(self, binaries: Binaries, now: datetime) -> None:
+        self.layout.make()
+        issue_all(self.layout.certificates, now)
+        if self._options.audit_policy is not None:
+            self.layout.audit_policy.write_text(self._options.audit_policy)
+        self.layout.kubectl.unlink(missing_ok=True)
+        self.layout.kubectl.symlink_to(binaries.path("kubectl"))
+
+    def _choose_ports(self, choose: random.Random) -> Ports:
+        kept = self.ports
+        if kept is None or not all(is_free(port) for port in asdict(kept).values()):
+            kept = Ports(*free_ports(3, choose))
+        record = Record(self._options.name, kept)
+        write_private(self.layout.record, record.to_json())
+        return kept
+
+    def _write_kubeconfigs(self, ports: Ports) -> None:
+        files, directory = self.certificates, self.layout.certificates
+        wanted: tuple[tuple[Path, str, Pair], ...] = (
+            (self.layout.kubeconfig, "admin", files.admin),
+            (directory / "controller-manager.kubeconfig", "manager", files.controller_manager),
+            (directory / "scheduler.kubeconfig", "scheduler", files.scheduler),
+        )
+        for file, user, pair in wanted:
+            write_kubeconfig(
+                file,
+                cluster=f"ebbflow-{self._options.name}",
+                server=f"https://{LOOPBACK}:{ports.api}",
+                authority=files.authority.certificate,
+                user=user,
+                credential=pair,
+            )

@@ -1,0 +1,127 @@
+"""The command line of each part of the control plane.
+
+What is left out on purpose: nothing that changes how the API server answers. Only what a single
+machine does not need is switched off: leader election, the controllers' own serving ports, fsync,
+and the endpoints of the `kubernetes` Service (there are no pods, and a loopback address is not
+valid there).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from ebbflow.devcluster.certificates import Certificates
+from ebbflow.devcluster.layout import Layout
+from ebbflow.devcluster.ports import LOOPBACK
+
+ISSUER: Final = "https://kubernetes.default.svc.cluster.local"
+SERVICE_RANGE: Final = "10.96.0.0/16"
+# Bounds what the log of a cluster that lives for weeks takes on the disk.
+AUDIT_LOG_MEGABYTES: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The loopback ports of one cluster."""
+
+    api: int
+    etcd: int
+    etcd_peer: int
+
+
+def etcd(layout: Layout, certificates: Certificates, ports: Ports) -> list[str]:
+    """Return etcd's flags: one member, mutual TLS, no fsync."""
+    clients = f"https://{LOOPBACK}:{ports.etcd}"
+    peers = f"https://{LOOPBACK}:{ports.etcd_peer}"
+    own, authority = certificates.etcd, certificates.etcd_authority.certificate
+    return [
+        "--name=default",
+        f"--data-dir={layout.data}",
+        f"--listen-client-urls={clients}",
+        f"--advertise-client-urls={clients}",
+        f"--listen-peer-urls={peers}",
+        f"--initial-advertise-peer-urls={peers}",
+        f"--initial-cluster=default={peers}",
+        "--client-cert-auth",
+        f"--trusted-ca-file={authority}",
+        f"--cert-file={own.certificate}",
+        f"--key-file={own.key}",
+        "--peer-client-cert-auth",
+        f"--peer-trusted-ca-file={authority}",
+        f"--peer-cert-file={own.certificate}",
+        f"--peer-key-file={own.key}",
+        # A development cluster may lose its last writes with the power; it gains much speed.
+        "--unsafe-no-fsync",
+        # Milliseconds. The only member elects itself after one timeout: with etcd's own second it
+        # would be what the start of the whole cluster waits for.
+        "--heartbeat-interval=25",
+        "--election-timeout=125",
+        "--log-level=warn",
+    ]
+
+
+def apiserver(
+    layout: Layout, certificates: Certificates, ports: Ports, *, audited: bool, rotated: bool
+) -> list[str]:
+    """Return the API server's flags: RBAC, loopback only, audit log if there is a policy."""
+    client, server = certificates.etcd_client, certificates.server
+    flags = [
+        f"--bind-address={LOOPBACK}",
+        f"--advertise-address={LOOPBACK}",
+        f"--secure-port={ports.api}",
+        "--endpoint-reconciler-type=none",
+        f"--etcd-servers=https://{LOOPBACK}:{ports.etcd}",
+        f"--etcd-cafile={certificates.etcd_authority.certificate}",
+        f"--etcd-certfile={client.certificate}",
+        f"--etcd-keyfile={client.key}",
+        f"--client-ca-file={certificates.authority.certificate}",
+        f"--tls-cert-file={server.certificate}",
+        f"--tls-private-key-file={server.key}",
+        "--authorization-mode=Node,RBAC",
+        f"--service-account-issuer={ISSUER}",
+        f"--service-account-key-file={certificates.service_account_public_key}",
+        f"--service-account-signing-key-file={certificates.service_account_key}",
+        f"--service-cluster-ip-range={SERVICE_RANGE}",
+        "--allow-privileged=true",
+        "--profiling=false",
+    ]
+    if audited:
+        flags += [
+            f"--audit-policy-file={layout.audit_policy}",
+            f"--audit-log-path={layout.audit_log}",
+            "--audit-log-format=json",
+            f"--audit-log-maxsize={AUDIT_LOG_MEGABYTES if rotated else 0}",
+            "--audit-log-maxbackup=1",
+        ]
+    return flags
+
+
+def controller_manager(layout: Layout, certificates: Certificates) -> list[str]:
+    """Return the controller manager's flags: every controller with its own ServiceAccount."""
+    authority = certificates.authority
+    return [
+        f"--kubeconfig={layout.certificates / 'controller-manager.kubeconfig'}",
+        "--leader-elect=false",
+        "--secure-port=0",
+        "--profiling=false",
+        "--use-service-account-credentials=true",
+        # Its own limit of 20 requests a second would make the first ServiceAccounts 4 s late.
+        "--kube-api-qps=1000",
+        "--kube-api-burst=2000",
+        f"--service-account-private-key-file={certificates.service_account_key}",
+        f"--root-ca-file={authority.certificate}",
+        f"--cluster-signing-cert-file={authority.certificate}",
+        f"--cluster-signing-key-file={authority.key}",
+        f"--service-cluster-ip-range={SERVICE_RANGE}",
+    ]
+
+
+def scheduler(layout: Layout) -> list[str]:
+    """Return the scheduler's flags."""
+    return [
+        f"--kubeconfig={layout.certificates / 'scheduler.kubeconfig'}",
+        "--leader-elect=false",
+        "--secure-port=0",
+        "--profiling=false",
+    ]

@@ -1,0 +1,195 @@
+"""Whom a GitAccount serves, and with which credential: decided in one place, from what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from urllib.parse import urlsplit
+
+from ebbflow.api.base import Key
+from ebbflow.api.gitaccount import (
+    HOSTS_ANNOTATION,
+    GitAccount,
+    LabelSelector,
+    LabelSelectorRequirement,
+)
+from ebbflow.api.reasons import Reason
+from ebbflow.domain.git import Credential
+from ebbflow.domain.ports import SecretObject
+from ebbflow.domain.secret import Tainted
+
+# Servers that take a token as the password want a user name beside it. GitHub documents this one,
+# GitLab and Gitea take any; the others ask for one of their own.
+_TOKEN_USERNAMES = {"Bitbucket": "x-token-auth", "BitbucketDataCenter": "x-token-auth"}
+_TOKEN_USERNAME = "x-access-token"  # noqa: S105 - a user name, not a token
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The account cannot be used; the message says who must do what."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How an account authenticates, as shown in its status, and with what (None: as nobody)."""
+
+    name: str
+    credential: Credential | None
+
+
+def host_of(url: str) -> str:
+    """Return the host name of a URL in lower case, without user, port or brackets."""
+    return (urlsplit(url).hostname or "").lower()
+
+
+def repository_path(url: str) -> str:
+    """Return the owner/name part of a repository's URL, without slashes around it and .git."""
+    return urlsplit(url).path.strip("/").removesuffix(".git")
+
+
+def check_account(
+    account: GitAccount, namespace: str, labels: Mapping[str, str] | None, repository: str
+) -> Refused | None:
+    """Tell whether `account` may be used for `repository` by an object in `namespace`.
+
+    `labels` are those of the namespace; they matter only for `allowedNamespaces.from: Selector`.
+    """
+    return (
+        _check_namespace(account, namespace, labels)
+        or _check_server(account, repository)
+        or _check_access(account, repository)
+    )
+
+
+def _check_namespace(
+    account: GitAccount, namespace: str, labels: Mapping[str, str] | None
+) -> Refused | None:
+    allowed = account.spec.allowed_namespaces
+    if allowed.from_ == "All" or namespace == account.metadata.namespace:
+        return None
+    chosen = allowed.selector if allowed.from_ == "Selector" else None
+    if chosen is not None and selects(chosen, labels or {}):
+        return None
+    return Refused(
+        Reason.ACCOUNT_NOT_ALLOWED,
+        f"{account.key} does not serve namespace {namespace}; "
+        f"change its spec.allowedNamespaces or use an account of this namespace",
+    )
+
+
+def _check_server(account: GitAccount, repository: str) -> Refused | None:
+    server = account.spec.server_url
+    if server is None or host_of(server) == host_of(repository):
+        return None
+    return Refused(
+        Reason.ACCOUNT_NOT_ALLOWED,
+        f"{account.key} is for {host_of(server)}, the repository is on {host_of(repository)}; "
+        f"use an account of that server",
+    )
+
+
+def _check_access(account: GitAccount, repository: str) -> Refused | None:
+    access = account.spec.access
+    if access.mode == "All":
+        return None
+    path = repository_path(repository)
+    if access.owners and path.rpartition("/")[0] not in access.owners:
+        return Refused(
+            Reason.ACCOUNT_NOT_ALLOWED,
+            f"{account.key} does not serve the owner of {path}; add it to its spec.access.owners",
+        )
+    if access.repositories and not any(fnmatchcase(path, p) for p in access.repositories):
+        return Refused(
+            Reason.ACCOUNT_NOT_ALLOWED,
+            f"{account.key} does not serve {path}; add it to its spec.access.repositories",
+        )
+    if not access.owners and not access.repositories:
+        return Refused(
+            Reason.ACCOUNT_NOT_ALLOWED,
+            f"{account.key} is Restricted and lists nothing; "
+            f"fill its spec.access.owners or spec.access.repositories",
+        )
+    return None
+
+
+def selects(selector: LabelSelector, labels: Mapping[str, str]) -> bool:
+    """Tell whether a label selector matches, after the Kubernetes rules (empty: everything)."""
+    return all(labels.get(k) == v for k, v in selector.match_labels.items()) and all(
+        _holds(expression, labels) for expression in selector.match_expressions
+    )
+
+
+def _holds(expression: LabelSelectorRequirement, labels: Mapping[str, str]) -> bool:
+    value = labels.get(expression.key)
+    match expression.operator:
+        case "In":
+            return value is not None and value in expression.values
+        case "NotIn":
+            return value is None or value not in expression.values
+        case "Exists":
+            return value is not None
+        case "DoesNotExist":
+            return value is None
+
+
+def method_of(account: GitAccount, secret: SecretObject | None) -> Method | Refused:
+    """Find out how the account authenticates from the keys of its Secret (None: there is none)."""
+    reference = account.spec.secret_ref
+    if reference is None:
+        return Method("None", None)
+    where = f"Secret {account.metadata.namespace}/{reference.name}"
+    if secret is None:
+        return Refused(
+            Reason.SECRET_NOT_FOUND,
+            f"{where} does not exist; create it or change spec.secretRef of {account.key}",
+        )
+    if not secret.annotations.get(HOSTS_ANNOTATION, "").strip():
+        host = host_of(account.spec.server_url or "") or "git.example.com"
+        return _not_for_host(account, host)
+    data = {k: v for k, v in secret.data.items() if v.reveal().strip()}
+    if "token" in data:
+        username = data["username"].reveal().strip() if "username" in data else ""
+        username = username or _TOKEN_USERNAMES.get(account.spec.provider, _TOKEN_USERNAME)
+        return Method("Token", Credential(username, _stripped(data["token"])))
+    if "username" in data and "password" in data:
+        return Method(
+            "Basic", Credential(data["username"].reveal().strip(), _stripped(data["password"]))
+        )
+    present = ", ".join(sorted(secret.data)) or "none"
+    return Refused(
+        Reason.SECRET_INCOMPLETE,
+        f"{where} lacks credentials: give it the key token, or username and password "
+        f"(keys present: {present})",
+    )
+
+
+def _stripped(value: Tainted) -> Tainted:
+    # `kubectl create secret --from-file` keeps the newline that editors put at the end.
+    return Tainted(value.reveal().strip("\r\n"))
+
+
+def check_host(account: GitAccount, secret: SecretObject, repository: str) -> Refused | None:
+    """Tell whether the Secret says that it may be sent to the repository's host."""
+    listed = secret.annotations.get(HOSTS_ANNOTATION, "")
+    hosts = {host.strip().lower() for host in listed.split(",")}
+    host = host_of(repository)
+    return None if host in hosts else _not_for_host(account, host)
+
+
+def _not_for_host(account: GitAccount, host: str) -> Refused:
+    name = account.spec.secret_ref.name if account.spec.secret_ref else ""
+    namespace = account.metadata.namespace
+    return Refused(
+        Reason.SECRET_NOT_FOR_HOST,
+        f"Secret {namespace}/{name} does not say that it may be sent to {host}; if it may: "
+        f"kubectl annotate secret -n {namespace} {name} {HOSTS_ANNOTATION}={host} --overwrite",
+    )
+
+
+def account_key(namespace: str, name: str, account_namespace: str | None) -> Key:
+    """Return the key of the GitAccount that an object of `namespace` names."""
+    return Key(GitAccount.declaration.kind, account_namespace or namespace, name)

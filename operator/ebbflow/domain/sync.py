@@ -1,0 +1,238 @@
+"""The sync decision: from what both sides hold and last agreed on, to what is to be done.
+
+The rules are those of the API's "Sync, exactly": Git wins the first time, afterwards an edit on one
+side goes to the other, and edits on both sides are merged field by field over the last agreed
+document.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ebbflow.api.base import JsonObject
+from ebbflow.api.reasons import Reason
+from ebbflow.api.template import FieldConflict, GitPlace, SyncOptions, SyncStatus
+from ebbflow.domain.document import InvalidDocument, document_hash, validate
+from ebbflow.domain.git import BlobId, CommitId
+from ebbflow.domain.merge import ABSENT, MergeConflict, merge
+
+SHOWN_CONFLICTS = 20
+SHOWN_VALUE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Where both sides were last the same."""
+
+    commit: CommitId
+    blob: BlobId
+    document_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileSide:
+    """The file at the head, read and found valid."""
+
+    blob: BlobId
+    data: bytes
+    document: JsonObject
+    document_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableFile:
+    """The file at the head, which is no valid document; the message says where and why."""
+
+    blob: BlobId
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """All that a decision needs to know.
+
+    `base` is None before the first sync of this place; `base_document` is None where it was not
+    needed or is no longer to be had.
+    """
+
+    cluster: JsonObject | None
+    file: FileSide | UnreadableFile | None
+    base: Base | None
+    base_document: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InStep:
+    """Both sides hold the same document."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeFromGit:
+    """The object gets the file's document; `reverts`: an edit in the cluster is undone by it."""
+
+    document: JsonObject
+    reverts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WriteToGit:
+    """The file gets this document (`file` None: it is created), and so does the object.
+
+    `merged`: the document differs from the object's, because both sides had been edited.
+    """
+
+    document: JsonObject
+    file: FileSide | None
+    merged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """Nothing can be done on either side before a person acts."""
+
+    reason: Reason
+    message: str
+    conflicts: tuple[FieldConflict, ...] = ()
+
+
+Decision = InStep | TakeFromGit | WriteToGit | Blocked
+
+
+def base_of(sync: SyncStatus | None, git: GitPlace) -> Base | None:
+    """Return the agreed base that the status records, if it speaks of the very place of `git`."""
+    if sync is None or sync.commit is None or sync.blob is None or sync.document_hash is None:
+        return None
+    if (sync.repository, sync.branch, sync.path) != (git.repository, git.branch, git.path):
+        return None
+    return Base(sync.commit, sync.blob, sync.document_hash)
+
+
+def edited_in_cluster(cluster: JsonObject | None, base: Base | None) -> bool:
+    """Tell whether the object's document was edited since the sides were last the same."""
+    return cluster is not None and base is not None and document_hash(cluster) != base.document_hash
+
+
+def edited_in_git(file: FileSide | UnreadableFile | None, base: Base | None) -> bool:
+    """Tell whether a commit changed the document since the sides were last the same."""
+    return (
+        isinstance(file, FileSide) and base is not None and file.document_hash != base.document_hash
+    )
+
+
+def decide(sides: Sides, options: SyncOptions, git: GitPlace) -> Decision:
+    """Decide what one pass has to do."""
+    match sides.file:
+        case UnreadableFile(_, message):
+            return Blocked(Reason.INVALID_DOCUMENT, message)
+        case None:
+            return _decide_without_file(sides, git)
+        case FileSide() as file:
+            return _decide_with_file(sides, file, options)
+
+
+def _decide_without_file(sides: Sides, git: GitPlace) -> Decision:
+    if sides.base is not None:
+        return Blocked(
+            Reason.FILE_NOT_FOUND,
+            f"{git.path} is gone from branch {git.branch}; restore it, change spec.git.path, "
+            f"or remove spec.git to keep the object without a file",
+        )
+    if not sides.cluster:
+        return Blocked(
+            Reason.NOTHING_TO_SYNC,
+            f"{git.path} does not exist on branch {git.branch} and spec.document is empty; "
+            f"commit the file or fill spec.document",
+        )
+    return _invalid(sides.cluster) or WriteToGit(sides.cluster, None)
+
+
+def _decide_with_file(sides: Sides, file: FileSide, options: SyncOptions) -> Decision:
+    cluster = sides.cluster
+    if cluster is not None and document_hash(cluster) == file.document_hash:
+        return InStep()
+    # An object without a document has no opinion: a manifest that leaves it out is no edit.
+    if sides.base is None or cluster is None:
+        return TakeFromGit(file.document)
+    if edited_in_cluster(cluster, sides.base):
+        return _decide_cluster_edit(sides, cluster, file, options)
+    if options.direction == "ToGit":
+        return WriteToGit(cluster, file)
+    return TakeFromGit(file.document)
+
+
+def _decide_cluster_edit(
+    sides: Sides, cluster: JsonObject, file: FileSide, options: SyncOptions
+) -> Decision:
+    if options.direction == "FromGit":
+        return TakeFromGit(file.document, reverts=True)
+    if invalid := _invalid(cluster):
+        return invalid
+    if options.direction == "ToGit" or not edited_in_git(file, sides.base):
+        return WriteToGit(cluster, file)
+    return _decide_both(sides, cluster, file, options)
+
+
+def _decide_both(
+    sides: Sides, cluster: JsonObject, file: FileSide, options: SyncOptions
+) -> Decision:
+    if sides.base_document is None:
+        return Blocked(
+            Reason.CONFLICT,
+            "both sides changed, and the last synced content is no longer to be had from Git, "
+            "so the edits cannot be told apart; make spec.document and the file the same",
+        )
+    prefer = {"PreferGit": "theirs", "PreferCluster": "ours"}.get(options.on_conflict)
+    merged = merge(sides.base_document, cluster, file.document)
+    if merged.conflicts and prefer is None:
+        return _conflict(merged.conflicts)
+    if merged.conflicts:
+        side = "theirs" if prefer == "theirs" else "ours"
+        merged = merge(sides.base_document, cluster, file.document, prefer=side)
+    if invalid := _invalid(merged.document):
+        return Blocked(
+            Reason.CONFLICT,
+            f"both sides changed, and together the edits make no valid document "
+            f"({invalid.message}); make spec.document and the file the same",
+        )
+    if document_hash(merged.document) == file.document_hash:
+        return TakeFromGit(file.document)
+    return WriteToGit(
+        merged.document, file, merged=document_hash(merged.document) != document_hash(cluster)
+    )
+
+
+def _invalid(document: JsonObject) -> Blocked | None:
+    try:
+        validate(document)
+    except InvalidDocument as error:
+        where = f"spec.document.{error.path}: " if error.path else "spec.document: "
+        return Blocked(Reason.INVALID_DOCUMENT, where + error.message)
+    return None
+
+
+def _conflict(conflicts: tuple[MergeConflict, ...]) -> Blocked:
+    paths = ", ".join(c.path for c in conflicts[:5])
+    more = f" and {len(conflicts) - 5} more" if len(conflicts) > 5 else ""  # noqa: PLR2004
+    return Blocked(
+        Reason.CONFLICT,
+        f"both sides changed {paths}{more}; status.sync.conflicts has the values: "
+        f"make spec.document and the file the same there",
+        tuple(
+            FieldConflict(
+                path=c.path[:1024],
+                base=_shown(c.base),
+                cluster=_shown(c.ours),
+                git=_shown(c.theirs),
+            )
+            for c in conflicts[:SHOWN_CONFLICTS]
+        ),
+    )
+
+
+def _shown(value: Any) -> str | None:
+    if value is ABSENT:
+        return None
+    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+    return text if len(text) <= SHOWN_VALUE else text[: SHOWN_VALUE - 1] + "…"

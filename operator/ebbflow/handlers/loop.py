@@ -1,0 +1,127 @@
+"""The one level-triggered loop: take a key, make a pass, write the status, ask for the next pass."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Protocol
+
+from ebbflow.adapters.logs import log_context
+from ebbflow.api.base import Key
+from ebbflow.api.reasons import Reason
+from ebbflow.domain.outcome import Done, Outcome, Report, Stalled, Waiting
+from ebbflow.domain.ports import Clock, ClusterError, InvalidObject, StaleWrite, StatusWriter
+from ebbflow.handlers.workqueue import WorkQueue
+
+log = logging.getLogger(__name__)
+
+
+class Reconciler(Protocol):
+    """A service that makes one pass over one object of its kind."""
+
+    async def reconcile(self, key: Key) -> Report | None: ...
+
+
+class LoopMetrics(Protocol):
+    """What is counted about passes."""
+
+    def pass_finished(self, kind: str, result: str, seconds: float) -> None: ...
+    def workers(self, kind: str, active: int) -> None: ...
+
+
+class Loop:
+    """Works the queue off with a bounded number of workers."""
+
+    def __init__(
+        self,
+        reconcilers: Mapping[str, Reconciler],
+        status: StatusWriter,
+        queue: WorkQueue,
+        metrics: LoopMetrics,
+        clock: Clock,
+    ) -> None:
+        self._reconcilers = reconcilers
+        self._status = status
+        self._queue = queue
+        self._metrics = metrics
+        self._clock = clock
+        self._active: dict[str, int] = {}
+
+    def close(self) -> None:
+        """Take no more keys: workers end after the pass that they are at."""
+        self._queue.close()
+
+    async def run(self, workers: int) -> None:
+        """Work until closed. Cancelling it stops passes where they wait for an answer."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(self._work())
+
+    async def _work(self) -> None:
+        while (key := await self._queue.take()) is not None:
+            self._count(key, +1)
+            started = self._clock.monotonic()
+            try:
+                with log_context(kind=key.kind, namespace=key.namespace, name=key.name):
+                    result = await self._pass(key)
+            finally:
+                self._count(key, -1)
+                self._queue.done(key)
+            self._metrics.pass_finished(key.kind, result, self._clock.monotonic() - started)
+
+    def _count(self, key: Key, change: int) -> None:
+        self._active[key.kind] = self._active.get(key.kind, 0) + change
+        self._metrics.workers(key.kind, self._active[key.kind])
+
+    async def _pass(self, key: Key) -> str:
+        """Make one pass; returns controller-runtime's word for how it ended."""
+        self._queue.cancel_delayed(key)
+        try:
+            report = await self._reconcilers[key.kind].reconcile(key)
+            if report is not None:
+                await self._status.write(report)
+        except StaleWrite:
+            # Somebody else was faster: nothing is wrong, the pass is made anew on what is there.
+            self._queue.back_off(key)
+            return "requeue"
+        except InvalidObject as error:
+            return await self._report_invalid(key, error)
+        except ClusterError as error:
+            seconds = self._queue.back_off(key)
+            log.warning("%s: %s; trying again in %.1f s", key, error, seconds)
+            return "error"
+        except Exception:  # one bad object must not stop the others: it backs off alone
+            seconds = self._queue.back_off(key)
+            log.exception("the pass over %s failed; trying again in %.1f s", key, seconds)
+            return "error"
+        self._queue.forget(key)
+        return self._ask_for_the_next(key, report.outcome if report else None)
+
+    def _ask_for_the_next(self, key: Key, outcome: Outcome | None) -> str:
+        after: timedelta | None
+        match outcome:
+            case Done() | Waiting():
+                after = outcome.after
+            case Stalled():
+                after = outcome.recheck
+            case None:
+                after = None
+        if after is None:
+            return "success"
+        self._queue.add_after(key, after.total_seconds())
+        return "requeue_after"
+
+    async def _report_invalid(self, key: Key, error: InvalidObject) -> str:
+        log.warning("%s: %s", key, error)
+        if error.observed is None:
+            return "error"
+        try:
+            await self._status.write(
+                Report(error.observed, Stalled(Reason.INVALID_SPEC, str(error)))
+            )
+        except ClusterError as failure:
+            seconds = self._queue.back_off(key)
+            log.warning("%s: %s; trying again in %.1f s", key, failure, seconds)
+        return "error"

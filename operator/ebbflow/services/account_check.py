@@ -1,0 +1,53 @@
+"""GitAccounts: say whether an account can be used, before a Template finds out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ebbflow.api.base import Key
+from ebbflow.api.gitaccount import GitAccount
+from ebbflow.api.reasons import Reason
+from ebbflow.domain.access import Method, Refused, method_of
+from ebbflow.domain.outcome import Done, Outcome, Report, Stalled
+from ebbflow.domain.ports import Cluster, Wake
+from ebbflow.services.git_access import GitAccess, read_secret
+
+
+class AccountCheck:
+    """Reconciles one GitAccount: its Secret exists, is complete and says for which hosts it is."""
+
+    def __init__(self, cluster: Cluster, access: GitAccess, wake: Wake, recheck: timedelta) -> None:
+        self._cluster = cluster
+        self._access = access
+        self._wake = wake
+        self._recheck = recheck
+        self._last: dict[Key, tuple[int, Outcome]] = {}
+
+    async def reconcile(self, key: Key) -> Report | None:
+        """Make one pass; None if there is nothing to say: the account is gone or suspended."""
+        account = await self._cluster.get(GitAccount, key.namespace, key.name)
+        if account is None or account.metadata.deletion_timestamp:
+            self._access.drop(key)
+            self._last.pop(key, None)
+            self._wake_users(key)
+            return None
+        self._access.remember(account)
+        method = method_of(account, await read_secret(self._cluster, account))
+        outcome = self._judge(method)
+        status = {} if isinstance(method, Refused) else {"method": method.name}
+        if self._last.get(key) != (now := (account.metadata.generation, outcome)):
+            self._last[key] = now
+            self._wake_users(key)
+        return None if account.spec.suspend else Report(account, outcome, status)
+
+    def _judge(self, method: Method | Refused) -> Outcome:
+        match method:
+            case Refused(reason, message):
+                # Secrets are not watched (that would need a list of them all): look again.
+                return Stalled(reason, message, self._recheck)
+            case Method(name, _):
+                return Done(Reason.ACCOUNT_READY, f"Authenticates by {name}")
+
+    def _wake_users(self, account: Key) -> None:
+        for user in self._access.users(account):
+            self._wake(user)

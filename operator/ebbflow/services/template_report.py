@@ -1,0 +1,131 @@
+"""What a pass over a Template came to, in the words of its status."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from ebbflow.api.base import GROUP, JsonObject
+from ebbflow.api.reasons import Reason
+from ebbflow.api.template import GitPlace, SyncStatus, Template
+from ebbflow.domain.document import InvalidDocument, validate
+from ebbflow.domain.git import GitError
+from ebbflow.domain.outcome import Done, Notice, Outcome, Report, Stalled, Waiting
+from ebbflow.domain.sync import Base, Blocked
+
+REQUESTED_AT = f"{GROUP}/requested-at"
+UNREACHABLE_RETRY = timedelta(seconds=10)
+CONTENDED_RETRY = timedelta(seconds=1)
+
+
+def is_ready(template: Template) -> bool:
+    """Tell whether the last pass found all as it should be."""
+    return any(c.type == "Ready" and c.status == "True" for c in template.status.conditions)
+
+
+def is_requested(template: Template) -> bool:
+    """Tell whether somebody asks for a pass by annotation and has had no answer."""
+    requested = template.metadata.annotations.get(REQUESTED_AT)
+    return requested is not None and requested != template.status.last_handled_requested_at
+
+
+def first_touch(template: Template) -> Report:
+    """Report that the operator has taken the object up and cannot say more yet."""
+    outcome = Waiting(Reason.PROGRESSING, "The first sync is under way", timedelta(0))
+    return Report(template, outcome)
+
+
+def alone(template: Template) -> Report:
+    """Report on a Template without `spec.git`: only its document can be wrong."""
+    if template.spec.document is not None:
+        try:
+            validate(template.spec.document)
+        except InvalidDocument as error:
+            where = f"spec.document.{error.path}" if error.path else "spec.document"
+            return Report(template, Stalled(Reason.INVALID_DOCUMENT, f"{where}: {error.message}"))
+    return Report(template, Done(Reason.NOT_SYNCED, "Not synced: spec.git is absent"))
+
+
+def in_step(
+    template: Template, git: GitPlace, base: Base | None, *, reverted: bool = False
+) -> Report:
+    """Report that both sides hold the same, since the commit of `base`."""
+    sync = SyncStatus(
+        repository=git.repository,
+        branch=git.branch,
+        path=git.path,
+        commit=base and base.commit,
+        blob=base and base.blob,
+        document_hash=base and base.document_hash,
+    )
+    at = f" at {base.commit[:7]}" if base else ""
+    notices = (
+        Notice(
+            Reason.EDIT_REVERTED,
+            f"An edit of spec.document was reverted to {git.path}{at}, because "
+            f"spec.sync.direction is FromGit; make the edit in Git",
+            warning=True,
+        ),
+    )
+    outcome = Done(Reason.IN_STEP, f"In step with {git.branch}{at}")
+    return Report(template, outcome, {"sync": sync.dump()}, notices if reverted else ())
+
+
+def blocked(template: Template, decision: Blocked, recheck: timedelta | None) -> Report:
+    """Report that a person has to act; what both sides last agreed on is kept."""
+    outcome = Stalled(decision.reason, decision.message, recheck)
+    return Report(template, outcome, _kept(template, decision))
+
+
+def branch_missing(template: Template, git: GitPlace) -> Report:
+    """Report that the branch does not exist; the watch tells when it appears."""
+    return blocked(
+        template,
+        Blocked(
+            Reason.BRANCH_NOT_FOUND,
+            f"branch {git.branch} does not exist in {git.repository}; "
+            f"create it or change spec.git.branch",
+        ),
+        None,
+    )
+
+
+def refused(template: Template, git: GitPlace, words: str, recheck: timedelta) -> Report:
+    """Report that the server refused the push; the edit stays in the object."""
+    message = (
+        f"{git.repository} refused the push to {git.branch}: {words}; "
+        f"the edit is kept in spec.document and tried again"
+    )
+    return blocked(template, Blocked(Reason.PUSH_REJECTED, message), recheck)
+
+
+def contended(template: Template, branch: str) -> Report:
+    """Report that others pushed faster than the edit could be replayed."""
+    outcome = Waiting(
+        Reason.PUSH_CONTENDED,
+        f"others push to {branch} faster than the edit can be replayed; trying again",
+        CONTENDED_RETRY,
+    )
+    return Report(template, outcome, _kept(template))
+
+
+def git_failed(template: Template, error: GitError, interval: timedelta) -> Report:
+    """Report that Git could not be asked, or refused."""
+    outcome: Outcome
+    if error.transient:
+        after = error.retry_after or min(interval, UNREACHABLE_RETRY)
+        outcome = Waiting(error.reason, str(error), after)
+    else:
+        outcome = Stalled(error.reason, str(error), interval)
+    return Report(template, outcome, _kept(template))
+
+
+def _kept(template: Template, decision: Blocked | None = None) -> JsonObject:
+    sync = template.status.sync
+    if decision is not None and decision.conflicts:
+        sync = (sync or SyncStatus()).model_copy(update={"conflicts": decision.conflicts})
+    elif sync is not None:
+        sync = sync.model_copy(update={"conflicts": None})
+    if sync is None:
+        return {}
+    kept = sync.model_copy(update={"pending_write": None}).dump()
+    return {"sync": kept} if kept else {}

@@ -1,0 +1,301 @@
+"""Template sync: one pass keeps one object and its file the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from ebbflow.api.base import Key
+from ebbflow.api.reasons import Reason
+from ebbflow.api.template import GitPlace, Template
+from ebbflow.domain.access import Refused
+from ebbflow.domain.addresses import normalise_path
+from ebbflow.domain.document import InvalidDocument, document_hash, parse
+from ebbflow.domain.git import CommitGone, CommitId, GitError
+from ebbflow.domain.outcome import Report
+from ebbflow.domain.ports import Clock, Cluster, GitBackend, StatusWriter, SyncMetrics
+from ebbflow.domain.sync import (
+    Base,
+    Blocked,
+    Decision,
+    FileSide,
+    InStep,
+    Sides,
+    TakeFromGit,
+    UnreadableFile,
+    WriteToGit,
+    base_of,
+    decide,
+    edited_in_cluster,
+    edited_in_git,
+)
+from ebbflow.domain.writeback import CannotEdit
+from ebbflow.services import template_report as report
+from ebbflow.services.git_access import GitAccess, Granted
+from ebbflow.services.repository_watch import FRESH, Interest, RepositoryWatch
+from ebbflow.services.write_back import Overtaken, Rejected, Target, WriteBack, Written
+
+TRIES = 10  # replays of one edit within a pass, while others push to the branch
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One look at both sides, at one head of the branch."""
+
+    template: Template
+    target: Target
+    base: Base | None
+    sides: Sides
+    decision: Decision
+
+
+class TemplateSync:
+    """Reconciles one Template: gather, decide, act, report."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        status: StatusWriter,
+        git: GitBackend,
+        access: GitAccess,
+        watch: RepositoryWatch,
+        clock: Clock,
+        metrics: SyncMetrics,
+        poll_interval: timedelta,
+    ) -> None:
+        self._cluster = cluster
+        self._status = status
+        self._git = git
+        self._access = access
+        self._watch = watch
+        self._write_back = WriteBack(cluster, git, clock)
+        self._metrics = metrics
+        self._poll_interval = poll_interval
+
+    async def reconcile(self, key: Key) -> Report | None:
+        """Make one pass; None if there is nothing to say: the object is gone or suspended.
+
+        Raises StaleWrite if the object changed under the pass (make another), ClusterError if the
+        API server refused something.
+        """
+        template = await self._get(key)
+        if template is None or template.metadata.deletion_timestamp or template.spec.suspend:
+            self._forget(key)
+            return None
+        git = template.spec.git
+        if git is None:
+            self._forget(key)
+            return report.alone(template)
+        try:
+            normalise_path(git.path)
+        except ValueError as error:
+            self._watch.forget(key)
+            return report.blocked(
+                template, Blocked(Reason.INVALID_SPEC, f"spec.git.path {error}"), None
+            )
+        return await self._with_access(template, git)
+
+    async def _get(self, key: Key) -> Template | None:
+        template = await self._cluster.get(Template, key.namespace, key.name)
+        if template is None or template.status.conditions:
+            return template
+        # To kstatus an object without conditions is finished: say at once that this one is not.
+        await self._status.write(report.first_touch(template))
+        return await self._cluster.get(Template, key.namespace, key.name)
+
+    def _forget(self, key: Key) -> None:
+        self._watch.forget(key)
+        self._access.forget(key)
+
+    async def _with_access(self, template: Template, git: GitPlace) -> Report:
+        interval = self._every(template)
+        granted = await self._access.resolve(template.key, git)
+        if isinstance(granted, Refused):
+            self._watch.forget(template.key)
+            return report.blocked(template, Blocked(granted.reason, granted.message), interval)
+        try:
+            return await self._sync(template, git, granted)
+        except GitError as error:
+            if not error.transient:
+                # Asking again and again with what was refused gets accounts locked.
+                self._watch.forget(template.key)
+            return report.git_failed(template, error, interval)
+
+    async def _sync(self, template: Template, git: GitPlace, granted: Granted) -> Report:
+        max_age = None if self._may_trust_the_watch(template, git) else FRESH
+        head = await self._watch.head(granted.remote, git.branch, max_age)
+        if head is None:
+            return self._branch_missing(template, git, granted)
+        target = Target(granted.remote, git, head, granted.committer)
+        look = await self._look(template, target)
+        match look.decision:
+            case InStep():
+                return self._in_step(look)
+            case TakeFromGit() as decision:
+                return await self._take(look, decision)
+            case Blocked() as decision:
+                self._follow(look)
+                return report.blocked(look.template, decision, None)
+            case WriteToGit():
+                return await self._write(look)
+
+    def _may_trust_the_watch(self, template: Template, git: GitPlace) -> bool:
+        """Tell whether the last known head will do, because the watch has told of every move.
+
+        Not before the first sync, not while something is wrong, not when somebody asks; and a
+        recorded commit may have arrived without our knowing.
+        """
+        sync = template.status.sync
+        return (
+            base_of(sync, git) is not None
+            and (sync is None or sync.pending_write is None)
+            and report.is_ready(template)
+            and not report.is_requested(template)
+        )
+
+    async def _look(self, template: Template, target: Target) -> _Look:
+        """Gather both sides at the target's head, settling a recorded commit first, and decide."""
+        base = base_of(template.status.sync, target.git)
+        pending = template.status.sync.pending_write if template.status.sync else None
+        file = await self._read(target)
+        if pending is not None:
+            readable = file if isinstance(file, FileSide) else None
+            match await self._write_back.settle(template, target, readable, pending):
+                case Written(template, base):
+                    self._watch.moved(target.remote, target.git.branch, base.commit)
+                    head = await self._watch.head(target.remote, target.git.branch, None)
+                    target = replace(target, head=head or base.commit)
+                    file = await self._read(target)
+                case Template() as unsettled:
+                    template = unsettled
+        sides = Sides(template.spec.document, file, base)
+        if edited_in_cluster(sides.cluster, base) and edited_in_git(file, base):
+            sides = replace(sides, base_document=await self._read_base(target, base))
+        return _Look(template, target, base, sides, decide(sides, template.spec.sync, target.git))
+
+    async def _read(self, target: Target) -> FileSide | UnreadableFile | None:
+        git = target.git
+        file = await self._git.read_file(target.remote, git.branch, target.head, git.path)
+        if file is None:
+            return None
+        try:
+            document = parse(file.data, git.path).value
+        except InvalidDocument as error:
+            return UnreadableFile(file.blob, f"{git.path}: {error}")
+        return FileSide(file.blob, file.data, document, document_hash(document))
+
+    async def _read_base(self, target: Target, base: Base | None) -> dict[str, object] | None:
+        """Read the document that both sides last agreed on; None if it is no longer to be had."""
+        if base is None:
+            return None
+        git = target.git
+        data = await self._git.read_blob(target.remote, base.blob)
+        try:
+            if data is None:
+                # A fresh cache does not have it yet.
+                file = await self._git.read_file(target.remote, git.branch, base.commit, git.path)
+                data = file.data if file is not None and file.blob == base.blob else None
+            return parse(data, git.path).value if data is not None else None
+        except (CommitGone, InvalidDocument):
+            return None
+
+    def _in_step(self, look: _Look) -> Report:
+        self._follow(look)
+        file = look.sides.file
+        base = look.base
+        if isinstance(file, FileSide) and (base is None or base.blob != file.blob):
+            base = Base(look.target.head, file.blob, file.document_hash)
+        return report.in_step(look.template, look.target.git, base)
+
+    async def _take(self, look: _Look, decision: TakeFromGit) -> Report:
+        file = look.sides.file
+        template = await self._cluster.replace_document(look.template, decision.document)
+        self._metrics.sync("from-git", None)
+        self._follow(look)
+        base = look.base
+        if isinstance(file, FileSide):
+            base = Base(look.target.head, file.blob, file.document_hash)
+        return report.in_step(template, look.target.git, base, reverted=decision.reverts)
+
+    async def _write(self, look: _Look) -> Report:
+        """Write the edit to the branch; while others are faster, look again and replay it."""
+        remote, branch = look.target.remote, look.target.git.branch
+        async with self._watch.turn(remote, branch):
+            for _ in range(TRIES):
+                head = await self._watch.head(remote, branch, None)
+                if head is None:
+                    break
+                if head != look.target.head:
+                    look = await self._look(look.template, replace(look.target, head=head))
+                done = await self._try_to_write(look)
+                if isinstance(done, Report):
+                    return done
+                look = done
+        return report.contended(look.template, branch)
+
+    async def _try_to_write(self, look: _Look) -> Report | _Look:
+        """Make one try; returns the look with the object as it now is if the branch moved."""
+        match look.decision:
+            case WriteToGit() as decision:
+                return await self._write_once(look, decision)
+            case InStep():
+                return self._in_step(look)
+            case TakeFromGit() as taken:
+                return await self._take(look, taken)
+            case Blocked() as blocked:
+                self._follow(look)
+                return report.blocked(look.template, blocked, None)
+
+    async def _write_once(self, look: _Look, decision: WriteToGit) -> Report | _Look:
+        if decision.merged:
+            # The object first: if we die between the two, the next pass finds the object ahead of
+            # the file by the whole merge. The other way round it would find the file's half of the
+            # merge missing from the object and take that for an edit.
+            template = await self._cluster.replace_document(look.template, decision.document)
+            look = replace(look, template=template)
+        return await self._commit(look, decision.document, decision.file)
+
+    async def _commit(
+        self, look: _Look, document: dict[str, object], file: FileSide | None
+    ) -> Report | _Look:
+        target = look.target
+        try:
+            result = await self._write_back.write(look.template, target, file, document)
+        except CannotEdit as error:
+            self._follow(look)
+            blocked = Blocked(Reason.CANNOT_EDIT_IN_PLACE, f"{target.git.path}: {error}")
+            return report.blocked(look.template, blocked, None)
+        match result:
+            case Written(template, base):
+                self._metrics.sync("to-git", None)
+                self._watch.moved(target.remote, target.git.branch, base.commit)
+                self._follow(look, base)
+                return report.in_step(template, target.git, base)
+            case Overtaken(template, head):
+                self._watch.moved(target.remote, target.git.branch, head)
+                return replace(look, template=template)
+            case Rejected(template, words):
+                self._follow(look)
+                return report.refused(template, target.git, words, self._every(look.template))
+
+    def _branch_missing(self, template: Template, git: GitPlace, granted: Granted) -> Report:
+        self._watch.follow(
+            template.key,
+            Interest(granted.remote, git.branch, git.path, None, None, self._every(template)),
+        )
+        return report.branch_missing(template, git)
+
+    def _follow(self, look: _Look, written: Base | None = None) -> None:
+        file = look.sides.file
+        blob = written.blob if written else (file.blob if file else None)
+        head: CommitId = written.commit if written else look.target.head
+        git = look.target.git
+        self._watch.follow(
+            look.template.key,
+            Interest(
+                look.target.remote, git.branch, git.path, blob, head, self._every(look.template)
+            ),
+        )
+
+    def _every(self, template: Template) -> timedelta:
+        return template.spec.interval or self._poll_interval

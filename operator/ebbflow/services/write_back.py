@@ -1,0 +1,187 @@
+"""Write-back: an edit of an object becomes one commit, exactly once, whatever is killed when.
+
+The commit is made in memory and recorded in the object's status before it is pushed. Whoever finds
+the record later either sees the commit in the branch (it arrived) or makes the very same commit
+again from the record, so a crash never makes a second one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ebbflow.api.base import JsonObject
+from ebbflow.api.gitaccount import Committer
+from ebbflow.api.template import GitPlace, PendingWrite, Template
+from ebbflow.domain.document import document_hash
+from ebbflow.domain.git import (
+    BranchMoved,
+    CommitHeader,
+    CommitId,
+    PreparedCommit,
+    Pushed,
+    PushRefused,
+    Remote,
+    Signature,
+)
+from ebbflow.domain.ports import Clock, Cluster, GitBackend
+from ebbflow.domain.sync import Base, FileSide
+from ebbflow.domain.writeback import create, edit
+
+UNRESOLVED = Signature("unresolved", "unresolved@ebbflow.dev")
+TRAILER = "Ebbflow-Object"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The branch that is written to, at the head that the edit was decided on."""
+
+    remote: Remote
+    git: GitPlace
+    head: CommitId
+    committer: Committer
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The commit is on the branch; `base` is what both sides now agree on."""
+
+    template: Template
+    base: Base
+
+
+@dataclass(frozen=True, slots=True)
+class Overtaken:
+    """Somebody else moved the branch first; nothing was written (`head` None: it is gone)."""
+
+    template: Template
+    head: CommitId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The server refused the push, in these words; nothing was written."""
+
+    template: Template
+    words: str
+
+
+def commit_message(template: Template) -> str:
+    """Return subject and trailer of the commit for an edit of the object."""
+    names = template.key
+    subject = template.spec.sync.commit_message
+    for field, value in zip(("kind", "namespace", "name"), names, strict=True):
+        subject = subject.replace("{" + field + "}", value)
+    return f"{subject.strip()}\n\n{TRAILER}: {names}\n"
+
+
+class WriteBack:
+    """Commits and pushes documents, and finds out what became of pushes that were cut off."""
+
+    def __init__(self, cluster: Cluster, git: GitBackend, clock: Clock) -> None:
+        self._cluster = cluster
+        self._git = git
+        self._clock = clock
+
+    async def write(
+        self, template: Template, target: Target, file: FileSide | None, document: JsonObject
+    ) -> Written | Overtaken | Rejected:
+        """Commit `document` over `file` (None: a new file) and push it.
+
+        Raises CannotEdit if the text cannot be edited in place, GitError if it is unknown whether
+        the push arrived (the record stays), StaleWrite if the object changed meanwhile.
+        """
+        header = CommitHeader(
+            author=UNRESOLVED,
+            committer=Signature(target.committer.name, target.committer.email),
+            time=int(self._clock.now().timestamp()),
+            message=commit_message(template),
+        )
+        commit = await self._prepare(target, file, document, header)
+        pending = _record(commit, header, document, file)
+        template = await self._cluster.set_pending_write(template, pending)
+        return await self._push(template, target, commit, pending)
+
+    async def _push(
+        self, template: Template, target: Target, commit: PreparedCommit, pending: PendingWrite
+    ) -> Written | Overtaken | Rejected:
+        result = await self._git.push(target.remote, target.git.branch, commit)
+        # Every answer is a certain one (an uncertain one is a GitError): the record has done its
+        # work.
+        template = await self._cluster.set_pending_write(template, None)
+        match result:
+            case Pushed():
+                base = Base(pending.commit, pending.blob, pending.document_hash)
+                return Written(template, base)
+            case BranchMoved(head):
+                return Overtaken(template, head)
+            case PushRefused(words):
+                return Rejected(template, words)
+
+    async def settle(
+        self, template: Template, target: Target, file: FileSide | None, pending: PendingWrite
+    ) -> Written | Template:
+        """Find out what became of a recorded commit; afterwards the record is gone.
+
+        `file` is the file at `target.head`. Returns Written if the commit is on the branch (or was
+        made again, bit by bit, and pushed), else the object: then its edit is decided on anew.
+        """
+        if await self._git.contains(target.remote, target.git.branch, target.head, pending.commit):
+            template = await self._cluster.set_pending_write(template, None)
+            return Written(template, Base(pending.commit, pending.blob, pending.document_hash))
+        commit = await self._same_commit(template, target, file, pending)
+        if commit is not None:
+            result = await self._push(template, target, commit, pending)
+            return result if isinstance(result, Written) else result.template
+        return await self._cluster.set_pending_write(template, None)
+
+    async def _same_commit(
+        self, template: Template, target: Target, file: FileSide | None, pending: PendingWrite
+    ) -> PreparedCommit | None:
+        """Make the recorded commit again; None where it would come out as another one.
+
+        It comes out the same while the branch is where it was made and the object still holds the
+        document that the record speaks of.
+        """
+        document = template.spec.document
+        if document is None or target.head != pending.parent:
+            return None
+        if document_hash(document) != pending.document_hash:
+            return None
+        header = CommitHeader(
+            author=_signature(pending.author),
+            committer=Signature(target.committer.name, target.committer.email),
+            time=pending.time,
+            message=pending.message,
+        )
+        commit = await self._prepare(target, file, document, header)
+        return commit if commit.commit == pending.commit else None
+
+    async def _prepare(
+        self, target: Target, file: FileSide | None, document: JsonObject, header: CommitHeader
+    ) -> PreparedCommit:
+        path = target.git.path
+        data = edit(file.data, path, document) if file else create(document, path)
+        return await self._git.prepare_commit(
+            target.remote, target.git.branch, target.head, path, data, header
+        )
+
+
+def _record(
+    commit: PreparedCommit, header: CommitHeader, document: JsonObject, file: FileSide | None
+) -> PendingWrite:
+    return PendingWrite(
+        commit=commit.commit,
+        parent=commit.parent,
+        tree=commit.tree,
+        blob=commit.blob,
+        base_blob=file.blob if file else None,
+        document_hash=document_hash(document),
+        author=str(header.author),
+        time=header.time,
+        message=header.message,
+    )
+
+
+def _signature(text: str) -> Signature:
+    name, _, rest = text.rpartition(" <")
+    return Signature(name, rest.removesuffix(">"))

@@ -1,0 +1,176 @@
+"""The composition root: settings in, a running operator out."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+from contextlib import AsyncExitStack
+from random import SystemRandom
+
+import kopf
+
+from ebbflow.adapters import logs
+from ebbflow.adapters.clock import SystemClock
+from ebbflow.adapters.git.backend import DulwichBackend
+from ebbflow.adapters.git.limits import HostPolicy
+from ebbflow.adapters.kube import readiness
+from ebbflow.adapters.kube.client import KubeClient
+from ebbflow.adapters.kube.cluster import KubeCluster
+from ebbflow.adapters.kube.connection import NoCluster
+from ebbflow.adapters.kube.election import LeaseElection, LeaseUnavailable
+from ebbflow.adapters.kube.events import EventRecorder
+from ebbflow.adapters.kube.own_writes import OwnWrites
+from ebbflow.adapters.kube.status import KubeStatusWriter
+from ebbflow.adapters.kube.watching import WatchRecord
+from ebbflow.adapters.metrics import Metrics
+from ebbflow.adapters.probes import CannotListen, HttpServer, serve_health, serve_metrics
+from ebbflow.api.kinds import KINDS
+from ebbflow.handlers import gitaccount, template
+from ebbflow.handlers.events import Intake
+from ebbflow.handlers.lifecycle import Operator
+from ebbflow.handlers.loop import Loop, Reconciler
+from ebbflow.handlers.watches import Watches, watch_paths
+from ebbflow.handlers.workqueue import WorkQueue
+from ebbflow.services.account_check import AccountCheck
+from ebbflow.services.git_access import GitAccess
+from ebbflow.services.repository_watch import RepositoryWatch
+from ebbflow.services.schedule import Schedule
+from ebbflow.services.template_sync import TemplateSync
+from ebbflow.settings import Settings, Shard
+
+log = logging.getLogger(__name__)
+
+HANDLERS = (template, gitaccount)
+"""The modules that watch a kind each, in plain sight."""
+
+LEASE = "ebbflow-operator"
+LEASE_NAMESPACES = ("ebbflow-system", "default")
+"""Where the Lease is kept outside a pod: the first of these that exists."""
+
+
+def main(settings: Settings) -> int:
+    """Run the operator until it is told to stop; returns the exit code."""
+    logs.configure(settings.log_format, settings.log_level)
+    try:
+        return asyncio.run(_run(settings))
+    except (NoCluster, CannotListen, LeaseUnavailable) as error:
+        log.error("%s", error)  # noqa: TRY400 - a sentence for people, not a traceback
+        return 2
+
+
+async def _run(settings: Settings) -> int:
+    async with AsyncExitStack() as stack:
+        metrics = Metrics()
+        client = await KubeClient.load(metrics)
+        stack.push_async_callback(client.close)
+        operator = _compose(settings, client, metrics, stack)
+        health = await serve_health(settings.health_address, operator.ailments, operator.problems)
+        stack.push_async_callback(health.stop)
+        served = await serve_metrics(settings.metrics_address, metrics.render)
+        stack.push_async_callback(served.stop)
+        log.info(
+            "listening: health on %s, metrics on %s",
+            _text(health),
+            _text(served),
+            extra={"health": _text(health), "metrics": _text(served)},
+        )
+        return await operator.run()
+
+
+def _text(server: HttpServer) -> str:
+    return f"{server.address.host}:{server.address.port}"
+
+
+def _compose(
+    settings: Settings, client: KubeClient, metrics: Metrics, stack: AsyncExitStack
+) -> Operator:
+    clock, random, own_writes = SystemClock(), SystemRandom(), OwnWrites()
+    schedule = Schedule(clock)
+    queue = WorkQueue(schedule, own_writes, metrics, clock, random)
+    cluster = KubeCluster(client, own_writes, logs.register_secret)
+    events = EventRecorder(client, settings.identity)
+    status = KubeStatusWriter(client, events, own_writes, clock, logs.redactor)
+    policy = HostPolicy(settings.allowed_hosts, settings.allow_insecure_http)
+    git = DulwichBackend(settings.cache_dir, policy, metrics, clock)
+    stack.push_async_callback(git.close)
+    access = GitAccess(cluster)
+    watch = RepositoryWatch(git, queue.add, schedule, clock, random)
+    interval = settings.poll_interval
+    reconcilers: dict[str, Reconciler] = {
+        "Template": TemplateSync(cluster, status, git, access, watch, clock, metrics, interval),
+        "GitAccount": AccountCheck(cluster, access, queue.add, interval),
+    }
+    for kind in reconcilers:
+        metrics.max_workers(kind, settings.workers)
+    return Operator(
+        elections=[
+            _election(settings, client, namespace, clock, metrics)
+            for namespace in _lease_namespaces()
+        ],
+        schedule=schedule,
+        loop=Loop(reconcilers, status, queue, metrics, clock),
+        watches=_watches(settings, client, queue, clock),
+        identity=settings.identity,
+        workers=settings.workers,
+    )
+
+
+def _watches(
+    settings: Settings, client: KubeClient, queue: WorkQueue, clock: SystemClock
+) -> Watches:
+    record = WatchRecord(clock)
+    intake = Intake(queue, lambda namespace: serves(settings.shard, namespace))
+
+    def register(registry: kopf.OperatorRegistry) -> None:
+        for module in HANDLERS:
+            module.register(registry, intake)
+
+    wanted = readiness.watches(KINDS, settings.namespaces)
+    return Watches(
+        register=register,
+        open_session=lambda: client.open_watch_session(record),
+        server=client.server,
+        record=record,
+        missing=lambda: readiness.missing(client, wanted),
+        paths=watch_paths(KINDS, settings.namespaces),
+        namespaces=settings.namespaces,
+        clock=clock,
+    )
+
+
+def _election(
+    settings: Settings, client: KubeClient, namespace: str, clock: SystemClock, metrics: Metrics
+) -> LeaseElection:
+    return LeaseElection(
+        client,
+        namespace=namespace,
+        name=lease_name(settings),
+        identity=settings.identity,
+        duration=settings.lease_duration,
+        clock=clock,
+        metrics=metrics,
+    )
+
+
+def _lease_namespaces() -> tuple[str, ...]:
+    pod = os.environ.get("POD_NAMESPACE")
+    return (pod,) if pod else LEASE_NAMESPACES
+
+
+def lease_name(settings: Settings) -> str:
+    """Return the Lease's name: operators that serve different parts do not exclude each other."""
+    name = LEASE
+    if settings.namespaces:
+        served = ",".join(sorted(settings.namespaces))
+        name += "-" + hashlib.sha256(served.encode()).hexdigest()[:10]
+    if settings.shard.count > 1:
+        name += f"-shard-{settings.shard.index}-of-{settings.shard.count}"
+    return name
+
+
+def serves(shard: Shard, namespace: str) -> bool:
+    """Tell whether the shard serves a namespace: all objects of one belong to one shard."""
+    digest = hashlib.sha256(namespace.encode()).digest()
+    return int.from_bytes(digest[:8], "big") % shard.count == shard.index

@@ -1,0 +1,5 @@
+"""For all suites."""
+
+from __future__ import annotations
+
+pytest_plugins = ["pytester"]

@@ -1,0 +1,358 @@
+"""What every GitBackend does, the real one and the fake: one suite for both."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from ebbflow.adapters.git import DulwichBackend, HostPolicy
+from ebbflow.devcluster.gitrepository import Entry
+from ebbflow.domain.git import (
+    AuthenticationFailed,
+    BranchMoved,
+    CommitHeader,
+    GitError,
+    GitFile,
+    NotAFile,
+    Pushed,
+    PushRefused,
+    RepositoryNotFound,
+    Signature,
+    TooLarge,
+    Unreachable,
+)
+from tests.support.gitserver import FaultyGitServer
+from tests.support.gitworld import (
+    PASSWORD,
+    USER,
+    GitWorld,
+    MemoryWorld,
+    RealClock,
+    RealWorld,
+    RecordedMetrics,
+)
+
+MISSING = "0123456789" * 4
+HEADER = CommitHeader(
+    author=Signature("Ann Example", "ann@example.com"),
+    committer=Signature("ebbflow", "ebbflow@ebbflow.dev"),
+    time=1_700_000_000,
+    message="Update shop\n\nEbbflow-Object: Template/default/shop\n",
+)
+SHOP = b"# The shop\nreplicas: 2\n"
+SHOP_ID = "9698bc005b5ec502fabf0ef3fe4c8be3c3db6c96"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FaultyGitServer]:
+    with FaultyGitServer(username=USER, password=PASSWORD) as running:
+        yield running
+
+
+@pytest.fixture(params=["real", "memory"])
+async def world(
+    request: pytest.FixtureRequest, tmp_path: Path, server: FaultyGitServer
+) -> AsyncIterator[GitWorld]:
+    if request.param == "memory":
+        yield MemoryWorld()
+        return
+    server.start()
+    policy = HostPolicy(allow_insecure_http=True)
+    async with DulwichBackend(tmp_path, policy, RecordedMetrics(), RealClock()) as git:
+        yield RealWorld(server, git)
+
+
+class TestListing:
+    async def test_heads_of_many_branches_come_at_once(self, world: GitWorld) -> None:
+        main = world.create({"a.yaml": b"a: 1\n"})
+        stage = world.commit({"a.yaml": b"a: 2\n"}, branch="stage")
+        nested = world.commit({"a.yaml": b"a: 3\n"}, branch="team/blue")
+        heads = await world.git.ls_heads(world.remote(), ["main", "stage", "team/blue"])
+        assert heads == {"main": main, "stage": stage, "team/blue": nested}
+
+    async def test_a_branch_that_does_not_exist_is_missing(self, world: GitWorld) -> None:
+        main = world.create({"a.yaml": b"a: 1\n"})
+        world.commit({"a.yaml": b"a: 2\n"}, branch="main-2")
+        assert await world.git.ls_heads(world.remote(), ["main", "mai"]) == {"main": main}
+
+    async def test_an_empty_repository_has_no_heads(self, world: GitWorld) -> None:
+        world.create()
+        assert await world.git.ls_heads(world.remote(), ["main"]) == {}
+
+    async def test_a_new_commit_is_seen_by_the_next_listing(self, world: GitWorld) -> None:
+        world.create({"a.yaml": b"a: 1\n"})
+        await world.git.ls_heads(world.remote(), ["main"])
+        later = world.commit({"a.yaml": b"a: 2\n"})
+        assert await world.git.ls_heads(world.remote(), ["main"]) == {"main": later}
+
+
+class TestReading:
+    async def test_a_file_is_read_with_its_id(self, world: GitWorld) -> None:
+        head = world.create({"templates/shop.yaml": SHOP})
+        found = await world.git.read_file(world.remote(), "main", head, "templates/shop.yaml")
+        # as `git hash-object` names these bytes
+        assert found == GitFile(SHOP_ID, SHOP)
+        assert await world.git.read_blob(world.remote(), found.blob) == SHOP
+
+    async def test_a_leading_slash_means_the_root(self, world: GitWorld) -> None:
+        head = world.create({"shop.yaml": SHOP})
+        found = await world.git.read_file(world.remote(), "main", head, "/shop.yaml")
+        assert found is not None
+        assert found.data == SHOP
+
+    async def test_an_older_commit_can_still_be_read(self, world: GitWorld) -> None:
+        old = world.create({"shop.yaml": SHOP})
+        new = world.commit({"shop.yaml": b"replicas: 3\n"})
+        for commit, data in ((new, b"replicas: 3\n"), (old, SHOP)):
+            found = await world.git.read_file(world.remote(), "main", commit, "shop.yaml")
+            assert found is not None
+            assert found.data == data
+
+    async def test_a_reverted_file_is_read_although_its_bytes_were_never_fetched(
+        self, world: GitWorld
+    ) -> None:
+        world.create({"shop.yaml": SHOP})
+        middle = world.commit({"shop.yaml": b"replicas: 3\n"})
+        await world.git.read_file(world.remote(), "main", middle, "shop.yaml")
+        reverted = world.commit({"shop.yaml": SHOP})
+        found = await world.git.read_file(world.remote(), "main", reverted, "shop.yaml")
+        assert found is not None
+        assert found.data == SHOP
+
+    @pytest.mark.parametrize("path", ["gone.yaml", "templates/gone.yaml", "no/such/directory.yaml"])
+    async def test_nothing_at_the_path_is_none(self, world: GitWorld, path: str) -> None:
+        head = world.create({"templates/shop.yaml": SHOP})
+        assert await world.git.read_file(world.remote(), "main", head, path) is None
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            pytest.param("templates", id="directory"),
+            pytest.param("link.yaml", id="symbolic link"),
+            pytest.param("linked/shop.yaml", id="file in a linked directory"),
+            pytest.param("library", id="submodule"),
+            pytest.param("library/shop.yaml", id="file in a submodule"),
+            pytest.param("templates/shop.yaml/deeper", id="file below a file"),
+        ],
+    )
+    async def test_what_is_no_regular_file_is_refused(self, world: GitWorld, path: str) -> None:
+        head = world.create(
+            {
+                "templates/shop.yaml": SHOP,
+                "link.yaml": Entry("120000", b"templates/shop.yaml"),
+                "linked": Entry("120000", b"templates"),
+                "library": Entry("160000", MISSING.encode()),
+            }
+        )
+        with pytest.raises(NotAFile):
+            await world.git.read_file(world.remote(), "main", head, path)
+        assert await world.git.blob_ids(world.remote(), "main", head, [path]) == {path: None}
+        with pytest.raises(NotAFile):
+            await world.git.prepare_commit(world.remote(), "main", head, path, b"x", HEADER)
+
+    async def test_a_file_over_the_limit_is_refused(self, world: GitWorld) -> None:
+        head = world.create({"big.yaml": b"x" * 600 * 1024, "small.yaml": SHOP})
+        with pytest.raises(TooLarge):
+            await world.git.read_file(world.remote(), "main", head, "big.yaml")
+        assert await world.git.read_file(world.remote(), "main", head, "small.yaml") is not None
+
+    async def test_blob_ids_of_many_paths_tell_what_changed(self, world: GitWorld) -> None:
+        files = {f"d{i % 7}/f{i}.yaml": b"n: %d\n" % i for i in range(50)}
+        first = world.create(dict(files))
+        second = world.commit({"d0/f7.yaml": b"changed\n", "d1/f1.yaml": None})
+        before = await world.git.blob_ids(world.remote(), "main", first, [*files, "none"])
+        after = await world.git.blob_ids(world.remote(), "main", second, [*files, "none"])
+        assert before["none"] is None
+        assert after["d1/f1.yaml"] is None
+        changed = {path for path in before if before[path] != after[path]}
+        assert changed == {"d0/f7.yaml", "d1/f1.yaml"}
+
+    async def test_an_unknown_blob_is_none(self, world: GitWorld) -> None:
+        world.create({"shop.yaml": SHOP})
+        assert await world.git.read_blob(world.remote(), MISSING) is None
+
+
+class TestCommitting:
+    async def test_equal_arguments_make_equal_commits(self, world: GitWorld) -> None:
+        head = world.create({"shop.yaml": SHOP})
+        arguments = (world.remote(), "main", head, "shop.yaml", b"replicas: 5\n")
+        first = await world.git.prepare_commit(*arguments, HEADER)
+        assert await world.git.prepare_commit(*arguments, HEADER) == first
+        later = dataclasses.replace(HEADER, time=HEADER.time + 1)
+        assert (await world.git.prepare_commit(*arguments, later)).commit != first.commit
+
+    async def test_a_pushed_commit_is_on_the_branch_with_its_people(self, world: GitWorld) -> None:
+        head = world.create({"templates/shop.yaml": SHOP, "other.yaml": b"o: 1\n"})
+        made = await world.git.prepare_commit(
+            world.remote(), "main", head, "templates/shop.yaml", b"replicas: 5\n", HEADER
+        )
+        assert await world.git.push(world.remote(), "main", made) == Pushed()
+        newest = world.log()[0]
+        assert newest.sha == made.commit == world.head()
+        assert newest.parents == (head,)
+        assert newest.author == "Ann Example <ann@example.com>"
+        assert newest.committer == "ebbflow <ebbflow@ebbflow.dev>"
+        assert (newest.time, newest.message) == (HEADER.time, HEADER.message)
+        assert world.show("main", "templates/shop.yaml") == b"replicas: 5\n"
+        assert world.show("main", "other.yaml") == b"o: 1\n"
+
+    async def test_a_pushed_commit_can_be_read_and_built_upon(self, world: GitWorld) -> None:
+        head = world.create({"shop.yaml": SHOP})
+        for count in range(3):
+            data = b"replicas: %d\n" % count
+            made = await world.git.prepare_commit(
+                world.remote(), "main", head, "shop.yaml", data, HEADER
+            )
+            assert await world.git.push(world.remote(), "main", made) == Pushed()
+            head = made.commit
+            found = await world.git.read_file(world.remote(), "main", head, "shop.yaml")
+            assert found == GitFile(made.blob, data)
+        assert len(world.log()) == 4
+
+    async def test_new_directories_are_made(self, world: GitWorld) -> None:
+        head = world.create({"a.yaml": b"a: 1\n"})
+        made = await world.git.prepare_commit(
+            world.remote(), "main", head, "new/deep/shop.yaml", SHOP, HEADER
+        )
+        assert await world.git.push(world.remote(), "main", made) == Pushed()
+        assert world.show("main", "new/deep/shop.yaml") == SHOP
+        assert world.show("main", "a.yaml") == b"a: 1\n"
+
+    async def test_names_lose_what_a_commit_cannot_hold(self, world: GitWorld) -> None:
+        head = world.create({"shop.yaml": SHOP})
+        header = dataclasses.replace(
+            HEADER, author=Signature("Eve <root@x>\nparent 0", "e ve@x>\n")
+        )
+        made = await world.git.prepare_commit(
+            world.remote(), "main", head, "shop.yaml", b"x: 1\n", header
+        )
+        await world.git.push(world.remote(), "main", made)
+        assert world.log()[0].author == "Eve root@x parent 0 <eve@x>"
+        assert world.log()[0].parents == (head,)
+
+
+class TestPushing:
+    async def test_a_push_onto_a_moved_branch_tells_where_it_is(self, world: GitWorld) -> None:
+        head = world.create({"shop.yaml": SHOP})
+        made = await world.git.prepare_commit(
+            world.remote(), "main", head, "shop.yaml", b"replicas: 5\n", HEADER
+        )
+        theirs = world.commit({"shop.yaml": b"replicas: 9\n"})
+        assert await world.git.push(world.remote(), "main", made) == BranchMoved(theirs)
+        assert world.head() == theirs
+
+    async def test_a_branch_that_moves_during_the_push_is_not_overwritten(
+        self, world: GitWorld
+    ) -> None:
+        head = world.create({"shop.yaml": SHOP})
+        made = await world.git.prepare_commit(
+            world.remote(), "main", head, "shop.yaml", b"replicas: 5\n", HEADER
+        )
+        theirs: list[str] = []
+        world.before_push(lambda: theirs.append(world.commit({"shop.yaml": b"replicas: 9\n"})))
+        assert await world.git.push(world.remote(), "main", made) == BranchMoved(theirs[0])
+        assert world.head() == theirs[0]
+
+    async def test_a_push_onto_a_deleted_branch_does_not_create_it(self, world: GitWorld) -> None:
+        world.create({"shop.yaml": SHOP})
+        head = world.commit({"shop.yaml": SHOP}, branch="stage")
+        made = await world.git.prepare_commit(
+            world.remote(), "stage", head, "shop.yaml", b"replicas: 5\n", HEADER
+        )
+        world.point("stage", None)
+        assert await world.git.push(world.remote(), "stage", made) == BranchMoved(None)
+        assert world.head("stage") is None
+
+    async def test_a_push_that_already_arrived_is_pushed(self, world: GitWorld) -> None:
+        head = world.create({"shop.yaml": SHOP})
+        made = await world.git.prepare_commit(
+            world.remote(), "main", head, "shop.yaml", b"replicas: 5\n", HEADER
+        )
+        assert await world.git.push(world.remote(), "main", made) == Pushed()
+        assert await world.git.push(world.remote(), "main", made) == Pushed()
+        assert len(world.log()) == 2
+
+    async def test_a_refused_push_has_the_servers_words(self, world: GitWorld) -> None:
+        head = world.create({"shop.yaml": SHOP})
+        world.refuse_pushes("main is protected: open a pull request")
+        made = await world.git.prepare_commit(
+            world.remote(), "main", head, "shop.yaml", b"replicas: 5\n", HEADER
+        )
+        result = await world.git.push(world.remote(), "main", made)
+        assert isinstance(result, PushRefused)
+        assert "main is protected: open a pull request" in result.words
+        assert world.head() == head
+
+
+class TestAncestry:
+    async def test_a_head_contains_itself_and_its_ancestors(self, world: GitWorld) -> None:
+        first = world.create({"n": b"0\n"})
+        commits = [first, *(world.commit({"n": b"%d\n" % i}) for i in range(1, 6))]
+        for commit in commits:
+            assert await world.git.contains(world.remote(), "main", commits[-1], commit)
+
+    async def test_a_rewritten_branch_does_not_contain_what_it_lost(self, world: GitWorld) -> None:
+        first = world.create({"n": b"0\n"})
+        lost = world.commit({"n": b"1\n"})
+        world.point("main", first)
+        head = world.commit({"n": b"2\n"})
+        assert not await world.git.contains(world.remote(), "main", head, lost)
+        assert await world.git.contains(world.remote(), "main", head, first)
+
+    async def test_an_unknown_commit_is_not_contained(self, world: GitWorld) -> None:
+        head = world.create({"n": b"0\n"})
+        assert not await world.git.contains(world.remote(), "main", head, MISSING)
+
+
+class TestTrouble:
+    async def test_a_wrong_password_is_told_apart(self, world: GitWorld) -> None:
+        head = world.create({"shop.yaml": SHOP})
+        wrong = world.remote(password="wrong-s3cret")
+        for attempt in (
+            world.git.ls_heads(wrong, ["main"]),
+            world.git.read_file(wrong, "main", head, "shop.yaml"),
+        ):
+            with pytest.raises(AuthenticationFailed) as caught:
+                await attempt
+            _holds_no_credential(caught.value, "wrong-s3cret")
+
+    async def test_an_unknown_repository_is_told_apart(self, world: GitWorld) -> None:
+        with pytest.raises(RepositoryNotFound) as caught:
+            await world.git.ls_heads(world.remote(repository="team/nowhere"), ["main"])
+        _holds_no_credential(caught.value, PASSWORD)
+
+    async def test_a_server_that_is_away_is_transient(self, world: GitWorld) -> None:
+        head = world.create({"shop.yaml": SHOP})
+        world.go_away()
+        for attempt in (
+            world.git.ls_heads(world.remote(), ["main"]),
+            world.git.read_file(world.remote(), "main", head, "shop.yaml"),
+        ):
+            with pytest.raises(Unreachable) as caught:
+                await attempt
+            assert caught.value.transient
+            _holds_no_credential(caught.value, PASSWORD)
+
+    @pytest.mark.parametrize("path", ["../etc/passwd", "a//b", ".git/config", "a\\b", ""])
+    async def test_an_impossible_path_is_refused(self, world: GitWorld, path: str) -> None:
+        head = world.create({"shop.yaml": SHOP})
+        with pytest.raises(GitError) as caught:
+            await world.git.read_file(world.remote(), "main", head, path)
+        assert not caught.value.transient
+
+    @pytest.mark.parametrize("branch", ["a..b", "-x", "a b", "", "a.lock"])
+    async def test_an_impossible_branch_is_refused(self, world: GitWorld, branch: str) -> None:
+        world.create({"shop.yaml": SHOP})
+        with pytest.raises(GitError) as caught:
+            await world.git.ls_heads(world.remote(), [branch])
+        assert not caught.value.transient
+
+
+def _holds_no_credential(error: BaseException, password: str) -> None:
+    seen: BaseException | None = error
+    while seen is not None:
+        assert password not in f"{seen!r} {seen}"
+        seen = seen.__cause__ or seen.__context__

@@ -1,0 +1,46 @@
+"""The table of tests/support/crd_cases.py, held against a real API server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.api_client import ApiClient
+from tests.support.crd_case import Case
+from tests.support.crd_cases import CASES
+from tests.support.kubectl import KINDS
+
+CRDS = Path(__file__).parents[2] / "crds"
+
+
+@pytest.fixture(scope="module")
+def api(ebbflow_cluster) -> ApiClient:
+    ebbflow_cluster.kubectl_run("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
+    ebbflow_cluster.kubectl_run("wait", "--for=condition=Established", "-f", str(CRDS))
+    return ApiClient(ebbflow_cluster.kubeconfig)
+
+
+def create(api: ApiClient, case: Case) -> tuple[int, str]:
+    """Ask the server what it would do; its status and words."""
+    query = {"dryRun": "All", "fieldValidation": "Warn"}
+    status, body = api.raw("POST", KINDS[case.kind].path("default"), case.manifest, query=query)
+    return status, json.loads(body).get("message", "")
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, id=c.id) for c in CASES if c.accepted])
+def test_the_api_server_accepts_what_the_model_accepts(api: ApiClient, case: Case):
+    status, words = create(api, case)
+    assert status == 201, words
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, id=c.id) for c in CASES if not c.accepted])
+def test_the_api_server_refuses_what_the_model_refuses_and_says_what_to_do(
+    api: ApiClient, case: Case
+):
+    status, words = create(api, case)
+    assert status == 422, words
+    assert case.says in words
+    assert case.where.removeprefix("<root>") in words
+    assert "hunter2" not in words

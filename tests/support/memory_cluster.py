@@ -1,0 +1,254 @@
+"""The ports Cluster and StatusWriter in memory, held to the same contract as the real ones.
+
+Objects are kept as the API server would give them back: with a uid, a resourceVersion that every
+change raises, a generation that only the spec raises, and values normalised as JSON.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from ebbflow.adapters.kube.parsing import parse
+from ebbflow.api.base import API_VERSION, JsonObject, Key, Resource
+from ebbflow.api.template import PendingWrite, Template
+from ebbflow.domain.conditions import owned_status, ready_transition, wished_status
+from ebbflow.domain.outcome import Notice, Report
+from ebbflow.domain.ports import Clock, Cluster, SecretObject, StaleWrite, StatusWriter
+from ebbflow.domain.secret import Tainted
+
+R = TypeVar("R", bound=Resource)
+
+INT64 = 2**63
+GO_EXPONENT_FROM = 1e21
+
+
+def normalised(value: Any) -> Any:
+    """Return a JSON value as the API server gives it back: keys sorted, 1.0 as 1, and integers
+    beyond 64 bits with the digits of a double.
+    """
+    match value:
+        case dict():
+            return {key: normalised(value[key]) for key in sorted(value)}
+        case list() | tuple():
+            return [normalised(item) for item in value]
+        case bool():
+            return value
+        case int() if not -INT64 <= value < INT64:
+            return normalised(float(value))
+        case float() if value.is_integer() and abs(value) < GO_EXPONENT_FROM:
+            # Go writes the shortest digits that give the same double, padded with zeros.
+            return int(Decimal(repr(value)))
+        case _:
+            return value
+
+
+@dataclass(frozen=True)
+class MemorySecret:
+    annotations: Mapping[str, str]
+    data: Mapping[str, Tainted]
+
+
+class ManualClock(Clock):
+    """A clock that only moves when it is told to."""
+
+    def __init__(self, start: datetime = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)) -> None:
+        self._start = start
+        self._seconds = 0.0
+
+    def advance(self, seconds: float) -> None:
+        self._seconds += seconds
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self._start.timestamp() + self._seconds, UTC)
+
+    def monotonic(self) -> float:
+        return self._seconds
+
+
+class MemoryCluster(Cluster):
+    """A cluster without a server.
+
+    `calls` lists what was asked for, such as `get Template/default/shop`. `rivals` are called one
+    by one before writes, as somebody who is faster; `failures` are raised one by one instead of an
+    answer.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.rivals: list[Callable[[], object]] = []
+        self.failures: list[Exception] = []
+        self._objects: dict[Key, JsonObject] = {}
+        self._secrets: dict[tuple[str, str], MemorySecret] = {}
+        self._namespaces: dict[str, dict[str, str]] = {"default": _name_label("default")}
+        self._versions = itertools.count(1)
+        self._uids = itertools.count(1)
+
+    # What users do
+
+    def put(self, raw: JsonObject) -> JsonObject:
+        """Create the object, or replace its spec, labels and annotations; returns what is stored."""
+        meta = raw["metadata"]
+        key = Key(raw["kind"], meta.get("namespace", "default"), meta["name"])
+        old = self._objects.get(key)
+        new = {
+            "apiVersion": API_VERSION,
+            "kind": key.kind,
+            "metadata": {
+                "name": key.name,
+                "namespace": key.namespace,
+                "uid": f"uid-{next(self._uids)}",
+                "generation": 0,
+                **(old or {}).get("metadata", {}),
+                "labels": dict(meta.get("labels") or {}),
+                "annotations": dict(meta.get("annotations") or {}),
+            },
+            **{field: raw[field] for field in ("spec",) if field in raw},
+            **({"status": old["status"]} if old and "status" in old else {}),
+        }
+        return self._store(key, new)
+
+    def edit(self, key: Key, change: Callable[[JsonObject], object]) -> JsonObject:
+        """Change the stored object by a function that alters it in place."""
+        new = copy.deepcopy(self._objects[key])
+        change(new)
+        return self._store(key, new)
+
+    def delete(self, key: Key) -> None:
+        del self._objects[key]
+
+    def raw(self, key: Key) -> JsonObject | None:
+        return copy.deepcopy(self._objects.get(key))
+
+    def template(self, name: str = "shop", namespace: str = "default") -> Template:
+        """Read a Template without it being counted."""
+        return parse(Template, self._objects[Key("Template", namespace, name)])
+
+    def keys(self) -> tuple[Key, ...]:
+        return tuple(self._objects)
+
+    def add_secret(
+        self,
+        namespace: str,
+        name: str,
+        data: Mapping[str, str],
+        annotations: Mapping[str, str] | None = None,
+    ) -> None:
+        values = {key: Tainted(value) for key, value in data.items()}
+        self._secrets[namespace, name] = MemorySecret(dict(annotations or {}), values)
+
+    def remove_secret(self, namespace: str, name: str) -> None:
+        del self._secrets[namespace, name]
+
+    def add_namespace(self, name: str, labels: Mapping[str, str] | None = None) -> None:
+        self._namespaces[name] = {**_name_label(name), **(labels or {})}
+
+    # The port
+
+    async def get(self, kind: type[R], namespace: str, name: str) -> R | None:
+        key = Key(kind.declaration.kind, namespace, name)
+        self._called(f"get {key}")
+        raw = self._objects.get(key)
+        return None if raw is None else parse(kind, copy.deepcopy(raw))
+
+    async def get_secret(self, namespace: str, name: str) -> SecretObject | None:
+        self._called(f"get Secret/{namespace}/{name}")
+        return self._secrets.get((namespace, name))
+
+    async def get_namespace_labels(self, name: str) -> Mapping[str, str] | None:
+        self._called(f"get Namespace/{name}")
+        return self._namespaces.get(name)
+
+    async def replace_document(self, template: Template, document: JsonObject) -> Template:
+        raw = self._to_write("replace document of", template)
+        raw.setdefault("spec", {})["document"] = document
+        return parse(Template, self._store(template.key, raw))
+
+    async def set_pending_write(self, template: Template, pending: PendingWrite | None) -> Template:
+        sync = template.status.sync
+        if pending is None and (sync is None or sync.pending_write is None):
+            return template
+        raw = self._to_write("set pending write of", template)
+        stored = raw.setdefault("status", {}).setdefault("sync", {})
+        if pending is None:
+            stored.pop("pendingWrite", None)
+        else:
+            stored["pendingWrite"] = pending.dump()
+        return parse(Template, self._store(template.key, raw))
+
+    def write_status(self, observed: Resource, status: JsonObject) -> JsonObject | None:
+        """Apply the status writer's part of a status; None if the object is gone."""
+        self._called(f"apply status of {observed.key}")
+        raw = self.raw(observed.key)
+        if raw is None:
+            return None
+        if raw["metadata"]["uid"] != observed.metadata.uid:
+            raise StaleWrite(f"{observed.key} was made anew", code=409)
+        kept = raw.get("status") or {}
+        new = copy.deepcopy(status)
+        new.update({field: kept[field] for field in ("active", "queue") if field in kept})
+        pending = (kept.get("sync") or {}).get("pendingWrite")
+        if pending is not None:
+            new.setdefault("sync", {})["pendingWrite"] = pending
+        raw["status"] = new
+        return self._store(observed.key, raw)
+
+    def _to_write(self, what: str, observed: Resource) -> JsonObject:
+        self._called(f"{what} {observed.key}")
+        if self.rivals:
+            self.rivals.pop(0)()
+        raw = self.raw(observed.key)
+        meta = (raw or {}).get("metadata", {})
+        if raw is None or meta["resourceVersion"] != observed.metadata.resource_version:
+            raise StaleWrite(f"{observed.key} changed since it was read", code=409)
+        return raw
+
+    def _called(self, what: str) -> None:
+        self.calls.append(what)
+        if self.failures:
+            raise self.failures.pop(0)
+
+    def _store(self, key: Key, new: JsonObject) -> JsonObject:
+        new = json.loads(json.dumps(normalised(new), allow_nan=False))
+        old = self._objects.get(key)
+        if old == new:
+            return copy.deepcopy(old)
+        meta = new["metadata"]
+        if old is None or old.get("spec") != new.get("spec"):
+            meta["generation"] += 1
+        meta["resourceVersion"] = str(next(self._versions))
+        self._objects[key] = new
+        return copy.deepcopy(new)
+
+
+class MemoryStatusWriter(StatusWriter):
+    """The status writer on a MemoryCluster; `events` lists what was announced, oldest first."""
+
+    def __init__(self, cluster: MemoryCluster, clock: Clock | None = None) -> None:
+        self.events: list[tuple[Key, Notice]] = []
+        self._cluster = cluster
+        self._clock = clock or ManualClock()
+
+    async def write(self, report: Report) -> None:
+        key = report.observed.key
+        wished = wished_status(report, self._clock.now())
+        try:
+            if wished != owned_status(report.observed.status.dump()):
+                stored = self._cluster.write_status(report.observed, wished)
+                if stored is None:
+                    return
+        finally:
+            self.events += [(key, notice) for notice in report.notices]
+        transition = ready_transition(report)
+        if transition is not None:
+            self.events.append((key, transition))
+
+
+def _name_label(name: str) -> dict[str, str]:
+    return {"kubernetes.io/metadata.name": name}

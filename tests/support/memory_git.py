@@ -1,0 +1,310 @@
+"""Git servers and the backend that talks to them, in memory; the fake of the `GitBackend` port.
+
+Held to the same contract suite as the real backend (tests/contract/test_git_backend.py), down to
+the ids of commits. The upper half of the class is what people and servers do (commit, move a
+branch, ask for a password, refuse pushes, be away); the lower half is the port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+from typing_extensions import override
+
+from ebbflow.devcluster.gitrepository import Content, Entry, LoggedCommit
+from ebbflow.domain.addresses import check_branch_name, normalise_path
+from ebbflow.domain.git import (
+    AuthenticationFailed,
+    BlobId,
+    BranchMoved,
+    CommitHeader,
+    CommitId,
+    Credential,
+    GitError,
+    GitFile,
+    InvalidRequest,
+    NotAFile,
+    PreparedCommit,
+    Pushed,
+    PushRefused,
+    PushResult,
+    Remote,
+    RepositoryNotFound,
+    Signature,
+    TooLarge,
+)
+from ebbflow.domain.ports import GitBackend
+from ebbflow.domain.secret import Tainted
+from tests.support.memory_objects import BLOB, COMMIT, DIRECTORY, TREE, Objects, TreeEntry
+
+MAIN = "main"
+AUTHOR = "Ann Example <ann@example.com>"
+MAX_BLOB_BYTES = 576 * 1024
+REGULAR = {"100644", "100755"}
+
+
+@dataclass
+class MemoryRepository:
+    """One repository on a server: objects, branches, and what the server does to requests."""
+
+    objects: Objects = field(default_factory=Objects)
+    branches: dict[str, CommitId] = field(default_factory=dict)
+    credential: Credential | None = None
+    refusal: str | None = None
+    trouble: GitError | None = None
+    time: int = 1_700_000_000
+
+
+class MemoryGit(GitBackend):
+    """All servers of the world, by the address of each repository."""
+
+    def __init__(self, *, max_blob_bytes: int = MAX_BLOB_BYTES) -> None:
+        self.repositories: dict[str, MemoryRepository] = {}
+        self.operations: Counter[str] = Counter()  # ls-remote, fetch, history, push
+        self.before_push: list[Callable[[], None]] = []
+        self.after_push: list[Callable[[], None]] = []  # may raise: the answer is lost
+        self._max_blob_bytes = max_blob_bytes
+        self._fetched: set[tuple[Remote, CommitId]] = set()
+
+    # What people and servers do
+
+    def create_repository(
+        self, url: str, files: Mapping[str, Content] | None = None, *, branch: str = MAIN
+    ) -> CommitId:
+        """Make a repository, with a first commit if there are files; return the commit's id."""
+        self.repositories[url] = MemoryRepository()
+        return self.commit(url, files, "Begin", branch=branch) if files else ""
+
+    def commit(
+        self,
+        url: str,
+        files: Mapping[str, Content],
+        message: str = "Edit by hand",
+        author: str = AUTHOR,
+        *,
+        branch: str = MAIN,
+    ) -> CommitId:
+        """Commit as a person would (None as content removes a file); return the commit's id."""
+        repository = self.repositories[url]
+        objects = repository.objects
+        parent = repository.branches.get(branch)
+        tree = objects.tree_of(parent) if parent else None
+        for path, content in files.items():
+            tree = objects.put(tree, path, _entry(objects, content))
+        repository.time += 1
+        stamp = f"{author} {repository.time} +0000"
+        lines = [f"tree {tree or objects.add(TREE, b'')}"]
+        lines += [f"parent {parent}"] if parent else []
+        lines += [f"author {stamp}", f"committer {stamp}", "", f"{message}\n"]
+        repository.branches[branch] = objects.add(COMMIT, "\n".join(lines).encode())
+        return repository.branches[branch]
+
+    def head(self, url: str, branch: str = MAIN) -> CommitId | None:
+        """Return where a branch points; None if there is no such branch."""
+        return self.repositories[url].branches.get(branch)
+
+    def point(self, url: str, branch: str, commit: CommitId | None) -> None:
+        """Make a branch point at a commit, whatever it pointed at (None deletes the branch)."""
+        if commit is None:
+            del self.repositories[url].branches[branch]
+        else:
+            self.repositories[url].branches[branch] = commit
+
+    def show(self, url: str, revision: str, path: str) -> bytes:
+        """Return the bytes of a file at a branch or commit."""
+        repository = self.repositories[url]
+        commit = repository.branches.get(revision, revision)
+        entry = _look_up(repository.objects, repository.objects.tree_of(commit), path)
+        assert entry is not None, f"nothing at {path} in {revision}"
+        return repository.objects.found[entry[1]][1]
+
+    def log(self, url: str, branch: str = MAIN) -> list[LoggedCommit]:
+        """Return the commits of a branch, newest first."""
+        repository = self.repositories[url]
+        ancestry = repository.objects.ancestry(repository.branches[branch])
+        return [_logged(repository.objects, sha) for sha in ancestry]
+
+    def require(self, url: str, username: str, password: str) -> None:
+        """Let only this user in from now on."""
+        self.repositories[url].credential = Credential(username, Tainted(password))
+
+    def refuse_pushes(self, url: str, words: str | None) -> None:
+        """Refuse every push with these words, as a hook does; None: take them again."""
+        self.repositories[url].refusal = words
+
+    def fail(self, url: str, trouble: GitError | None) -> None:
+        """Answer every request for a repository with this error; None: be well again."""
+        self.repositories[url].trouble = trouble
+
+    # The port
+
+    @override
+    async def ls_heads(self, remote: Remote, branches: Collection[str]) -> Mapping[str, CommitId]:
+        for branch in branches:
+            _checked(check_branch_name, branch)
+        repository = await self._request("ls-remote", remote)
+        return {name: repository.branches[name] for name in branches if name in repository.branches}
+
+    @override
+    async def read_file(
+        self, remote: Remote, branch: str, commit: CommitId, path: str
+    ) -> GitFile | None:
+        _checked(normalise_path, path)
+        repository = await self._fetch(remote, commit)
+        entry = _look_up(repository.objects, repository.objects.tree_of(commit), path)
+        if entry is None:
+            return None
+        if entry[0] not in REGULAR:
+            raise NotAFile(f"{path} is no regular file")
+        data = repository.objects.found[entry[1]][1]
+        if len(data) > self._max_blob_bytes:
+            raise TooLarge(f"{path} has more than {self._max_blob_bytes} bytes")
+        return GitFile(entry[1], data)
+
+    @override
+    async def blob_ids(
+        self, remote: Remote, branch: str, commit: CommitId, paths: Collection[str]
+    ) -> Mapping[str, BlobId | None]:
+        repository = await self._fetch(remote, commit)
+        found: dict[str, BlobId | None] = {}
+        for path in paths:
+            try:
+                entry = _look_up(repository.objects, repository.objects.tree_of(commit), path)
+            except (NotAFile, ValueError):
+                entry = None
+            found[path] = entry[1] if entry and entry[0] in REGULAR else None
+        return found
+
+    @override
+    async def read_blob(self, remote: Remote, blob: BlobId) -> bytes | None:
+        await asyncio.sleep(0)
+        repository = self.repositories.get(remote.url)
+        kind, data = repository.objects.found.get(blob, (0, b"")) if repository else (0, b"")
+        return data if kind == BLOB else None
+
+    @override
+    async def prepare_commit(
+        self,
+        remote: Remote,
+        branch: str,
+        parent: CommitId,
+        path: str,
+        data: bytes,
+        header: CommitHeader,
+    ) -> PreparedCommit:
+        _checked(normalise_path, path)
+        repository = await self._fetch(remote, parent)
+        tree = repository.objects.tree_of(parent)
+        there = _look_up(repository.objects, tree, path)
+        if there is not None and there[0] not in REGULAR:
+            raise NotAFile(f"{path} is no regular file")
+        made = Objects(dict(repository.objects.found))
+        blob = made.add(BLOB, data)
+        new_tree = made.put(tree, normalise_path(path), (there[0] if there else "100644", blob))
+        message = header.message if header.message.endswith("\n") else f"{header.message}\n"
+        text = (
+            f"tree {new_tree}\nparent {parent}\n"
+            f"author {_person(header.author)} {header.time} +0000\n"
+            f"committer {_person(header.committer)} {header.time} +0000\n\n{message}"
+        )
+        commit = made.add(COMMIT, text.encode())
+        new = tuple(
+            value for sha, value in made.found.items() if sha not in repository.objects.found
+        )
+        return PreparedCommit(commit, parent, str(new_tree), blob, new)
+
+    @override
+    async def push(self, remote: Remote, branch: str, commit: PreparedCommit) -> PushResult:
+        for hook in list(self.before_push):
+            hook()
+        repository = await self._request("push", remote)
+        head = repository.branches.get(branch)
+        if head == commit.commit:
+            return Pushed()
+        if head != commit.parent:
+            return BranchMoved(head)
+        if repository.refusal is not None:
+            return PushRefused(repository.refusal)
+        for kind, data in commit.objects:
+            repository.objects.add(kind, data)
+        repository.branches[branch] = commit.commit
+        for hook in list(self.after_push):
+            hook()
+        return Pushed()
+
+    @override
+    async def contains(self, remote: Remote, branch: str, head: CommitId, commit: CommitId) -> bool:
+        if head == commit:
+            return True
+        repository = await self._request("history", remote)
+        return commit in repository.objects.ancestry(head)
+
+    async def _request(self, operation: str, remote: Remote) -> MemoryRepository:
+        self.operations[operation] += 1
+        await asyncio.sleep(0)
+        repository = self.repositories.get(remote.url)
+        if repository is None:
+            raise RepositoryNotFound(f"{remote.url} does not exist")
+        if repository.trouble is not None:
+            raise repository.trouble
+        if repository.credential is not None and repository.credential != remote.credential:
+            raise AuthenticationFailed(f"{remote.url} refused the credentials")
+        return repository
+
+    async def _fetch(self, remote: Remote, commit: CommitId) -> MemoryRepository:
+        if (remote, commit) in self._fetched:
+            await asyncio.sleep(0)
+            return self.repositories[remote.url]
+        repository = await self._request("fetch", remote)
+        self._fetched.add((remote, commit))
+        return repository
+
+
+def _entry(objects: Objects, content: Content) -> TreeEntry | None:
+    match content:
+        case None:
+            return None
+        case Entry(mode="160000", data=commit):
+            return "160000", commit.decode()
+        case Entry(mode=mode, data=data):
+            return mode, objects.add(BLOB, data)
+        case bytes():
+            return "100644", objects.add(BLOB, content)
+
+
+def _checked(check: Callable[[str], object], text: str) -> None:
+    try:
+        check(text)
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from error
+
+
+def _look_up(objects: Objects, tree: str, path: str) -> TreeEntry | None:
+    *directories, name = normalise_path(path).split("/")
+    for directory in directories:
+        entry = objects.tree(tree).get(directory)
+        if entry is None:
+            return None
+        if entry[0] != DIRECTORY:
+            raise NotAFile(f"{directory} on the way to {path} is no directory")
+        tree = entry[1]
+    return objects.tree(tree).get(name)
+
+
+def _person(signature: Signature) -> str:
+    name, email = (
+        "".join(" " if c in "<>\n\r\0" else c for c in text).strip()
+        for text in (signature.name, signature.email)
+    )
+    return f"{' '.join(name.split())} <{''.join(email.split())}>"
+
+
+def _logged(objects: Objects, sha: CommitId) -> LoggedCommit:
+    header, _, message = objects.found[sha][1].decode().partition("\n\n")
+    people = {line.split(" ", 1)[0]: line.split(" ", 1)[1] for line in header.split("\n")}
+    author, time, _ = people["author"].rsplit(" ", 2)
+    committer = people["committer"].rsplit(" ", 2)[0]
+    return LoggedCommit(sha, objects.parents_of(sha), author, committer, int(time), message)

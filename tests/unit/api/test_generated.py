@@ -1,0 +1,109 @@
+"""What is made from the models is committed, and hack/generate.py says what differs."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shutil
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+import ebbflow
+from ebbflow.api.base import JsonObject
+from ebbflow.api.kinds import KINDS
+from ebbflow.api.reasons import Reason
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def generate(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(ROOT / "hack"))
+    return importlib.import_module("generate")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for part in ("crds", "helm", "deploy", "docs", "tests/support/examples"):
+        shutil.copytree(ROOT / part, tmp_path / part)
+    return tmp_path
+
+
+def test_everything_generated_is_committed_as_the_models_say(generate, capsys):
+    assert generate.main(["--check"]) == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "crds/templates.yaml",
+        "helm/ebbflow/resources/rbac.yaml",
+        "deploy/ebbflow.yaml",
+        "docs/reference/reasons.md",
+        "helm/ebbflow/README.md",
+    ],
+)
+def test_a_file_that_differs_is_named_and_written_anew(generate, copy: Path, capsys, path: str):
+    good = (copy / path).read_text()
+    bad = (
+        good.replace("ebbflow.dev", "example.dev")
+        if "md" not in path
+        else re.sub(r"\| `.*", "", good)
+    )
+    (copy / path).write_text(bad)
+    assert generate.main(["--check"], copy) == 1
+    assert capsys.readouterr().err.startswith(f"{path}: differs")
+    assert (copy / path).read_text() == bad
+    assert generate.main([], copy) == 0
+    assert (copy / path).read_text() == good
+
+
+def test_a_file_that_is_missing_or_no_longer_made_is_named(generate, copy: Path, capsys):
+    (copy / "crds/gitaccounts.yaml").unlink()
+    (copy / "crds/runs.yaml").write_text("old\n")
+    assert generate.main(["--check"], copy) == 1
+    said = capsys.readouterr().err
+    assert "crds/gitaccounts.yaml" in said
+    assert "crds/runs.yaml" in said
+    generate.main([], copy)
+    assert not (copy / "crds/runs.yaml").exists()
+
+
+def test_a_page_without_a_place_for_its_table_is_named(generate, copy: Path):
+    (copy / "docs/reference/rbac.md").write_text("# Rights\n")
+    with pytest.raises(SystemExit, match=r"rbac\.md: no place for table ebbflow-admin"):
+        generate.main(["--check"], copy)
+
+
+def test_the_chart_speaks_of_this_version_and_these_kinds():
+    chart = yaml.safe_load((ROOT / "helm/ebbflow/Chart.yaml").read_text())
+    assert chart["appVersion"] == chart["version"] == ebbflow.__version__
+    listed = yaml.safe_load(chart["annotations"]["artifacthub.io/crds"])
+    assert [entry["name"] for entry in listed] == [
+        f"{kind.declaration.plural}.ebbflow.dev" for kind in KINDS
+    ]
+    license_name = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["license"]
+    assert chart["annotations"]["artifacthub.io/license"] == license_name
+
+
+def examples(kind: type) -> list[JsonObject]:
+    text = (ROOT / "helm/ebbflow/Chart.yaml").read_text()
+    documents = yaml.safe_load(yaml.safe_load(text)["annotations"]["artifacthub.io/crdsExamples"])
+    return [one for one in documents if one["kind"] == kind.declaration.kind]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.declaration.kind)
+def test_the_charts_examples_are_valid(kind):
+    (example,) = examples(kind)
+    assert kind.parse(example).metadata.name
+
+
+@pytest.mark.parametrize("reason", Reason, ids=str)
+def test_every_reason_is_one_word_and_says_what_to_do(reason: Reason):
+    assert re.fullmatch(r"[A-Z][A-Za-z]+", reason.value)
+    assert reason.help.endswith(".")
+    assert f"| `{reason.value}` |" in (ROOT / "docs/reference/reasons.md").read_text()

@@ -1,0 +1,49 @@
+"""The table of tests/support/crd_cases.py, held against the models."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from ebbflow.api.base import Resource
+from ebbflow.api.kinds import KINDS
+from tests.support.crd_cases import CASES, Case
+
+MODELS: dict[str, type[Resource]] = {kind.declaration.kind: kind for kind in KINDS}
+
+ACCEPTED = [pytest.param(case, id=case.id) for case in CASES if case.accepted]
+REFUSED = [pytest.param(case, id=case.id) for case in CASES if not case.accepted]
+
+
+def field_path(location: tuple[int | str, ...]) -> str:
+    """Return a pydantic location as the API server writes it: spec.argumentOverrides[0].name."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return text.removeprefix(".") or "<root>"
+
+
+@pytest.mark.parametrize("case", ACCEPTED)
+def test_a_model_accepts_what_the_api_accepts(case: Case):
+    read = MODELS[case.kind].parse(case.manifest)
+    assert read.metadata.name == case.name
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_model_refuses_what_the_api_refuses_and_names_the_field(case: Case):
+    with pytest.raises(ValidationError) as caught:
+        MODELS[case.kind].parse(case.manifest)
+    errors = [(field_path(error["loc"]), error["msg"]) for error in caught.value.errors()]
+    assert any(where.startswith(case.where) for where, _ in errors), errors
+    if case.ours:
+        assert any(where == case.where and case.says in says for where, says in errors), errors
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_the_text_of_a_refusal_never_repeats_the_value(case: Case):
+    with pytest.raises(ValidationError) as caught:
+        MODELS[case.kind].parse(case.manifest)
+    assert "hunter2" not in str(caught.value)
+    assert "input_value" not in str(caught.value)
+
+
+def test_the_table_has_an_identity_for_every_case():
+    assert len({case.id for case in CASES}) == len(CASES)

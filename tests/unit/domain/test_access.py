@@ -1,0 +1,190 @@
+"""Whom a GitAccount serves, and with which credential."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ebbflow.api.gitaccount import GitAccount, LabelSelector
+from ebbflow.domain.access import Method, Refused, check_account, check_host, method_of, selects
+from ebbflow.domain.git import Credential
+from ebbflow.domain.secret import Tainted
+from tests.support.memory_cluster import MemorySecret
+
+REPOSITORY = "https://git.example/acme/infra.git"
+
+
+def account(**spec: Any) -> GitAccount:
+    return GitAccount.parse(
+        {
+            "metadata": {"name": "acme", "namespace": "platform"},
+            "spec": {"provider": "Git", "secretRef": {"name": "token"}} | spec,
+        }
+    )
+
+
+def secret(hosts: str = "git.example", **values: str) -> MemorySecret:
+    annotations = {"ebbflow.dev/hosts": hosts} if hosts else {}
+    return MemorySecret(annotations, {key: Tainted(value) for key, value in values.items()})
+
+
+@pytest.mark.parametrize(
+    ("spec", "namespace", "labels", "allowed"),
+    [
+        pytest.param({}, "platform", {}, True, id="own-namespace"),
+        pytest.param({}, "shop", {}, False, id="another-namespace"),
+        pytest.param({"allowedNamespaces": {"from": "All"}}, "shop", {}, True, id="all"),
+        pytest.param(
+            {"allowedNamespaces": {"from": "Selector", "selector": {"matchLabels": {"t": "a"}}}},
+            "shop",
+            {"t": "a"},
+            True,
+            id="selected",
+        ),
+        pytest.param(
+            {"allowedNamespaces": {"from": "Selector", "selector": {"matchLabels": {"t": "a"}}}},
+            "shop",
+            {"t": "b"},
+            False,
+            id="not-selected",
+        ),
+        pytest.param(
+            {"allowedNamespaces": {"from": "Same", "selector": {}}},
+            "shop",
+            {},
+            False,
+            id="a-selector-without-from-Selector-selects-nothing",
+        ),
+        pytest.param({"url": "https://git.example"}, "platform", {}, True, id="its-server"),
+        pytest.param(
+            {"url": "https://git.example:8443/x"}, "platform", {}, True, id="ports-do-not-count"
+        ),
+        pytest.param({"url": "https://other.example"}, "platform", {}, False, id="another-server"),
+        pytest.param({"provider": "GitHub"}, "platform", {}, False, id="a-hosted-server"),
+        pytest.param(
+            {"access": {"mode": "Restricted", "owners": ["acme"]}}, "platform", {}, True, id="owner"
+        ),
+        pytest.param(
+            {"access": {"mode": "Restricted", "owners": ["acm"]}},
+            "platform",
+            {},
+            False,
+            id="owners-match-whole",
+        ),
+        pytest.param(
+            {"access": {"mode": "Restricted", "repositories": ["acme/*"]}},
+            "platform",
+            {},
+            True,
+            id="glob",
+        ),
+        pytest.param(
+            {"access": {"mode": "Restricted", "repositories": ["acme/inf"]}},
+            "platform",
+            {},
+            False,
+            id="globs-match-whole",
+        ),
+        pytest.param(
+            {"access": {"mode": "Restricted"}}, "platform", {}, False, id="restricted-to-nothing"
+        ),
+        pytest.param({"access": {"owners": ["x"]}}, "platform", {}, True, id="mode-All-lists-nothing"),
+    ],
+)
+def test_an_account_serves_whom_it_says(
+    spec: dict[str, Any], namespace: str, labels: dict[str, str], allowed: bool
+) -> None:
+    refused = check_account(account(**spec), namespace, labels, REPOSITORY)
+    assert (refused is None) is allowed
+    if refused is not None:
+        assert refused.reason == "AccountNotAllowed"
+        assert "GitAccount/platform/acme" in refused.message
+
+
+@pytest.mark.parametrize(
+    ("values", "credential"),
+    [
+        pytest.param(
+            {"username": "ada", "password": "p"}, Credential("ada", Tainted("p")), id="basic"
+        ),
+        pytest.param({"token": "t"}, Credential("x-access-token", Tainted("t")), id="token"),
+        pytest.param(
+            {"token": "t", "username": "bot"}, Credential("bot", Tainted("t")), id="token-with-user"
+        ),
+        pytest.param(
+            {"token": "t\n"}, Credential("x-access-token", Tainted("t")), id="final-newline"
+        ),
+        pytest.param(
+            {"token": "", "username": "ada", "password": "p"},
+            Credential("ada", Tainted("p")),
+            id="an-empty-key-does-not-count",
+        ),
+    ],
+)
+def test_the_keys_of_the_secret_decide_the_method(
+    values: dict[str, str], credential: Credential
+) -> None:
+    method = method_of(account(), secret(**values))
+    assert isinstance(method, Method)
+    assert method.credential == credential
+
+
+def test_without_a_secret_the_account_is_nobody() -> None:
+    assert method_of(account(secretRef=None), None) == Method("None", None)
+
+
+@pytest.mark.parametrize(
+    ("found", "reason", "words"),
+    [
+        pytest.param(None, "SecretNotFound", "Secret platform/token does not exist", id="missing"),
+        pytest.param(
+            secret(username="ada"), "SecretIncomplete", "keys present: username", id="incomplete"
+        ),
+        pytest.param(
+            secret(hosts="", token="t"), "SecretNotForHost", "kubectl annotate", id="no-hosts"
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_secret_is_said(
+    found: MemorySecret | None, reason: str, words: str
+) -> None:
+    refused = method_of(account(), found)
+    assert isinstance(refused, Refused)
+    assert refused.reason == reason
+    assert words in refused.message
+
+
+@pytest.mark.parametrize(
+    ("hosts", "allowed"),
+    [
+        pytest.param("git.example", True, id="named"),
+        pytest.param("other.example, GIT.example", True, id="one-of-several"),
+        pytest.param("other.example", False, id="another"),
+        pytest.param("example", False, id="a-part-of-the-name"),
+        pytest.param("*.example", False, id="no-globs"),
+    ],
+)
+def test_a_secret_is_sent_only_to_the_hosts_that_it_names(hosts: str, allowed: bool) -> None:
+    refused = check_host(account(), secret(hosts=hosts, token="t"), REPOSITORY)
+    assert (refused is None) is allowed
+    if refused is not None:
+        assert "ebbflow.dev/hosts=git.example" in refused.message
+
+
+@pytest.mark.parametrize(
+    ("expression", "labels", "holds"),
+    [
+        pytest.param({"operator": "In", "values": ["a"]}, {"k": "a"}, True, id="in"),
+        pytest.param({"operator": "In", "values": ["a"]}, {}, False, id="in-absent"),
+        pytest.param({"operator": "NotIn", "values": ["a"]}, {"k": "a"}, False, id="not-in"),
+        pytest.param({"operator": "NotIn", "values": ["a"]}, {}, True, id="not-in-absent"),
+        pytest.param({"operator": "Exists"}, {"k": ""}, True, id="exists"),
+        pytest.param({"operator": "DoesNotExist"}, {"k": ""}, False, id="does-not-exist"),
+    ],
+)
+def test_label_selectors_follow_kubernetes(
+    expression: dict[str, Any], labels: dict[str, str], holds: bool
+) -> None:
+    selector = LabelSelector.model_validate({"matchExpressions": [{"key": "k"} | expression]})
+    assert selects(selector, labels) is holds

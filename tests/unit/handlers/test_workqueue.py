@@ -1,0 +1,162 @@
+"""The work queue: each key at most once, never two passes at a time, own writes passed over."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+
+import pytest
+
+from ebbflow.adapters.kube.own_writes import OwnWrites
+from ebbflow.api.base import Key
+from ebbflow.handlers.workqueue import LAST_BACKOFF, Version, WorkQueue
+from ebbflow.services.schedule import Schedule
+from tests.support.memory_cluster import ManualClock
+
+A = Key("Template", "default", "a")
+B = Key("Template", "default", "b")
+
+
+class Counted:
+    """QueueMetrics that remembers the depth and the retries."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.retries = 0
+
+    def queue_added(self, kind: str) -> None:
+        """Not looked at."""
+
+    def queue_depth(self, kind: str, n: int) -> None:
+        self.depth = n
+
+    def queue_taken(self, kind: str, waited_seconds: float) -> None:
+        """Not looked at."""
+
+    def retried(self, kind: str) -> None:
+        self.retries += 1
+
+
+class Fixture:
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.own = OwnWrites()
+        self.metrics = Counted()
+        self.schedule = Schedule(self.clock)
+        self.queue = WorkQueue(self.schedule, self.own, self.metrics, self.clock, Random(1))
+
+    async def taken(self) -> Key | None:
+        """The next key, or None if a worker would have to wait."""
+        try:
+            async with asyncio.timeout(0):
+                return await self.queue.take()
+        except TimeoutError:
+            return None
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.schedule._run_due()
+
+
+@pytest.fixture
+async def at() -> Fixture:
+    return Fixture()
+
+
+async def test_a_key_added_twice_is_taken_once(at: Fixture) -> None:
+    at.queue.add(A)
+    at.queue.add(A)
+    assert at.metrics.depth == 1
+    assert await at.taken() == A
+    at.queue.done(A)
+    assert await at.taken() is None
+
+
+async def test_keys_come_in_the_order_in_which_they_were_added(at: Fixture) -> None:
+    at.queue.add(B)
+    at.queue.add(A)
+    assert [await at.taken(), await at.taken()] == [B, A]
+
+
+async def test_a_key_under_work_waits_until_it_is_given_back(at: Fixture) -> None:
+    at.queue.add(A)
+    await at.taken()
+    at.queue.add(A)
+    assert await at.taken() is None
+    at.queue.done(A)
+    assert await at.taken() == A
+
+
+async def test_an_event_of_our_own_write_needs_no_pass(at: Fixture) -> None:
+    at.queue.add(A, Version("u", "7"))
+    at.own.note("u", "7")
+    assert await at.taken() is None
+    assert at.metrics.depth == 0
+
+
+async def test_an_event_that_arrives_before_the_answer_to_its_write_needs_no_pass(
+    at: Fixture,
+) -> None:
+    at.queue.add(A)
+    await at.taken()
+    at.queue.add(A, Version("u", "7"))
+    at.own.note("u", "7")
+    at.queue.done(A)
+    assert await at.taken() is None
+
+
+@pytest.mark.parametrize("order", [("7", "8"), ("8", "7")], ids=["own-first", "own-last"])
+async def test_a_foreign_event_beside_our_own_needs_a_pass(
+    at: Fixture, order: tuple[str, str]
+) -> None:
+    at.own.note("u", "7")
+    for version in order:
+        at.queue.add(A, Version("u", version))
+    assert await at.taken() == A
+
+
+async def test_a_forced_key_is_taken_whatever_the_events(at: Fixture) -> None:
+    at.own.note("u", "7")
+    at.queue.add(A, Version("u", "7"))
+    at.queue.add(A)
+    assert await at.taken() == A
+
+
+async def test_a_delayed_key_comes_at_its_time(at: Fixture) -> None:
+    at.queue.add_after(A, 5)
+    at.pass_time(4.9)
+    assert await at.taken() is None
+    at.pass_time(0.2)
+    assert await at.taken() == A
+
+
+async def test_a_later_delay_replaces_an_earlier_one(at: Fixture) -> None:
+    at.queue.add_after(A, 5)
+    at.queue.add_after(A, 50)
+    at.pass_time(10)
+    assert await at.taken() is None
+
+
+async def test_a_cancelled_delay_does_not_come(at: Fixture) -> None:
+    at.queue.add_after(A, 5)
+    at.queue.cancel_delayed(A)
+    at.pass_time(10)
+    assert await at.taken() is None
+
+
+async def test_failures_in_a_row_wait_longer_and_longer(at: Fixture) -> None:
+    waits = [at.queue.back_off(A) for _ in range(12)]
+    assert all(wait <= LAST_BACKOFF for wait in waits)
+    assert waits[5] > waits[0] * 4
+    assert at.metrics.retries == 12
+    at.queue.forget(A)
+    assert at.queue.back_off(A) <= 0.5
+
+
+async def test_a_closed_queue_hands_nothing_out(at: Fixture) -> None:
+    waiting = asyncio.create_task(at.queue.take())
+    await asyncio.sleep(0)
+    at.queue.add(A)
+    at.queue.close()
+    assert await waiting in (A, None)
+    assert await at.queue.take() is None
