@@ -65,6 +65,8 @@ async def _run(settings: Settings) -> int:
         metrics = Metrics()
         client = await KubeClient.load(metrics)
         stack.push_async_callback(client.close)
+        if token := (await client.connection_info()).token:
+            logs.register_secret(token)
         operator = _compose(settings, client, metrics, stack)
         health = await serve_health(settings.health_address, operator.ailments, operator.problems)
         stack.push_async_callback(health.stop)

@@ -19,6 +19,7 @@ import pytest
 from ebbflow.api.rbac import POLICY
 from ebbflow.devcluster.cluster import ControlPlane
 from ebbflow.devcluster.processes import Keeper
+from tests.support.api_client import USER_AGENT
 from tests.support.apiproxy import ApiProxy
 from tests.support.audit import AuditLog
 from tests.support.builders import git_account, secret
@@ -272,7 +273,7 @@ def rbac_usage(pytestconfig: pytest.Config, audit: AuditLog) -> Iterator[None]:
     start = audit.mark()
     yield
     check = pytestconfig.stash[RBAC_CHECK]
-    made = audit.since(start).where(user=OPERATOR_USER)
+    made = audit.since(start).where(user=OPERATOR_USER).not_by(USER_AGENT)
     check.report = measure(POLICY, made, own_namespace=ACCOUNT.namespace, windows=check.windows)
 
 

@@ -83,7 +83,7 @@ def test_the_server_publishes_a_text_for_every_field(kubectl: Kubectl, kind: str
         (".spec.git.branch", "The branch, without refs/heads/."),
         (".spec.document", "the same content as the file"),
         (".spec.argumentOverrides.value", "any JSON value"),
-        (".spec.sync.onConflict", "enum: Fail, PreferGit, PreferCluster, PullRequest"),
+        (".spec.sync.onConflict", "ENUM: Fail PreferGit PreferCluster PullRequest"),
         (".status.sync.commit", "The commit whose file the object holds"),
     ],
 )

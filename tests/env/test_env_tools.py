@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -17,7 +19,7 @@ from tests.support.installation import OPERATOR_USER, operator_kubeconfig
 from tests.support.kubectl import Kubectl, condition_of
 from tests.support.waiting import eventually
 
-AGENT = "env-tools"
+AGENT = "ebbflow-tests/tools"
 
 
 @pytest.fixture
@@ -122,6 +124,20 @@ def test_the_real_kubectl_edit_changes_what_the_expression_says(
     kubectl.kubectl_edit("Template", "shop", namespace, 's/REPLICAS: "2"/REPLICAS: "7"/')
     seen = kubectl.get("Template", "shop", namespace)
     assert seen["spec"]["document"]["arguments"] == {"REPLICAS": "7"}
+
+
+@pytest.mark.usefixtures("rbac_usage")
+def test_a_refusal_on_purpose_is_in_the_audit_log_and_does_not_fail_the_session(
+    cluster: ControlPlane,
+    audit: AuditLog,
+    forbidden_on_purpose: Callable[[str], AbstractContextManager[None]],
+) -> None:
+    start = audit.mark()
+    client = ApiClient(operator_kubeconfig(cluster), "ebbflow/refused")
+    with forbidden_on_purpose("nobody lists Secrets"), pytest.raises(ApiError, match="403"):
+        client.call("GET", "/api/v1/secrets")
+    (refused,) = audit.since(start).where(user=OPERATOR_USER, user_agent="ebbflow/refused")
+    assert (refused.verb, refused.resource, refused.allowed) == ("list", "secrets", False)
 
 
 def test_a_planted_password_is_found_in_real_objects(kubectl: Kubectl, namespace: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import subprocess
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -12,9 +13,6 @@ from typing import Any, Protocol
 
 import pytest
 import pytest_asyncio
-from tests.support.cluster_contract import DOCUMENT, PENDING, SYNC, ClusterContract, made, read
-from tests.support.memory_cluster import ManualClock
-from tests.support.waiting import eventually
 
 from ebbflow.adapters.kube.answer import ObjectMissing
 from ebbflow.adapters.kube.client import KubeClient
@@ -35,12 +33,19 @@ from ebbflow.api.template import Template
 from ebbflow.domain.outcome import Done, Report
 from ebbflow.domain.ports import ClusterError
 from ebbflow.domain.secret import Tainted
+from tests.support.cluster_contract import DOCUMENT, PENDING, SYNC, ClusterContract, made, read
+from tests.support.memory_cluster import ManualClock
+from tests.support.waiting import eventually
 
 MERGE = "application/merge-patch+json"
 
 
 class DevCluster(Protocol):
     kubeconfig: Path
+
+    def kubectl_run(
+        self, *arguments: str, check: bool = True
+    ) -> subprocess.CompletedProcess[str]: ...
 
 
 class Counted:
@@ -250,6 +255,24 @@ class TestKubeCluster(ClusterContract):
         assert operations["ebbflow"] == "Update"
         assert operations["ebbflow-queue"] == "Update"
         assert operations["ebbflow-status"] == "Apply"
+
+    async def test_kubectl_waits_for_the_generation_that_is_there(
+        self, world: KubeWorld, ebbflow_cluster: DevCluster
+    ) -> None:
+        async def waits() -> int:
+            arguments = ("wait", "--for=condition=Ready", "--timeout=0s", "-n", world.namespace)
+            name = "templates.ebbflow.dev/shop"
+            done = await asyncio.to_thread(
+                ebbflow_cluster.kubectl_run, *arguments, name, check=False
+            )
+            return done.returncode
+
+        await world.writer.write(Report(await made(world), Done(Reason.IN_STEP, "In step")))
+        assert await waits() == 0
+        await world.patch("shop", {"spec": {"queueLimit": 3}})
+        assert await waits() == 1
+        await world.writer.write(Report(await read(world), Done(Reason.IN_STEP, "In step")))
+        assert await waits() == 0
 
 
 class TestReadiness:

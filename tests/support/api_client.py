@@ -17,6 +17,7 @@ from urllib.parse import urlencode, urlsplit
 import yaml
 
 ANSWER_SECONDS = 30.0
+USER_AGENT = "ebbflow-tests"
 
 
 class ApiError(RuntimeError):
@@ -39,7 +40,7 @@ class Identity:
 class ApiClient:
     """A client for the first user of a kubeconfig whose data is inline; use it from any thread."""
 
-    def __init__(self, kubeconfig: Path, user_agent: str = "ebbflow-tests") -> None:
+    def __init__(self, kubeconfig: Path, user_agent: str = USER_AGENT) -> None:
         self._identity = _read_identity(kubeconfig)
         self._headers = {
             **self._identity.headers,
@@ -60,6 +61,7 @@ class ApiClient:
     ) -> tuple[int, bytes]:
         """Send one request, the body as JSON; the status and the bytes of the answer.
 
+        A request whose connection breaks is sent once more, even if it may have arrived.
         Raises OSError if there is no API server.
         """
         address = f"{path}?{urlencode(query)}" if query else path

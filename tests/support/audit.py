@@ -88,6 +88,10 @@ class Requests(tuple[AuditRequest, ...]):
             and all(getattr(request, field) == value for field, value in wanted)
         )
 
+    def not_by(self, user_agent: str) -> Self:
+        """Those whose user agent begins otherwise."""
+        return type(self)(r for r in self if not r.user_agent.startswith(user_agent))
+
     def writes(self, *, leases: bool = False) -> Self:
         """Those that could change something; of Leases only if asked for."""
         return type(self)(

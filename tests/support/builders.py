@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+import yaml
+
 from ebbflow.api.base import API_VERSION
 from ebbflow.api.gitaccount import HOSTS_ANNOTATION
 
@@ -148,7 +150,13 @@ def document(
 ) -> JsonObject:
     """Make a document with one sequential Workflow; `more` are further top-level keys."""
     workflow = {"type": "sequential", "steps": [dict(step) for step in steps]}
-    made: JsonObject = {"apiVersion": "v1.2", "spec": {"kind": "Workflow", "spec": workflow}}
+    made: JsonObject = {"apiVersion": "v1.2"}
     if arguments is not None:
         made["arguments"] = dict(arguments)
+    made["spec"] = {"kind": "Workflow", "spec": workflow}
     return made | more
+
+
+def as_yaml(made: Mapping[str, Any]) -> bytes:
+    """Write a document as the content of a file."""
+    return yaml.safe_dump(dict(made), sort_keys=False).encode()

@@ -14,7 +14,7 @@ ADDRESS = "must be an address such as"
 PLAINLY = "must name the repository plainly"
 DURATION = "must be a duration: write it like"
 BRANCH = "must be a branch name that git takes"
-PATH = "must be a file's path from the root of the repository"
+PREFIX = "must be the beginning of a branch name that git takes"
 NAME = "must be the name of an object"
 
 

@@ -21,6 +21,7 @@ from tests.support.waiting import eventually
 
 READY_SECONDS = 30.0
 END_SECONDS = 15.0
+GRACE_SECONDS = 3.0
 ANSWER_SECONDS = 5.0
 TAIL_LINES = 60
 LISTENING = "listening"
@@ -106,7 +107,7 @@ class OperatorProcess:
         """Wait until /readyz answers 200."""
 
         def ready() -> bool:
-            self._must_run()
+            assert self._logged() is not None, "it has not logged where it listens"
             status, text = self._ready()
             assert status == 200, text
             return True
@@ -147,13 +148,16 @@ class OperatorProcess:
         self._started.send_signal(signal.SIGCONT)
 
     def end(self) -> None:
-        """End the process whatever its state is: orderly within 15 s, else by SIGKILL."""
+        """End the process whatever its state is: orderly within 3 s, else by SIGKILL.
+
+        That it ends in time is for a test with `terminate` to hold.
+        """
         if not self.running:
             return
         self.resume()
         self._started.terminate()
         try:
-            self._started.wait(END_SECONDS)
+            self._started.wait(GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
 
@@ -253,7 +257,7 @@ class OperatorProcess:
     def _logged(self) -> Addresses | None:
         self._must_run()
         for record in self.records():
-            if str(record.get("message", "")).startswith(LISTENING) and "metrics" in record:
+            if str(record.get("msg", "")).startswith(LISTENING) and "metrics" in record:
                 return Addresses(str(record["health"]), str(record["metrics"]))
         return None
 

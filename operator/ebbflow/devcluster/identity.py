@@ -96,10 +96,12 @@ class ProcessIdentity:
 class _State:
     letter: str
     started: str
+    threads: int
 
     @property
     def ended(self) -> bool:
-        return self.letter in "ZX"
+        # The first thread may be a zombie while others still hold the ports of the process.
+        return self.letter in "ZX" and self.threads <= 1
 
 
 def _state_from_proc(pid: int) -> _State | None:
@@ -107,9 +109,9 @@ def _state_from_proc(pid: int) -> _State | None:
 
 
 def _state_from_stat(file: Path) -> _State | None:
-    """Read state and start time, in clock ticks since boot, with the boot's id.
+    """Read state, start time (clock ticks since boot, with the boot's id), number of threads.
 
-    They are fields 3 and 22 (proc_pid_stat(5)).
+    They are fields 3, 22 and 20 (proc_pid_stat(5)).
     """
     try:
         stat = file.read_text()
@@ -118,7 +120,7 @@ def _state_from_stat(file: Path) -> _State | None:
         return None
     # The name in parentheses may hold spaces and parentheses; what follows the last one is regular.
     fields = stat.rpartition(")")[2].split()
-    return _State(fields[0], f"{boot}/{fields[19]}")
+    return _State(fields[0], f"{boot}/{fields[19]}", int(fields[17]))
 
 
 def _state_from_ps(pid: int) -> _State | None:
@@ -131,4 +133,4 @@ def _state_from_ps(pid: int) -> _State | None:
         check=False,
     )
     state, _, started = shown.stdout.strip().partition(" ")
-    return _State(state[:1], started.strip()) if started else None
+    return _State(state[:1], started.strip(), 1) if started else None

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -68,18 +67,13 @@ class Part:
 
     def alive(self) -> bool:
         """Tell whether it runs."""
-        if self.child is not None and self.child.poll() is not None:
-            return False
+        if self.child is not None:
+            return self.child.poll() is None
         return self.identity.alive()
 
     def exit_code(self) -> int | None:
         """Return the exit code of a part that has ended, if we started it."""
-        if self.child is None:
-            return None
-        # The first thread may be gone a moment before the whole process is.
-        with suppress(subprocess.TimeoutExpired):
-            return self.child.wait(1.0)
-        return None
+        return None if self.child is None else self.child.poll()
 
     def send(self, number: signal.Signals) -> bool:
         """Send it a signal; return whether it was there."""

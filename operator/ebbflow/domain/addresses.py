@@ -54,12 +54,12 @@ def check_repository_url(url: str, *, allow_insecure_http: bool) -> None:
             f"The repository's address has {len(url)} characters; give one of at most {MAX_URL_LENGTH}."
         )
     parts = _split(url)
+    _check_scheme(parts, url, allow_insecure_http=allow_insecure_http)
     if parts.username is not None or parts.password is not None:
         raise AddressNotAllowed(
             f"The address {redact(url)} holds a user or password. Put them into a Secret and name it"
             " in a GitAccount's spec.secretRef."
         )
-    _check_scheme(parts, url, allow_insecure_http=allow_insecure_http)
     _check_host(parts, url)
     _check_url_path(parts, url)
 

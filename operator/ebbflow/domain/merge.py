@@ -251,17 +251,19 @@ def _differ(path: str, a: Value, b: Value, found: list[str]) -> None:
     if isinstance(a, dict) and isinstance(b, dict):
         for key in dict.fromkeys((*a, *b)):
             _differ(joined(path, key), a.get(key, ABSENT), b.get(key, ABSENT), found)
-        return
-    if isinstance(a, list) and isinstance(b, list) and _has_names(a) and _has_names(b):
-        before, now = ({_name(item): item for item in items} for items in (a, b))
-        if list(before) != list(now) and before.keys() == now.keys():
-            found.append(path)
-        for name in dict.fromkeys((*before, *now)):
-            step = f"{path}[{name[0]}={name[1]}]" if name else path
-            _differ(step, before.get(name, ABSENT), now.get(name, ABSENT), found)
-        return
-    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+    elif isinstance(a, list) and isinstance(b, list) and _has_names(a) and _has_names(b):
+        _differ_by_name(path, a, b, found)
+    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
         for index, (one, other) in enumerate(zip(a, b, strict=True)):
             _differ(joined(path, index), one, other, found)
-        return
-    found.append(path)
+    else:
+        found.append(path)
+
+
+def _differ_by_name(path: str, a: list[Value], b: list[Value], found: list[str]) -> None:
+    before, now = ({_name(item): item for item in items} for items in (a, b))
+    if before.keys() == now.keys() and list(before) != list(now):
+        found.append(path)
+    for name in dict.fromkeys((*before, *now)):
+        step = f"{path}[{name[0]}={name[1]}]" if name else path
+        _differ(step, before.get(name, ABSENT), now.get(name, ABSENT), found)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ebbflow.api.base import JsonObject
 from ebbflow.api.reasons import Reason
@@ -183,13 +183,12 @@ def _decide_both(
             "both sides changed, and the last synced content is no longer to be had from Git, "
             "so the edits cannot be told apart; make spec.document and the file the same",
         )
-    prefer = {"PreferGit": "theirs", "PreferCluster": "ours"}.get(options.on_conflict)
     merged = merge(sides.base_document, cluster, file.document)
-    if merged.conflicts and prefer is None:
-        return _conflict(merged.conflicts)
     if merged.conflicts:
-        side = "theirs" if prefer == "theirs" else "ours"
-        merged = merge(sides.base_document, cluster, file.document, prefer=side)
+        prefer = _preferred_side(options)
+        if prefer is None:
+            return _conflict(merged.conflicts)
+        merged = merge(sides.base_document, cluster, file.document, prefer=prefer)
     if invalid := _invalid(merged.document):
         return Blocked(
             Reason.CONFLICT,
@@ -201,6 +200,16 @@ def _decide_both(
     return WriteToGit(
         merged.document, file, merged=document_hash(merged.document) != document_hash(cluster)
     )
+
+
+def _preferred_side(options: SyncOptions) -> Literal["ours", "theirs"] | None:
+    match options.on_conflict:
+        case "PreferGit":
+            return "theirs"
+        case "PreferCluster":
+            return "ours"
+        case "Fail" | "PullRequest":
+            return None
 
 
 def _invalid(document: JsonObject) -> Blocked | None:

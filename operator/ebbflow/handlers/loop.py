@@ -117,10 +117,11 @@ class Loop:
         log.warning("%s: %s", key, error)
         if error.observed is None:
             return "error"
+        # The rest of the status stays: it is what both sides last agreed on.
+        kept = error.observed.status.dump()
+        outcome = Stalled(Reason.INVALID_SPEC, str(error))
         try:
-            await self._status.write(
-                Report(error.observed, Stalled(Reason.INVALID_SPEC, str(error)))
-            )
+            await self._status.write(Report(error.observed, outcome, kept))
         except ClusterError as failure:
             seconds = self._queue.back_off(key)
             log.warning("%s: %s; trying again in %.1f s", key, failure, seconds)

@@ -14,6 +14,7 @@ import kopf
 from ebbflow.adapters.kube.watching import WatchRecord
 from ebbflow.api.base import GROUP, VERSION, Resource
 from ebbflow.domain.ports import Clock
+from ebbflow.handlers.kopf_run import run_kopf
 
 log = logging.getLogger(__name__)
 
@@ -124,11 +125,6 @@ class Watches:
         self._register(registry)
         session = await self._open_session()
 
-        @kopf.on.startup(registry=registry)
-        async def started(**_: Any) -> None:
-            # kopf takes the signals over when it starts; they are ours.
-            self.on_started()
-
         @kopf.on.login(registry=registry)
         async def login(**_: Any) -> kopf.AiohttpSession:
             nonlocal session
@@ -137,13 +133,7 @@ class Watches:
             return kopf.AiohttpSession(server=self._server, aiohttp_session=session)
 
         try:
-            await kopf.operator(
-                registry=registry,
-                settings=_settings(),
-                clusterwide=not self._namespaces,
-                namespaces=self._namespaces,
-                standalone=True,
-            )
+            await run_kopf(registry, _settings(), self._namespaces, self.on_started)
         finally:
             await session.close()
 

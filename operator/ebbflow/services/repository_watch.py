@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from math import inf
 from random import Random
 
 from ebbflow.api.base import Key
@@ -47,8 +48,10 @@ class _Repository:
     remote: Remote
     heads: dict[str, CommitId] = field(default_factory=dict)
     asked: frozenset[str] = frozenset()
-    listed_at: float | None = None
+    listed_at: float | None = None  # when the listing began that gave the last answer
     listing: asyncio.Task[None] | None = None
+    begun_at: float = -inf  # when the listing began that is under way
+    moved_at: dict[str, float] = field(default_factory=dict)
     examined: dict[str, CommitId | None] = field(default_factory=dict)
     interests: dict[Key, Interest] = field(default_factory=dict)
     interval: timedelta = timedelta.max
@@ -59,6 +62,12 @@ class _Repository:
 
     def branches(self) -> frozenset[str]:
         return frozenset(interest.branch for interest in self.interests.values())
+
+    def note_head(self, branch: str, head: CommitId | None) -> None:
+        if head is None:
+            self.heads.pop(branch, None)
+        else:
+            self.heads[branch] = head
 
 
 class RepositoryWatch:
@@ -77,18 +86,17 @@ class RepositoryWatch:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def head(self, remote: Remote, branch: str, max_age: timedelta | None) -> CommitId | None:
-        """Return where the branch is (None: it does not exist), asking the server only if the
-        last answer is older than `max_age` (None: any answer will do).
+        """Return where the branch is (None: it does not exist).
 
+        The server is asked unless it was, at most `max_age` ago (None: whenever; zero: ask anew).
         Raises GitError: the listing's own, or the one that the polls of this repository meet.
         """
         repository = self._repository(remote)
-        while not self._answered(repository, branch, max_age):
-            if repository.error is not None and self._age(repository.failed_at) < (
-                FRESH if max_age is not None else timedelta.max
-            ):
+        oldest = -inf if max_age is None else self._clock.monotonic() - max_age.total_seconds()
+        while not self._answered(repository, branch, oldest):
+            if repository.error is not None and (repository.failed_at or -inf) >= oldest:
                 raise repository.error
-            await self._list(repository, branch)
+            await self._list(repository, branch, oldest)
         return repository.heads.get(branch)
 
     def _repository(self, remote: Remote) -> _Repository:
@@ -105,33 +113,46 @@ class RepositoryWatch:
         busy = repository.interests or repository.listing or self._age(last) < FORGET
         return not busy and not any(lock.locked() for lock in repository.turns.values())
 
-    def _answered(self, repository: _Repository, branch: str, max_age: timedelta | None) -> bool:
+    def _answered(self, repository: _Repository, branch: str, oldest: float) -> bool:
         if repository.listed_at is None or branch not in repository.asked or repository.error:
             return False
-        return max_age is None or self._age(repository.listed_at) <= max_age
+        return repository.listed_at >= oldest
 
     def _age(self, since: float | None) -> timedelta:
         if since is None:
             return timedelta.max
         return timedelta(seconds=self._clock.monotonic() - since)
 
-    async def _list(self, repository: _Repository, *more: str) -> None:
-        """Ask the server, or wait for the answer that somebody else is waiting for already."""
-        if repository.listing is None:
-            branches = repository.branches() | repository.asked.intersection(more) | set(more)
-            repository.listing = asyncio.create_task(self._ask(repository, frozenset(branches)))
-            repository.listing.add_done_callback(lambda _: setattr(repository, "listing", None))
-        await asyncio.shield(repository.listing)
+    async def _list(self, repository: _Repository, branch: str | None, oldest: float) -> None:
+        """Ask the server, or wait for an answer that somebody else asked for not before `oldest`."""
+        running = repository.listing
+        if running is not None and repository.begun_at < oldest:
+            # It may tell of the time before; its failure is the business of who asked for it.
+            await asyncio.wait([running])
+            running = repository.listing
+        if running is None:
+            branches = repository.branches() | ({branch} if branch is not None else set())
+            repository.begun_at = self._clock.monotonic()
+            running = asyncio.create_task(self._ask(repository, branches))
+            repository.listing = running
+            running.add_done_callback(lambda _: setattr(repository, "listing", None))
+        await asyncio.shield(running)
 
     async def _ask(self, repository: _Repository, branches: frozenset[str]) -> None:
+        begun_at = repository.begun_at
         try:
-            heads = await self._git.ls_heads(repository.remote, branches)
+            heads = dict(await self._git.ls_heads(repository.remote, branches))
         except GitError as error:
             self._note_failure(repository, error)
             raise
-        repository.heads = dict(heads)
+        # An answer from before our own push must not bring the old head back: the next pass would
+        # take it for a change in Git, and revert the edit.
+        for branch, moved_at in repository.moved_at.items():
+            if moved_at >= begun_at and branch in repository.heads:
+                heads[branch] = repository.heads[branch]
+        repository.heads = heads
         repository.asked = branches
-        repository.listed_at = self._clock.monotonic()
+        repository.listed_at = begun_at
         self._note_success(repository)
 
     def _note_failure(self, repository: _Repository, error: GitError) -> None:
@@ -196,11 +217,8 @@ class RepositoryWatch:
     def moved(self, remote: Remote, branch: str, head: CommitId | None) -> None:
         """Take note that a branch was seen to move, by our push or by one that was faster."""
         repository = self._repository(remote)
-        if head is None:
-            repository.heads.pop(branch, None)
-        else:
-            repository.heads[branch] = head
-        repository.listed_at = self._clock.monotonic()
+        repository.note_head(branch, head)
+        repository.moved_at[branch] = self._clock.monotonic()
         repository.asked |= {branch}
         self._start(self._examine(repository, branch))
 
@@ -221,7 +239,7 @@ class RepositoryWatch:
 
     async def _poll(self, repository: _Repository) -> None:
         try:
-            await self._list(repository)
+            await self._list(repository, None, self._clock.monotonic())
             for branch in repository.branches():
                 await self._examine(repository, branch)
         except GitError:

@@ -91,7 +91,7 @@ class TemplateSync:
         except ValueError as error:
             self._watch.forget(key)
             return report.blocked(
-                template, Blocked(Reason.INVALID_SPEC, f"spec.git.path {error}"), None
+                template, Blocked(Reason.INVALID_SPEC, f"spec.git.path: {error}"), None
             )
         return await self._with_access(template, git)
 
@@ -122,8 +122,7 @@ class TemplateSync:
             return report.git_failed(template, error, interval)
 
     async def _sync(self, template: Template, git: GitPlace, granted: Granted) -> Report:
-        max_age = None if self._may_trust_the_watch(template, git) else FRESH
-        head = await self._watch.head(granted.remote, git.branch, max_age)
+        head = await self._watch.head(granted.remote, git.branch, self._max_age(template, git))
         if head is None:
             return self._branch_missing(template, git, granted)
         target = Target(granted.remote, git, head, granted.committer)
@@ -139,19 +138,18 @@ class TemplateSync:
             case WriteToGit():
                 return await self._write(look)
 
-    def _may_trust_the_watch(self, template: Template, git: GitPlace) -> bool:
-        """Tell whether the last known head will do, because the watch has told of every move.
+    def _max_age(self, template: Template, git: GitPlace) -> timedelta | None:
+        """Return how old the knowledge of the branch may be (None: the last known head will do,
+        because the watch has told of every move).
 
-        Not before the first sync, not while something is wrong, not when somebody asks; and a
-        recorded commit may have arrived without our knowing.
+        That does not do before the first sync, nor while something is wrong; and a recorded commit
+        may have arrived without our knowing. Who asks by annotation may just have pushed.
         """
+        if report.is_requested(template):
+            return timedelta(0)
         sync = template.status.sync
-        return (
-            base_of(sync, git) is not None
-            and (sync is None or sync.pending_write is None)
-            and report.is_ready(template)
-            and not report.is_requested(template)
-        )
+        settled = base_of(sync, git) is not None and (sync is None or sync.pending_write is None)
+        return None if settled and report.is_ready(template) else FRESH
 
     async def _look(self, template: Template, target: Target) -> _Look:
         """Gather both sides at the target's head, settling a recorded commit first, and decide."""

@@ -6,7 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from ebbflow.api.base import Resource
+from ebbflow.api.crd import root_schema
 from ebbflow.api.kinds import KINDS
+from ebbflow.api.text import VALIDATIONS
 from tests.support.crd_cases import CASES, Case
 
 MODELS: dict[str, type[Resource]] = {kind.declaration.kind: kind for kind in KINDS}
@@ -47,3 +49,16 @@ def test_the_text_of_a_refusal_never_repeats_the_value(case: Case):
 
 def test_the_table_has_an_identity_for_every_case():
     assert len({case.id for case in CASES}) == len(CASES)
+
+
+def messages_in(schema: dict) -> set[str]:
+    found = {rule["message"] for rule in schema.get(VALIDATIONS, ())}
+    children = [*schema.get("properties", {}).values(), schema.get("items", {})]
+    return found.union(*(messages_in(child) for child in children if child))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.declaration.kind)
+def test_the_table_has_a_refusal_by_every_rule(kind: type[Resource]):
+    said = {c.says for c in CASES if c.says and c.ours and c.kind == kind.declaration.kind}
+    untested = {m for m in messages_in(root_schema(kind)) if not any(s in m for s in said)}
+    assert untested == set()

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,3 +108,20 @@ def test_what_is_no_pid_file_means_no_process(tmp_path: Path, content: str) -> N
 
 def test_a_missing_pid_file_means_no_process(tmp_path: Path) -> None:
     assert ProcessIdentity.load(tmp_path / "etcd.json") is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows the first thread as a zombie")
+def test_a_process_is_alive_while_any_of_its_threads_holds_its_ports() -> None:
+    script = (
+        "import ctypes, threading, time;"
+        "threading.Thread(target=time.sleep, args=(60,)).start();"
+        "ctypes.CDLL(None).pthread_exit(None)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script]) as child:
+        stat = Path(f"/proc/{child.pid}/stat")
+        eventually(lambda: ") Z " in stat.read_text(), 10, "the first thread to end")
+        identity = ProcessIdentity.of(child.pid)
+        child.kill()
+
+    assert identity is not None
+    assert not identity.alive()

@@ -89,7 +89,9 @@ def secret(hosts: str = "git.example", **values: str) -> MemorySecret:
         pytest.param(
             {"access": {"mode": "Restricted"}}, "platform", {}, False, id="restricted-to-nothing"
         ),
-        pytest.param({"access": {"owners": ["x"]}}, "platform", {}, True, id="mode-All-lists-nothing"),
+        pytest.param(
+            {"access": {"owners": ["x"]}}, "platform", {}, True, id="mode-All-lists-nothing"
+        ),
     ],
 )
 def test_an_account_serves_whom_it_says(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from random import Random
 
 import pytest
+from typing_extensions import override
 
 from ebbflow.api.base import Key
-from ebbflow.domain.git import Remote, Unreachable
+from ebbflow.domain.git import CommitId, Remote, Unreachable
 from ebbflow.services.repository_watch import FRESH, Interest, RepositoryWatch
 from ebbflow.services.schedule import Schedule
 from tests.support.memory_cluster import ManualClock
@@ -23,9 +25,9 @@ MINUTE = timedelta(minutes=1)
 
 
 class Fixture:
-    def __init__(self) -> None:
+    def __init__(self, git: MemoryGit | None = None) -> None:
         self.clock = ManualClock()
-        self.git = MemoryGit()
+        self.git = git or MemoryGit()
         self.git.create_repository(URL, {"a": b"1", "b": b"1"})
         self.schedule = Schedule(self.clock)
         self.woken: list[Key] = []
@@ -205,3 +207,52 @@ async def test_what_nobody_follows_is_forgotten_after_a_while(at: Fixture) -> No
         await at.watch.head(other, "main", FRESH)
         at.clock.advance(120)
     assert len(at.watch._repositories) <= 2
+
+
+class SlowGit(MemoryGit):
+    """Answers a listing with what it was asked about, however much happens meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    @override
+    async def ls_heads(self, remote: Remote, branches: Collection[str]) -> Mapping[str, CommitId]:
+        answer = await super().ls_heads(remote, branches)
+        await self.gate.wait()
+        return answer
+
+
+@pytest.fixture
+async def slow() -> Fixture:
+    return Fixture(SlowGit())
+
+
+async def test_a_listing_from_before_our_push_does_not_undo_it(slow: Fixture) -> None:
+    git = slow.git
+    assert isinstance(git, SlowGit)
+    await slow.follow(A)
+    git.gate.clear()
+    await slow.pass_time(67)  # the poll asks, and its answer is on the way
+    ours = git.commit(URL, {"a": b"2"})
+    slow.watch.moved(REMOTE, "main", ours)
+    await slow.follow(A)
+    git.gate.set()
+    await slow.pass_time(0)
+    assert await slow.watch.head(REMOTE, "main", None) == ours
+    assert slow.woken == []
+
+
+async def test_who_asks_from_now_on_gets_no_answer_to_an_earlier_question(slow: Fixture) -> None:
+    git = slow.git
+    assert isinstance(git, SlowGit)
+    await slow.follow(A)
+    git.gate.clear()
+    await slow.pass_time(67)
+    pushed = git.commit(URL, {"a": b"2"})
+    slow.clock.advance(0.1)
+    asking = asyncio.create_task(slow.watch.head(REMOTE, "main", timedelta(0)))
+    await slow.pass_time(0)
+    git.gate.set()
+    assert await asking == pushed

@@ -45,13 +45,13 @@ def stop(*_):
 
 def main():
     say("not JSON: a line of the interpreter")
-    say(json.dumps({"message": "begin", "arguments": sys.argv[1:], "home": os.environ["HOME"]}))
+    say(json.dumps({"msg": "begin", "arguments": sys.argv[1:], "home": os.environ["HOME"]}))
     if MODE == "broken":
         sys.exit("cannot reach the API server")
     signal.signal(signal.SIGTERM, stop)
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
     where = f"127.0.0.1:{server.server_port}"
-    say(json.dumps({"message": "listening: on", "health": where, "metrics": where}))
+    say(json.dumps({"msg": "listening: on", "health": where, "metrics": where}))
     server.serve_forever()
 
 

@@ -119,6 +119,7 @@ def test_requests_are_chosen_by_who_asked_for_what(path):
     seen = AuditLog(path).since()
     assert [r.verb for r in seen.where(user=OPERATOR)] == ["get", "patch", "update", "delete"]
     assert [r.verb for r in seen.where(user_agent="kubectl")] == ["delete"]
+    assert [r.verb for r in seen.not_by("ebbflow/")] == ["delete"]
     assert [r.verb for r in seen.where(namespace="b", resource="templates/status")] == ["patch"]
     assert [r.verb for r in seen.where(code=404)] == ["delete"]
     assert [r.verb for r in seen.writes()] == ["patch", "delete"]

@@ -61,11 +61,11 @@ def suite(pytester):
     ],
 )
 def test_the_session_fails_for_what_it_can_know(suite, report, arguments, code, told):
-    result = suite(report).runpytest_inprocess(*arguments)
+    result = suite(report).runpytest_inprocess("-p", "no:asyncio", *arguments)
     assert result.ret == code
     assert ("RBAC rules of the operator" in result.stdout.str()) is told
 
 
 def test_the_table_says_which_right_and_why_it_is_there(suite):
-    result = suite(UNUSED).runpytest_inprocess()
+    result = suite(UNUSED).runpytest_inprocess("-p", "no:asyncio")
     result.stdout.fnmatch_lines(["*No env test used these rights*", "*get*secrets*to read a login"])

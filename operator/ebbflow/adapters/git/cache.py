@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, cast
 
@@ -31,6 +32,15 @@ SPOOLED_BYTES: Final = 1024 * 1024
 
 GitObject = tuple[int, bytes]
 """Git's number of the type, and the content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What is here: the newest complete commits, and all those whose parents are not here."""
+
+    generation: int = 0
+    haves: tuple[CommitId, ...] = ()
+    shallow: tuple[CommitId, ...] = ()
 
 
 class SessionDirectory:
@@ -77,10 +87,13 @@ class ObjectCache:
         """Tell whether the commit is complete here."""
         return commit in self._complete
 
-    def haves(self) -> tuple[Sequence[CommitId], Sequence[CommitId]]:
-        """Return the newest complete commits, and all those whose parents are not here."""
-        newest = list(self._complete)[-MAX_HAVES:]
-        return newest, [commit for commit, shallow in self._complete.items() if shallow]
+    def holdings(self) -> Holdings:
+        """Return what a server may be told that is here."""
+        return Holdings(
+            generation=self._generation,
+            haves=tuple(self._complete)[-MAX_HAVES:],
+            shallow=tuple(commit for commit, shallow in self._complete.items() if shallow),
+        )
 
     def get(self, sha: str) -> GitObject:
         """Return an object.
@@ -97,8 +110,14 @@ class ObjectCache:
             tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES, dir=str(self._directory)),
         )
 
-    def ingest(self, pack: IO[bytes], commit: CommitId) -> None:
-        """Take a pack that makes `commit` complete."""
+    def ingest(self, pack: IO[bytes], commit: CommitId, onto: Holdings) -> None:
+        """Take a pack that makes `commit` complete together with what it was fetched onto.
+
+        Raises:
+            KeyError, and what dulwich raises: the pack is broken, or does not fit any more.
+        """
+        if onto.haves and onto.generation != self._generation:
+            raise KeyError(commit)
         size = pack.tell()
         pack.seek(0)
         self._store.add_thin_pack(pack.read, None)

@@ -104,6 +104,14 @@ def for_expiry(remote: Remote, seconds: float) -> GitError:
     )
 
 
+def for_queue(remote: Remote, seconds: float) -> GitError:
+    """Return the error for an operation that never began, because others did not end."""
+    return Unreachable(
+        f"{redact(remote.url)} was not asked within {seconds:g} s: other requests to Git servers"
+        f" take all this time. The operator tries again; look at {host_of(remote.url)}."
+    )
+
+
 def for_failure(remote: Remote, error: Exception) -> GitError:
     """Return what an exception below HTTP or Git's protocol means."""
     host = host_of(remote.url)

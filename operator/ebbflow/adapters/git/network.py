@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
@@ -76,14 +76,13 @@ class Network:
             GitError: whatever goes wrong, within the time of one operation.
         """
         self.check(remote)
-        seconds = self._timeouts.operation
-        addresses = await resolve(remote.url, self._look_up, self._name_threads, seconds)
-        origin = origin_of(remote.url)
-        own = self._origins.setdefault(origin, asyncio.Semaphore(self._slots_of_origin))
-        async with own, self._slots:
+        addresses = await resolve(
+            remote.url, self._look_up, self._name_threads, self._timeouts.connect
+        )
+        async with self._slot(remote):
             operation = Operation(addresses, max_bytes)
             loop = asyncio.get_running_loop()
-            timer = loop.call_later(seconds, operation.expire)
+            timer = loop.call_later(self._timeouts.operation, operation.expire)
             try:
                 return await loop.run_in_executor(
                     self._threads, self._guarded, remote, operation, work
@@ -125,6 +124,20 @@ class Network:
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._name_threads.shutdown(wait=False, cancel_futures=True)
         self._pools.close()
+
+    @asynccontextmanager
+    async def _slot(self, remote: Remote) -> AsyncIterator[None]:
+        """Wait for a thread, no longer than an operation may take itself."""
+        origin = origin_of(remote.url)
+        own = self._origins.setdefault(origin, asyncio.Semaphore(self._slots_of_origin))
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(self._timeouts.operation):
+                    await stack.enter_async_context(own)
+                    await stack.enter_async_context(self._slots)
+            except TimeoutError as error:
+                raise errors.for_queue(remote, self._timeouts.operation) from error
+            yield
 
     def _guarded(self, remote: Remote, operation: Operation, work: Callable[[Connection], V]) -> V:
         try:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from ebbflow.adapters.git import exchange
-from ebbflow.adapters.git.cache import ObjectCache
+from ebbflow.adapters.git.cache import Holdings, ObjectCache
 from ebbflow.adapters.git.errors import UNREADABLE
 from ebbflow.adapters.git.exchange import ServerMemory
 from ebbflow.adapters.git.flights import SingleFlight
@@ -114,8 +114,13 @@ class Repository:
             )
             if isinstance(result, NotTaken):
                 result = await self._after_refusal(branch, commit, result)
-            if not isinstance(result, Pushed):
-                tell(type(result).__name__)
+            match result:
+                case BranchMoved():
+                    tell("BranchMoved")
+                case NotTaken():
+                    tell("PushRejected")
+                case Pushed():
+                    pass
         if isinstance(result, Pushed):
             await self.peek(lambda cache: _keep(cache, commit))
         return result
@@ -152,14 +157,16 @@ class Repository:
             if self._cache.is_worn:
                 await self.peek(ObjectCache.renew)
             with self._network.measured("fetch"):
-                haves, shallow = self._cache.haves()
-                if not await self._fetch_onto(self._want(commit, haves, shallow)):
+                if not await self._fetch_onto(commit, await self.peek(ObjectCache.holdings)):
                     # A delta against an object that a filter left out: begin with nothing.
                     await self.peek(ObjectCache.renew)
-                    await self._fetch_onto(self._want(commit, (), ()))
+                    await self._fetch_onto(commit, Holdings())
 
-    async def _fetch_onto(self, want: Want) -> bool:
+    async def _fetch_onto(self, commit: CommitId, onto: Holdings) -> bool:
         """Fetch and take a pack; False if it does not fit onto what is here."""
+        # One byte more: git leaves out what has at least this size.
+        spec = f"blob:limit={self._limits.blob_bytes + 1}"
+        want = Want(commit, 1, spec, onto.haves, onto.shallow)
         with self._cache.spool() as file:
 
             def ask(connection: Connection) -> None:
@@ -168,9 +175,9 @@ class Repository:
             await self._network.run(self.remote, self._limits.fetch_bytes, ask)
             try:
                 async with self._lock:
-                    await self._network.compute(lambda: self._cache.ingest(file, want.commit))
+                    await self._network.compute(lambda: self._cache.ingest(file, commit, onto))
             except UNREADABLE as error:
-                if want.haves:
+                if onto.haves:
                     return False
                 raise Unreachable(
                     f"The Git server sent a pack for {redact(self.remote.url)} that cannot be read"
@@ -178,13 +185,6 @@ class Repository:
                     " with git fsck."
                 ) from error
         return True
-
-    def _want(
-        self, commit: CommitId, haves: Collection[CommitId], shallow: Collection[CommitId]
-    ) -> Want:
-        # One byte more: git leaves out what has at least this size.
-        spec = f"blob:limit={self._limits.blob_bytes + 1}"
-        return Want(commit, 1, spec, tuple(haves), tuple(shallow))
 
     async def _work(self, work: Callable[[ObjectCache], V]) -> V:
         return await asyncio.get_running_loop().run_in_executor(self._local, work, self._cache)

@@ -92,33 +92,39 @@ class KubeStatusWriter(StatusWriter):
             return refused
         return report
 
-    async def _apply(self, observed: Resource, status: JsonObject) -> None:
+    async def _apply(
+        self,
+        observed: Resource,
+        status: JsonObject,
+        moved_to: str | None = None,
+        tries: int = TRIES,
+    ) -> None:
         """Apply the status to the very object that was observed, even if it was edited since.
 
         The version makes sure of that (the uid in an apply of a status is not looked at): one that
         is out of date is a 409, and the object is read again to see that it is still the same.
         """
-        meta = observed.metadata
-        version = meta.resource_version
-        for _ in range(TRIES - 1):
-            try:
-                stored = await self._apply_at(version, observed, status)
-            except StaleWrite:
-                path = path_of(observed.declaration, meta.namespace, meta.name)
-                live = Metadata.model_validate(
-                    (await self._client.request("GET", path))["metadata"]
-                )
-                if live.uid != meta.uid:
-                    raise
-                version = live.resource_version
-            else:
-                break
-        else:
+        version = moved_to or observed.metadata.resource_version
+        try:
             stored = await self._apply_at(version, observed, status)
-        if version == meta.resource_version:
+        except StaleWrite:
+            if tries == 1:
+                raise
+            return await self._apply(observed, status, await self._moved_to(observed), tries - 1)
+        if moved_to is None:
             # Nobody else changed the object since our read. If somebody did, a watcher may join
             # the two changes, and theirs must not be passed over as ours.
             self._own_writes.note(stored.uid, stored.resource_version)
+        return None
+
+    async def _moved_to(self, observed: Resource) -> str:
+        """Return the object's version now; raises StaleWrite if it is another object by now."""
+        meta = observed.metadata
+        path = path_of(observed.declaration, meta.namespace, meta.name)
+        live = Metadata.model_validate((await self._client.request("GET", path))["metadata"])
+        if live.uid != meta.uid:
+            raise StaleWrite(f"{observed.key} was deleted and made anew", code=HTTPStatus.CONFLICT)
+        return live.resource_version
 
     async def _apply_at(self, version: str, observed: Resource, status: JsonObject) -> Metadata:
         meta = observed.metadata

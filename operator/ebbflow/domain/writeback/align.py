@@ -117,8 +117,7 @@ def _match_gap(
     if len(old_gap) == len(new_gap):
         # As many as before: each was changed where it stands.
         for old, new in zip(old_gap, new_gap, strict=True):
-            if isinstance(before[old], dict) == isinstance(now[new], dict):
-                matches[new] = old
+            matches[new] = old
         return
     if len(old_gap) * len(new_gap) > _MOST_COMPARISONS:
         return

@@ -17,7 +17,7 @@ def inline_text(value: Json, column: int, style: Style) -> tuple[str, list[str]]
         case dict() | list() if not value:
             return ("{}" if isinstance(value, dict) else "[]"), []
         case str():
-            block = literal(value, column + style.step, column)
+            block = literal(value, column + style.step, column) if style.literal else None
             return block or (scalar_text(value, flow=False, quote=style.quote), [])
         case _:
             return scalar_text(value, flow=False, quote=style.quote), []

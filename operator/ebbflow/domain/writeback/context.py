@@ -44,7 +44,11 @@ class Context:
     yaml: bool
     style: Style
     flow: FlowStyle
-    apply: Callable[[Change, Splices], None]
+    edit: Callable[[Context, Change, Splices], None]
+
+    def apply(self, change: Change, out: Splices) -> None:
+        """Edit a part of a part."""
+        self.edit(self, change, out)
 
     @property
     def text(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace as replace_fields
 
 from ebbflow.domain.document import InvalidDocument, ParsedDocument, normalise, read
 from ebbflow.domain.document.normal import differences, identical
@@ -32,22 +33,33 @@ def edit(data: bytes, path: str, wanted: dict[str, Json]) -> bytes:
     have, goal = normalise(parsed.value), normalise(wanted)
     if identical(have, goal):
         return data
+    fault: CannotEdit | None = None
+    for literal in (True, False):
+        # A comment that is indented deep would become part of a block scalar written before it.
+        result = _edited(parsed, Change(parsed.root, have, goal, RootSlot(), ()), literal=literal)
+        fault = _fault(result, path, goal)
+        if fault is not None and not result.endswith(b"\n"):
+            # A block scalar that became the file's last lines needs the line break at its end.
+            result += Layout(parsed.source.text).newline.encode()
+            fault = _fault(result, path, goal)
+        if fault is None:
+            return result
+    raise fault or CannotEdit("the edited text would be read differently")
+
+
+def _edited(parsed: ParsedDocument, change: Change, *, literal: bool) -> bytes:
     layout = Layout(parsed.source.text)
-    context = _context(parsed, layout)
-    out = context.splices()
-    context.apply(Change(parsed.root, have, goal, RootSlot(), ()), out)
-    result = parsed.source.encode(out.render())
-    _check(result, path, goal)
-    return result
-
-
-def _context(parsed: ParsedDocument, layout: Layout) -> Context:
-    def apply(change: Change, out: Splices) -> None:
-        _apply(context, change, out)
-
     style = style_of(parsed.root, layout) if parsed.yaml else Style()
-    context = Context(layout, parsed.yaml, style, _flow_style(parsed, layout, style), apply)
-    return context
+    context = Context(
+        layout,
+        parsed.yaml,
+        replace_fields(style, literal=literal),
+        _flow_style(parsed, layout, style),
+        _apply,
+    )
+    out = context.splices()
+    _apply(context, change, out)
+    return parsed.source.encode(out.render())
 
 
 def _flow_style(parsed: ParsedDocument, layout: Layout, style: Style) -> FlowStyle:
@@ -81,12 +93,13 @@ def _apply(context: Context, change: Change, out: Splices) -> None:
             replace(context, change, out)
 
 
-def _check(result: bytes, path: str, goal: dict[str, Json]) -> None:
+def _fault(result: bytes, path: str, goal: dict[str, Json]) -> CannotEdit | None:
     """Read the result again: what is committed is what was wanted, or nothing is."""
     try:
         now = normalise(read(result, path).value)
     except InvalidDocument as error:
-        raise CannotEdit(f"the edited text would not be valid: {error}") from error
-    if not identical(now, goal):
-        wrong = differences(now, goal)
-        raise CannotEdit("the edited text would be read differently", wrong[0] if wrong else ())
+        return CannotEdit(f"the edited text would not be valid: {error}")
+    if identical(now, goal):
+        return None
+    wrong = differences(now, goal)
+    return CannotEdit("the edited text would be read differently", wrong[0] if wrong else ())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import TypeGuard, assert_never
 
 from ebbflow.domain.document.syntax import Mapping, Node, Scalar
 from ebbflow.domain.writeback.block_scalar import change_block_scalar, read_block_scalar
@@ -31,6 +31,10 @@ def replace(context: Context, change: Change, out: Splices) -> None:
 
 def _is_block(node: Node) -> bool:
     return not isinstance(node, Scalar) and not node.flow
+
+
+def _is_block_scalar(node: Node) -> TypeGuard[Scalar]:
+    return isinstance(node, Scalar) and node.style in ("|", ">")
 
 
 def _left_out(node: Node) -> bool:
@@ -62,7 +66,7 @@ def _replace_in_block(context: Context, change: Change, slot: BlockSlot, out: Sp
     if isinstance(wanted, dict | list) and wanted:
         _put_lines(context, change, slot, out)
         return
-    if isinstance(node, Scalar) and node.style in ("|", ">") and isinstance(wanted, str):
+    if _is_block_scalar(node) and isinstance(wanted, str) and context.style.literal:
         block = read_block_scalar(node, slot.column, context.layout)
         changed = change_block_scalar(block, node, wanted)
         if changed is not None:
@@ -99,7 +103,7 @@ def _put_inline(
     if _left_out(node):
         _set(context, slot.after, slot.after, " " + head, out)
         out.insert_lines(layout.after(mark_line), tail)
-    elif isinstance(node, Scalar) and node.style in ("|", ">"):
+    elif _is_block_scalar(node):
         _put_block_scalar(context, node, head, tail, out)
     elif not _is_block(node):
         _set(context, node.start, end, head, out)
@@ -191,7 +195,7 @@ def _clear(context: Context, change: Change, slot: BlockSlot, out: Splices) -> N
         return
     end = layout.end_of(node)
     mark_line = layout.line(slot.after - 1)
-    if isinstance(node, Scalar) and node.style in ("|", ">"):
+    if _is_block_scalar(node):
         out.delete(slot.after, layout.header_end(node))
         out.delete(layout.after(layout.line(node.start)), layout.after(layout.line(end)))
     elif not _is_block(node):
@@ -210,8 +214,7 @@ def _may_follow_dash(context: Context, node: Node, slot: BlockSlot) -> bool:
     on_line = layout.line(node.start) == layout.line(slot.after - 1)
     if _is_block(node):
         return on_line
-    is_block_scalar = isinstance(node, Scalar) and node.style in ("|", ">")
-    return on_line and not is_block_scalar and layout.comment_after(node.end) is None
+    return on_line and not _is_block_scalar(node) and layout.comment_after(node.end) is None
 
 
 def _column(context: Context, change: Change, slot: BlockSlot) -> int:
@@ -220,6 +223,9 @@ def _column(context: Context, change: Change, slot: BlockSlot) -> int:
     if _is_block(node) and isinstance(node, Mapping) == isinstance(wanted, dict):
         return context.layout.column(node.start)
     if slot.item:
-        return slot.column + 2
+        beside = not _left_out(node) and context.layout.line(node.start) == context.layout.line(
+            slot.after
+        )
+        return context.layout.column(node.start) if beside else slot.column + 2
     deeper = context.style.step if isinstance(wanted, dict) else context.style.dash
     return slot.column + deeper

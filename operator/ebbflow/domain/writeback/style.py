@@ -12,12 +12,13 @@ from ebbflow.domain.writeback.layout import Layout
 @dataclass(frozen=True, slots=True)
 class Style:
     """`step`: columns an object is indented by; `dash`: columns the dashes of a list below a key
-    are; `quote`: the quotes that are used.
+    are; `quote`: the quotes that are used; `literal`: strings of several lines as block scalars.
     """
 
     step: int = 2
     dash: int = 2
     quote: str = '"'
+    literal: bool = True
 
 
 def style_of(root: Node, layout: Layout) -> Style:

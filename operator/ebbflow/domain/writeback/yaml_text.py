@@ -16,6 +16,7 @@ _SURELY_PLAIN = re.compile(r"[A-Za-z_/.][A-Za-z0-9_./@=+-]*(?: [A-Za-z0-9_./@=+(
 _NEVER_PLAIN = re.compile(
     r"[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
+_MARKS = ("-", "?", ":")  # read as indicators in some places
 _TO_ESCAPE = re.compile(r'["\\]|' + _NEVER_PLAIN.pattern)
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\x85": "\\N"}
 _LONG = 0xFFFF
@@ -67,7 +68,7 @@ def can_be_plain(text: str, *, flow: bool) -> bool:
 
     Everyone: our reader, and readers of YAML 1.1 that take dates and base 60 numbers for values.
     """
-    if is_ambiguous(text) or _NEVER_PLAIN.search(text):
+    if is_ambiguous(text) or text in _MARKS or _NEVER_PLAIN.search(text):
         return False
     if _SURELY_PLAIN.fullmatch(text):
         return True

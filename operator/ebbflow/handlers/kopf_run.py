@@ -1,0 +1,70 @@
+"""kopf in an event loop that it does not own: its tasks end with it, ours and the signals stay.
+
+kopf takes every task that was made while it ran for its own, and cancels them all when it ends:
+passes, polls and the schedule of a process that goes on would die with a watch. It also has the
+process killed ten minutes after it ended. So here only its own tasks are ended, by us.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import kopf
+
+log = logging.getLogger(__name__)
+
+CODE_OF_KOPF = str(Path(kopf.__file__).parent) + os.sep
+
+CANCELLATIONS = 5
+CANCELLATION_SECONDS = 1.0
+"""A task of kopf's may take a cancellation for something else and go on: it gets another one."""
+
+
+async def run_kopf(
+    registry: kopf.OperatorRegistry,
+    settings: kopf.OperatorSettings,
+    namespaces: Sequence[str],
+    on_started: Callable[[], None],
+) -> None:
+    """Run kopf until it gives up, and raise what made it; cancelling this ends it.
+
+    No `namespaces` stands for all. `on_started` is called when kopf has taken the signals over.
+    """
+    settings.process.ultimate_exiting_timeout = None
+    tasks: Collection[asyncio.Task[Any]] = ()
+    try:
+        tasks = await kopf.spawn_tasks(
+            registry=registry,
+            settings=settings,
+            clusterwide=not namespaces,
+            namespaces=namespaces,
+            standalone=True,
+        )
+        on_started()
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()
+    finally:
+        await _end(tasks)
+
+
+async def _end(root_tasks: Collection[asyncio.Task[Any]]) -> None:
+    """Cancel kopf's tasks, all at once: a watcher that outlives the login waits for ever."""
+    tasks = {*root_tasks, *(task for task in asyncio.all_tasks() if _is_of_kopf(task))}
+    for _ in range(CANCELLATIONS):
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=CANCELLATION_SECONDS)
+        if not tasks:
+            return
+    log.error("these watches do not end: %s", ", ".join(task.get_name() for task in tasks))
+
+
+def _is_of_kopf(task: asyncio.Task[Any]) -> bool:
+    code = getattr(task.get_coro(), "cr_code", None)
+    return code is not None and str(code.co_filename).startswith(CODE_OF_KOPF)
