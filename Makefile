@@ -43,8 +43,8 @@ check: $(READY)
 	@$(SECONDS_OF) "generated files" $(BIN)/python hack/generate.py --check
 
 unit: $(READY)
-	@$(SECONDS_OF) "unit tests" $(PYTEST) tests/unit
-	@$(SECONDS_OF) "contract and golden tests" $(PYTEST) tests/contract tests/golden
+	@$(SECONDS_OF) "unit tests" $(PYTEST) -n auto --maxprocesses 4 tests/unit
+	@$(SECONDS_OF) "contract, golden and tool tests" $(PYTEST) -n auto --maxprocesses 4 tests/contract tests/golden tests/tools
 
 env: controlplane
 	@$(SECONDS_OF) "env tests" $(PYTEST) tests/env

@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterator
 
 from bench.figures import Figure
-from bench.stage import REPOSITORY, Stage, document, seconds_until, stage
+from bench.stage import NAMESPACE, REPOSITORY, Stage, document, seconds_until, stage
 
 IDLE_SECONDS = 60.0
+EDITS = 100
 
 
 def measure(count: int) -> Iterator[Figure]:
@@ -19,6 +20,7 @@ def measure(count: int) -> Iterator[Figure]:
         yield from _first_sync(running, paths)
         yield from _one_changes(running, paths)
         yield from _all_change(running, paths)
+        yield from _edits(running, paths)
         yield from _idle(running, count)
 
 
@@ -67,6 +69,25 @@ def _all_change(running: Stage, paths: dict[str, str]) -> Iterator[Figure]:
     )
     yield Figure("… API requests a Template", "requests", (len(running.requests(mark)) / n,))
     yield Figure("… CPU of the operator", "s", (running.cpu_seconds() - cpu,))
+
+
+def _edits(running: Stage, paths: dict[str, str]) -> Iterator[Figure]:
+    names = list(paths)[:EDITS]
+    before = len(running.git.log(REPOSITORY))
+    mark = running.audit.mark()
+    running.git.reset_counts()
+    began = time.monotonic()
+    for name in names:
+        patch = {"spec": {"document": {"arguments": {"replicas": "7"}}}}
+        running.kubectl.patch("Template", name, NAMESPACE, patch)
+    edited = time.monotonic() - began
+    seconds_until(lambda: len(running.git.log(REPOSITORY)) == before + len(names), 0.05)
+    seconds_until(lambda: running.ready() == len(paths), 0.2)
+    n = len(names)
+    yield Figure(f"{n} objects of one branch edited: making the edits alone", "s", (edited,))
+    yield Figure(f"… first edit → {n} commits, all Ready", "s", (time.monotonic() - began,))
+    yield Figure("… API requests an edit", "requests", (len(running.requests(mark)) / n,))
+    yield Figure("… HTTP requests to Git an edit", "requests", (running.git.counts.total() / n,))
 
 
 def _idle(running: Stage, count: int) -> Iterator[Figure]:

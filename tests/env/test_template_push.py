@@ -8,10 +8,8 @@ from pathlib import Path
 from ebbflow.devcluster.gitrepository import git_environment
 from tests.env.conftest import GIT_USER, Shared
 from tests.support.audit import AuditLog, Requests
-from tests.support.gitserver import FaultyGitServer
 from tests.support.installation import OPERATOR_USER
-from tests.support.synced import SHOP, WAIT_SECONDS, link
-from tests.support.waiting import eventually
+from tests.support.synced import SHOP, WAIT_SECONDS, link, wait_questions
 
 FIVE = SHOP.replace(b'"2"', b'"5"')
 # `printf` and not `echo`, which reads backslashes in some shells.
@@ -26,16 +24,6 @@ def of_operator(audit: AuditLog, mark: int, shared: Shared, name: str = "") -> R
     made = audit.since(mark).where(user=OPERATOR_USER, namespace=shared.namespace)
     made = made.where(name=name) if name else made
     return Requests(request for request in made if request.verb != "watch")
-
-
-def wait_polls(git: FaultyGitServer, repository: str, polls: int) -> None:
-    """Wait until the server has been asked this many times more where the branches are."""
-    begin = git.counts.total("info-refs upload-pack", repository)
-
-    def enough() -> bool:
-        return git.counts.total("info-refs upload-pack", repository) >= begin + polls
-
-    eventually(enough, WAIT_SECONDS, f"{polls} polls of {repository}")
 
 
 def test_a_push_updates_the_object(shared: Shared) -> None:
@@ -55,8 +43,8 @@ def test_a_commit_that_leaves_the_file_alone_costs_the_api_server_nothing(
     synced = shop.head()
     mark = audit.mark()
     shared.git.commit("unrelated", {"README.md": b"hello\n", "other.yaml": FIVE}, "Elsewhere")
-    # The first poll may be under way already; the third begins after the second one was judged.
-    wait_polls(shared.git, "unrelated", 3)
+    # A poll that is under way, one that sees the commit, a fetch of its trees, and one poll more.
+    wait_questions(shared.git, 4, "unrelated")
     assert of_operator(audit, mark, shared, "unrelated").text() == ""
     assert shop.get()["status"]["sync"]["commit"] == synced
 

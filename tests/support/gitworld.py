@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import itertools
+import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from typing_extensions import override
 
+from ebbflow.adapters.git import HostPolicy, Timeouts
 from ebbflow.devcluster.gitrepository import Content, LoggedCommit
-from ebbflow.domain.git import CommitId, Credential, Remote, Unreachable
+from ebbflow.domain.git import (
+    CommitHeader,
+    CommitId,
+    Credential,
+    Remote,
+    Signature,
+    Unreachable,
+)
 from ebbflow.domain.ports import Clock, GitBackend, SyncMetrics
 from ebbflow.domain.secret import Tainted
 from tests.support.gitserver import FaultyGitServer
@@ -20,6 +29,15 @@ from tests.support.memory_git import MemoryGit
 
 USER = "robot"
 PASSWORD = "canary-Pa55/w0rd+of=git"
+PERSON = Signature("Ann Example", "ann@example.com")
+COMMIT_HEADER = CommitHeader(
+    PERSON, Signature("ebbflow", "e@ebbflow.dev"), 1_700_000_000, "Update shop"
+)
+SHOP = b"replicas: 2\n"
+HTTP = HostPolicy(allow_insecure_http=True)
+QUICK = Timeouts(operation=1, connect=0.8, read=0.8)
+
+MakeBackend = Callable[..., Any]
 _names = itertools.count(1)
 
 
@@ -170,3 +188,8 @@ class MemoryWorld(GitWorld):
     def remote(self, *, password: str = PASSWORD, repository: str | None = None) -> Remote:
         url = f"https://git.example.com/{repository}.git" if repository else self.url
         return Remote(url, Credential(USER, Tainted(password)))
+
+
+def noise(size: int) -> bytes:
+    """Return bytes that do not compress, the same each time."""
+    return random.Random(size).randbytes(size)  # not for secrets

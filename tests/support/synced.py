@@ -25,7 +25,7 @@ arguments:
 spec: {kind: Workflow, spec: {type: sequential, steps: []}}
 """
 PATH = "templates/shop.yaml"
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 10.0
 
 
 class World(Protocol):
@@ -219,6 +219,22 @@ def attach(
     if ready:
         synced.wait()
     return synced
+
+
+def wait_questions(git: FaultyGitServer, more: int, repository: str | None = None) -> None:
+    """Wait until upload-pack was asked this many times more: each is an ls-remote or a fetch."""
+    begin = git.counts.total("upload-pack", repository)
+
+    def enough() -> bool:
+        return git.counts.total("upload-pack", repository) >= begin + more
+
+    eventually(enough, WAIT_SECONDS, f"{more} more questions to the Git server")
+
+
+def operations(git: FaultyGitServer) -> int:
+    """How many operations were counted: each ls-remote, fetch and push is one."""
+    # The listing of references before a push, or before the first question, belongs to it.
+    return git.counts.total("upload-pack") + git.counts.total("receive-pack")
 
 
 def changed_lines(diff: str) -> list[str]:

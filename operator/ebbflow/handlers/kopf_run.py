@@ -36,6 +36,7 @@ async def run_kopf(
     No `namespaces` stands for all. `on_started` is called when kopf has taken the signals over.
     """
     settings.process.ultimate_exiting_timeout = None
+    _quieten()
     tasks: Collection[asyncio.Task[Any]] = ()
     try:
         tasks = await kopf.spawn_tasks(
@@ -51,6 +52,13 @@ async def run_kopf(
             task.result()
     finally:
         await _end(tasks)
+
+
+def _quieten() -> None:
+    # They log, with a traceback each, what is raised here and reported by who catches it.
+    if not log.isEnabledFor(logging.DEBUG):
+        for name in ("kopf._core.reactor.orchestration", "kopf._core.reactor.running"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 async def _end(root_tasks: Collection[asyncio.Task[Any]]) -> None:

@@ -23,6 +23,8 @@ DEAF_AFTER = SERVER_TIMEOUT + 180.0  # two silent reconnections (70 s each) and 
 GIVE_UP_AFTER = 300.0  # seconds without a full set of watches, although all kinds are served
 FIRST_BACKOFF = 1.0
 LAST_BACKOFF = 30.0
+HEALTH_CHECK = 1.0  # seconds between two looks at whether every watch is in place
+LONGEST_REASON = 300  # characters
 
 Register = Callable[[kopf.OperatorRegistry], None]
 OpenSession = Callable[[], Awaitable[aiohttp.ClientSession]]
@@ -58,6 +60,7 @@ class Watches:
         paths: tuple[str, ...],
         namespaces: Sequence[str],
         clock: Clock,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.on_started: Callable[[], None] = lambda: None
         self._register = register
@@ -68,13 +71,14 @@ class Watches:
         self._paths = paths
         self._namespaces = namespaces
         self._clock = clock
+        self._sleep = sleep
         self._absent: Sequence[str] = ("the watches are being set up",)
         self._healthy_at = self._started_at = clock.monotonic()
 
     def problems(self) -> list[str]:
         """Return what is not in place, as sentences; empty when every watch is."""
-        unwatched = [path for path in self._paths if self._record.age(path) is None]
-        return [*self._absent, *(f"{path} is not watched yet" for path in unwatched)]
+        unwatched = [path for path in self._paths if not self._record.in_place(path)]
+        return [*self._absent, *(f"{path} is not being watched" for path in unwatched)]
 
     def is_alive(self) -> bool:
         """Tell whether every watch was answered lately, or is being brought back."""
@@ -86,29 +90,47 @@ class Watches:
 
     async def run(self) -> None:
         """Watch for ever; raises Deaf when the watches cannot be brought back."""
+        # A standby may have been waiting for long before it came to this.
+        self._healthy_at = self._started_at = self._clock.monotonic()
         backoff = FIRST_BACKOFF
         while True:
             await self._wait_until_served()
             self._started_at = self._clock.monotonic()
             await self._run_kopf_once()
-            if not self.problems():
-                backoff = FIRST_BACKOFF
-                self._healthy_at = self._clock.monotonic()
+            if all(self._record.age(path) is not None for path in self._paths):
+                backoff = FIRST_BACKOFF  # all were in place, if only for a while
             self._record.reset()
-            if self._clock.monotonic() - self._healthy_at > GIVE_UP_AFTER:
-                raise Deaf(
-                    f"no full set of watches for {GIVE_UP_AFTER:.0f} s, although the API server "
-                    f"serves all kinds; ending, so that a fresh process can try"
-                )
-            await asyncio.sleep(backoff)
+            self._started_at = self._clock.monotonic()
+            await self._sleep(backoff)
             backoff = min(LAST_BACKOFF, backoff * 2)
 
     async def _run_kopf_once(self) -> None:
+        """Run kopf until it ends, for whatever reason; raises Deaf when it does not help."""
+        watching = asyncio.create_task(self._run_kopf())
         try:
-            await self._run_kopf()
+            while not watching.done():
+                await _first(watching, self._sleep(HEALTH_CHECK))
+                self._check_health(lasting=not watching.done())
+            watching.result()
             log.warning("the watches ended; starting them again")
+        except Deaf:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever ended kopf, it is started again
-            log.warning("the watches ended: %s; starting them again", error)
+            log.warning("the watches ended: %s; starting them again", _words(error))
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    def _check_health(self, *, lasting: bool) -> None:
+        """Raise Deaf after too long without watches that are in place and last."""
+        now = self._clock.monotonic()
+        if lasting and not self.problems():
+            self._healthy_at = now
+        elif now - self._healthy_at > GIVE_UP_AFTER:
+            raise Deaf(
+                f"no full set of watches for {GIVE_UP_AFTER:.0f} s, although the API server "
+                f"serves all kinds; ending, so that a fresh process can try"
+            )
 
     async def _wait_until_served(self) -> None:
         for attempt in itertools.count():
@@ -118,7 +140,7 @@ class Watches:
             self._healthy_at = self._clock.monotonic()
             if attempt == 0:
                 log.warning("waiting: %s", "; ".join(self._absent))
-            await asyncio.sleep(min(5.0, FIRST_BACKOFF * 1.5 ** min(attempt, 10)))
+            await self._sleep(min(5.0, FIRST_BACKOFF * 1.5 ** min(attempt, 10)))
 
     async def _run_kopf(self) -> None:
         registry = kopf.OperatorRegistry()
@@ -152,3 +174,18 @@ def _settings() -> kopf.OperatorSettings:
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
     settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
     return settings
+
+
+async def _first(watching: asyncio.Task[None], pause: Awaitable[None]) -> None:
+    """Wait until either is over; the pause goes with it."""
+    pausing = asyncio.ensure_future(pause)
+    try:
+        await asyncio.wait([watching, pausing], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        pausing.cancel()
+
+
+def _words(error: Exception) -> str:
+    """The reason in one line: kopf's own texts hold whole objects of the API server."""
+    text = str(getattr(error, "message", None) or error) or type(error).__name__
+    return text if len(text) <= LONGEST_REASON else f"{text[:LONGEST_REASON]}…"

@@ -236,8 +236,9 @@ async def test_a_listing_from_before_our_push_does_not_undo_it(slow: Fixture) ->
     git.gate.clear()
     await slow.pass_time(67)  # the poll asks, and its answer is on the way
     ours = git.commit(URL, {"a": b"2"})
+    blob = (await git.blob_ids(REMOTE, "main", ours, ["a"]))["a"]
     slow.watch.moved(REMOTE, "main", ours)
-    await slow.follow(A)
+    slow.watch.follow(A, Interest(REMOTE, "main", "a", blob, ours, MINUTE))
     git.gate.set()
     await slow.pass_time(0)
     assert await slow.watch.head(REMOTE, "main", None) == ours

@@ -401,3 +401,13 @@ async def test_an_accounts_credentials_open_the_repository(world: SyncWorld) -> 
     )
     await world.reconcile()
     assert world.ready()[:2] == ("True", "InStep")
+
+
+async def test_edits_on_both_sides_are_merged_after_a_restart_too(in_step: SyncWorld) -> None:
+    in_step.push(FILE.replace(b"red", b"blue"))
+    in_step.edit(REPLICAS="5")
+    in_step.git._fetched.clear()
+    in_step.restart()
+    await in_step.reconcile()
+    assert in_step.arguments() == {"REPLICAS": "5", "COLOUR": "blue"}
+    assert in_step.file() == FILE.replace(b"red", b"blue").replace(b'"2"', b'"5"')

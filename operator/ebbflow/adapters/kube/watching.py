@@ -19,20 +19,33 @@ from ebbflow.domain.ports import Clock
 
 
 class WatchRecord:
-    """When the API server last answered a watch, by the path that is watched."""
+    """Which watches are in place and when the API server last answered them, by their paths."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._answered: dict[str, float] = {}
+        self._broken: set[str] = set()
 
     def reset(self) -> None:
         """Take note that all watches have ended."""
         self._answered.clear()
+        self._broken.clear()
 
-    def note(self, url: URL, status: int) -> None:
-        """Take note of an answer; only those to watches that were accepted count."""
-        if "watch" in url.query and status == HTTPStatus.OK:
+    def note(self, url: URL, status: int | None) -> None:
+        """Take note of an answer to a list or a watch; None: there was none.
+
+        Only a watch that was accepted counts. Anything else that is no success means that the
+        watch of this path has ended and could not be taken up again.
+        """
+        if status != HTTPStatus.OK:
+            self._broken.add(url.path)
+        elif "watch" in url.query:
             self._answered[url.path] = self._clock.monotonic()
+            self._broken.discard(url.path)
+
+    def in_place(self, path: str) -> bool:
+        """Tell whether the path is being watched, as far as the API server has said."""
+        return path in self._answered and path not in self._broken
 
     def age(self, path: str) -> float | None:
         """Seconds since the watch of `path` was last answered; None: not since the last reset."""
@@ -58,8 +71,16 @@ def open_session(connection: Connection, record: WatchRecord) -> aiohttp.ClientS
     ) -> None:
         record.note(params.url, params.response.status)
 
+    async def on_failure(
+        _session: aiohttp.ClientSession,
+        _context: SimpleNamespace,
+        params: aiohttp.TraceRequestExceptionParams,
+    ) -> None:
+        record.note(params.url, None)
+
     trace = aiohttp.TraceConfig()
     trace.on_request_end.append(on_answer)
+    trace.on_request_exception.append(on_failure)
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ssl=connection.tls),
         cookie_jar=aiohttp.DummyCookieJar(),

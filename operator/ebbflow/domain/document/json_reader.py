@@ -22,6 +22,12 @@ _TOKEN = re.compile(
     r"|(?P<number>-?(?:0|[1-9][0-9]*+)(?P<broken>\.[0-9]++)?(?P<power>[eE][-+]?[0-9]++)?)(?![\w.+-])"
     r"|(?P<word>true|false|null)(?!\w)"
 )
+# Every key, every comma, and every bracket that is not closed at once stand for one value.
+_COUNTED = re.compile(
+    r'"[^"\\]*+(?:\\.[^"\\]*+)*+"(?P<key>\s*+:)?|(?P<comma>,)|(?P<empty>\{\s*+\}|\[\s*+\])'
+    r"|(?P<open>[{\[])|(?P<close>[}\]])",
+    re.DOTALL,
+)
 _SPACE = re.compile(r"[ \t\n\r]*+")
 _WORDS: dict[str, Json] = {"true": True, "false": False, "null": None}
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -32,7 +38,26 @@ _Container = Mapping | Sequence
 
 def read_json(source: Source) -> Node:
     """Read one JSON document. Raises InvalidDocument with line and column."""
+    if len(source.text) > 2 * MAX_NODES:
+        _check_count(source)
     return _Reader(source).read()
+
+
+def _check_count(source: Source) -> None:
+    """Count the values before anything is built of them: brackets, keys, and what commas part."""
+    count = depth = 0
+    for found in _COUNTED.finditer(source.text):
+        kind = found.lastgroup
+        count += kind in ("key", "comma", "open")
+        depth += (kind == "open") - (kind == "close")
+        if count > MAX_NODES:
+            raise _too_many(source, found.start())
+        if depth > MAX_DEPTH:
+            return  # the reader stops there, and says so
+
+
+def _too_many(source: Source, offset: int) -> InvalidDocument:
+    return source.fault(f"more than {MAX_NODES} values in one document", offset)
 
 
 @dataclass(slots=True)
@@ -179,7 +204,7 @@ class _Reader:
     def _count(self, start: int) -> None:
         self.count += 1
         if self.count > MAX_NODES:
-            raise self.source.fault(f"more than {MAX_NODES} values in one document", start)
+            raise _too_many(self.source, start)
 
     def _skip(self) -> None:
         found = _SPACE.match(self.source.text, self.offset)
@@ -207,4 +232,4 @@ class _Reader:
             return self._fault("JSON has no comments; use a file that ends in .yaml")
         if rest.startswith(("NaN", "Infinity", "-Infinity")):
             return self._fault("JSON has no NaN and no Infinity")
-        return self._fault(f"expected a value, not {shown(rest.split()[0])}")
+        return self._fault(f"expected a value, not {shown((rest.split() or [rest])[0])}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from ebbflow.domain.document.invalid import shown
+from ebbflow.domain.document.invalid import InvalidDocument, shown
 from ebbflow.domain.document.limits import MAX_DEPTH, MAX_NODES
 from ebbflow.domain.document.source import Source
 from ebbflow.domain.document.syntax import Mapping, Node, Scalar, Sequence
@@ -40,6 +40,8 @@ def read_yaml(source: Source) -> Node:
         )
     builder = _Builder(source)
     try:
+        if len(source.text) > 2 * MAX_NODES:
+            _check_count(source)
         for event in yaml.parse(source.text, Loader=yaml.CSafeLoader):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
@@ -49,7 +51,27 @@ def read_yaml(source: Source) -> Node:
     return builder.finish()
 
 
-def _syntax_fault(source: Source, error: yaml.MarkedYAMLError) -> Exception:
+def _check_count(source: Source) -> None:
+    """Count the values before anything is built of them: four times as fast as building."""
+    count = depth = 0
+    for event in yaml.parse(source.text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.NodeEvent):
+            count += 1
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            if count > MAX_NODES:
+                raise _too_many(source, _start(event))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            return  # the builder stops there, and says so
+
+
+def _too_many(source: Source, offset: int) -> InvalidDocument:
+    return source.fault(f"more than {MAX_NODES} values in one document", offset)
+
+
+def _syntax_fault(source: Source, error: yaml.MarkedYAMLError) -> InvalidDocument:
     mark = error.problem_mark or error.context_mark
     offset = min(mark.index, len(source.text)) if mark else 0
     if source.text[offset : offset + 1] == "\t":
@@ -141,7 +163,7 @@ class _Builder:
     def _admit(self, event: yaml.NodeEvent, start: int) -> None:
         self.count += 1
         if self.count > MAX_NODES:
-            raise self.source.fault(f"more than {MAX_NODES} values in one document", start)
+            raise _too_many(self.source, start)
         if event.anchor is not None:
             raise self.source.fault("anchors are not allowed; write the value out", start)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ebbflow.domain.document.syntax import Mapping, Sequence
+from ebbflow.domain.document.syntax import Json, Mapping, Sequence
 from ebbflow.domain.writeback.align import Matches, in_order, match_items
-from ebbflow.domain.writeback.block_text import entry_lines, item_lines
+from ebbflow.domain.writeback.block_text import entry_lines, item_lines, quoted_sibling
 from ebbflow.domain.writeback.context import Change, Context
 from ebbflow.domain.writeback.order import canonical_order, predecessor
 from ebbflow.domain.writeback.order import in_order as sorted_by
@@ -111,7 +111,7 @@ def _insert_keys(
     present = [key.text for key in node.keys if key.text in wanted]
     for key in sorted_by((key for key in wanted if key not in change.have), order):
         extent = extents[index_of[predecessor(key, present, order)]]
-        lines = entry_lines(key, wanted[key], column, context.style)
+        lines = entry_lines(key, wanted[key], column, context.style, like=quoted_sibling(node))
         out.insert_lines(context.layout.after(extent.last), lines)
 
 
@@ -191,8 +191,7 @@ def _rearrange(context: Context, change: Change, node: Sequence, plan: _Plan, ou
     at = layout.start(plan.extents[min(staying)].first)
     for index, old in enumerate(plan.matches):
         if old is None:
-            column = plan.slots[0].column
-            out.insert_lines(at, item_lines(change.wanted[index], column, context.style))
+            out.insert_lines(at, _new_item(context, change.wanted[index], node, plan, index))
             continue
         part = change.child(node.items[old], old, index, plan.slots[old])
         if old in staying:
@@ -203,6 +202,17 @@ def _rearrange(context: Context, change: Change, node: Sequence, plan: _Plan, ou
     for old, extent in enumerate(plan.extents):
         if old not in staying:
             out.delete(layout.start(extent.first), layout.after(extent.last))
+
+
+def _new_item(context: Context, value: Json, node: Sequence, plan: _Plan, index: int) -> list[str]:
+    """Write a new item like the one before it, or the one behind it."""
+    around = [*reversed(plan.matches[:index]), *plan.matches[index + 1 :]]
+    old = next(old for old in around if old is not None)
+    like, slot = node.items[old], plan.slots[old]
+    layout = context.layout
+    gap = like.start - slot.after + 1
+    beside = layout.line(like.start) == layout.line(slot.after) and like.start > slot.after
+    return item_lines(value, slot.column, context.style, like=like, gap=gap if beside else 2)
 
 
 def _moved(context: Context, part: Change, extent: Extent) -> list[str]:

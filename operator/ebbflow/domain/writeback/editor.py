@@ -7,6 +7,7 @@ from dataclasses import replace as replace_fields
 
 from ebbflow.domain.document import InvalidDocument, ParsedDocument, normalise, read
 from ebbflow.domain.document.normal import differences, identical
+from ebbflow.domain.document.source import Source
 from ebbflow.domain.document.syntax import Json, Mapping, Node, Scalar, Sequence
 from ebbflow.domain.writeback.block_edit import edit_block_mapping, edit_block_sequence
 from ebbflow.domain.writeback.context import Change, Context
@@ -47,6 +48,14 @@ def edit(data: bytes, path: str, wanted: dict[str, Json]) -> bytes:
     raise fault or CannotEdit("the edited text would be read differently")
 
 
+def encoded(source: Source, text: str) -> bytes:
+    """Encode the text of a file. Raises CannotEdit if a string in it is no Unicode."""
+    try:
+        return source.encode(text)
+    except UnicodeEncodeError:
+        raise CannotEdit("a string holds half of a surrogate pair") from None
+
+
 def _edited(parsed: ParsedDocument, change: Change, *, literal: bool) -> bytes:
     layout = Layout(parsed.source.text)
     style = style_of(parsed.root, layout) if parsed.yaml else Style()
@@ -59,7 +68,7 @@ def _edited(parsed: ParsedDocument, change: Change, *, literal: bool) -> bytes:
     )
     out = context.splices()
     _apply(context, change, out)
-    return parsed.source.encode(out.render())
+    return encoded(parsed.source, out.render())
 
 
 def _flow_style(parsed: ParsedDocument, layout: Layout, style: Style) -> FlowStyle:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import replace as replace_fields
 
 from ebbflow.domain.document.syntax import Mapping, Node, Scalar, Sequence
 from ebbflow.domain.writeback.align import match_items
+from ebbflow.domain.writeback.block_text import common_quote
 from ebbflow.domain.writeback.context import Change, Context
+from ebbflow.domain.writeback.flow_text import FlowStyle
 from ebbflow.domain.writeback.order import canonical_order, in_order, predecessor
 from ebbflow.domain.writeback.refusal import CannotEdit
 from ebbflow.domain.writeback.replace import replace
@@ -74,12 +77,19 @@ def _insert_fields(
     wanted = change.wanted
     order = canonical_order(wanted, document=isinstance(change.slot, RootSlot))
     names = [key.text for key in node.keys if key.text in wanted]
-    colon = _colon(context, node)
+    colon, flow = _colon(context, node), _like(context, node)
     for key in in_order((key for key in wanted if key not in change.have), order):
-        place = names.index(predecessor(key, names, order)) + 1
-        text = context.flow.key(key) + colon + context.flow.text(wanted[key], frame.indent)
+        before = predecessor(key, names, order)
+        place = len(names) if before == names[-1] else names.index(before) + 1
+        text = flow.key(key) + colon + flow.text(wanted[key], frame.indent)
         names.insert(place, key)
         entries.insert(place, _Entry(text, None))
+
+
+def _like(context: Context, node: Mapping | Sequence) -> FlowStyle:
+    """Return the style of new entries: in quotes if all strings beside them are."""
+    quote = common_quote(node) if context.yaml else None
+    return replace_fields(context.flow, quote=quote, always_quote=True) if quote else context.flow
 
 
 def _colon(context: Context, node: Mapping) -> str:
@@ -101,8 +111,9 @@ def edit_flow_sequence(context: Context, change: Change, node: Sequence, out: Sp
         for index, item in enumerate(node.items):
             context.apply(change.child(item, index, index, slot), out)
         return
+    flow = _like(context, node)
     entries = [
-        _Entry(context.flow.text(change.wanted[index], frame.indent), None)
+        _Entry(flow.text(change.wanted[index], frame.indent), None)
         if old is None
         else _Entry(
             _rendered(context, change.child(node.items[old], old, index, slot), spans[old]), old

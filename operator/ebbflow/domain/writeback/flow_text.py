@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ebbflow.domain.document.syntax import Json
 from ebbflow.domain.writeback.order import ordered
-from ebbflow.domain.writeback.yaml_text import key_text, scalar_text
+from ebbflow.domain.writeback.yaml_text import key_text, quoted, scalar_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class FlowStyle:
     comma: str = ", "
     quote: str = '"'
     newline: str = "\n"
+    always_quote: bool = False
 
     def key(self, key: str) -> str:
         """Write a key."""
@@ -29,6 +30,8 @@ class FlowStyle:
 
     def scalar(self, value: Json) -> str:
         """Write a scalar."""
+        if self.yaml and self.always_quote and isinstance(value, str):
+            return quoted(value, self.quote)
         if self.yaml:
             return scalar_text(value, flow=True, quote=self.quote)
         return json.dumps(value, ensure_ascii=False)

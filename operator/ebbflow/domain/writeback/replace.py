@@ -199,7 +199,7 @@ def _clear(context: Context, change: Change, slot: BlockSlot, out: Splices) -> N
         out.delete(slot.after, layout.header_end(node))
         out.delete(layout.after(layout.line(node.start)), layout.after(layout.line(end)))
     elif not _is_block(node):
-        out.delete(slot.after, end)
+        _set(context, slot.after, end, "", out)
     elif layout.line(node.start) == mark_line:
         raise CannotEdit("a comment stands within what would be replaced", change.steps)
     else:

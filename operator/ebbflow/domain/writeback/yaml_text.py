@@ -12,7 +12,7 @@ from ebbflow.domain.document.syntax import Json, Mapping, Scalar
 from ebbflow.domain.document.yaml_reader import read_yaml
 from ebbflow.domain.document.yaml_scalar import CannotResolve, resolve_plain
 
-_SURELY_PLAIN = re.compile(r"[A-Za-z_/.][A-Za-z0-9_./@=+-]*(?: [A-Za-z0-9_./@=+()-]+)*")
+_SURELY_PLAIN = re.compile(r"[A-Za-z_/.][A-Za-z0-9_./@=+-]*+(?: [A-Za-z0-9_./@=+()-]++)*+")
 _NEVER_PLAIN = re.compile(
     r"[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
@@ -26,7 +26,10 @@ _SHORT = 0xFF
 def scalar_text(value: Json, *, flow: bool, quote: str = '"') -> str:
     """Write a scalar on one line, plain if it can be, else in the given quotes if they can hold it."""
     if isinstance(value, str):
-        return value if can_be_plain(value, flow=flow) else quoted(value, quote)
+        if can_be_plain(value, flow=flow):
+            return value
+        only_double = '"' in value or "\\" in value
+        return quoted(value, "'" if only_double and "'" not in value else quote)
     return number_text(value)
 
 
@@ -72,6 +75,8 @@ def can_be_plain(text: str, *, flow: bool) -> bool:
         return False
     if _SURELY_PLAIN.fullmatch(text):
         return True
+    if flow and "?" in text:
+        return False  # kubectl's reader takes it for a key mark even within a word
     return reads_as(text, text, flow=flow)
 
 

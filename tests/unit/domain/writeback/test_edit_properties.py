@@ -62,7 +62,7 @@ WRITERS = [
 
 
 @pytest.mark.parametrize(("path", "write"), WRITERS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(random=randoms)
 def test_the_edited_file_is_read_as_the_wanted_document(
     path: str, write: Any, random: Random
@@ -75,7 +75,7 @@ def test_the_edited_file_is_read_as_the_wanted_document(
 
 
 @pytest.mark.parametrize(("path", "write"), WRITERS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(random=randoms)
 def test_every_line_without_a_changed_value_stays_as_it_is_and_in_its_place(
     path: str, write: Any, random: Random
@@ -120,7 +120,7 @@ def test_nothing_to_change_gives_back_the_very_bytes(path: str, write: Any, rand
 
 
 @pytest.mark.parametrize("path", ["a.yaml", "a.json", "a"])
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(random=randoms)
 def test_a_new_file_is_read_as_its_document(path: str, random: Random) -> None:
     value = document(random)

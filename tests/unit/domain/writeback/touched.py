@@ -95,7 +95,7 @@ class _Touched:
             for side in (have, wanted)
         ]
         before, now = [canonical(item) for item in have], [canonical(item) for item in wanted]
-        if len(set(before)) < len(before):
+        if len(set(before)) < len(before) or len(set(now)) < len(now):
             self.take(start, node)  # which of two equal items was moved or removed is open
             return
         if len(have) == len(wanted) and refs[0] == refs[1]:

@@ -13,7 +13,7 @@ import pytest
 from tests.support.apifaults import Answer, Call, Cut, Delay, Pass, matching
 from tests.support.apiproxy import ApiProxy
 from tests.support.waiting import eventually
-from tests.unit.support.fake_api import FakeApi
+from tests.tools.support.fake_api import FakeApi
 
 TEMPLATES = "/apis/ebbflow.dev/v1alpha1/namespaces/a/templates"
 SHOP = f"{TEMPLATES}/shop"

@@ -23,7 +23,7 @@ from ebbflow.devcluster.progress import Pulse, duration
 
 
 def test_free_ports_are_different_free_and_below_those_of_outgoing_connections() -> None:
-    ports = free_ports(3, random.Random(1))  # noqa: S311 - ports, no secrets
+    ports = free_ports(3, random.Random(1))
 
     assert len(set(ports)) == 3
     assert all(20_000 <= port < ephemeral_start() for port in ports)
@@ -40,9 +40,9 @@ def test_a_port_with_a_server_is_not_free() -> None:
 
 
 def test_the_same_choice_twice_gives_other_ports_when_the_first_are_taken() -> None:
-    (first,) = free_ports(1, random.Random(7))  # noqa: S311
+    (first,) = free_ports(1, random.Random(7))
     with socket.create_server(("127.0.0.1", first)):
-        (second,) = free_ports(1, random.Random(7))  # noqa: S311
+        (second,) = free_ports(1, random.Random(7))
 
     assert second != first
 

@@ -8,7 +8,7 @@ import yaml
 from tests.support.api_client import ApiClient, ApiError
 from tests.support.apifaults import Answer, Cut, matching
 from tests.support.apiproxy import ApiProxy
-from tests.unit.support.fake_api import FakeApi
+from tests.tools.support.fake_api import FakeApi
 
 
 @pytest.fixture

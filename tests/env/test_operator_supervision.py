@@ -1,0 +1,160 @@
+"""The operator outlives what it stands on: CRDs, its rights, the API server, etcd.
+
+The control plane is the file's own, for all of these are the whole session's else.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from ebbflow.devcluster.binaries import Binaries
+from ebbflow.devcluster.cluster import ControlPlane
+from ebbflow.devcluster.options import ClusterOptions
+from tests.env.conftest import ACCOUNT_NAME, link_account
+from tests.support.apiproxy import ApiProxy
+from tests.support.canary import Canary
+from tests.support.gitserver import FaultyGitServer
+from tests.support.hearing import assert_hears_both_sides
+from tests.support.installation import DEPLOY, install_crds, install_rbac
+from tests.support.kubectl import Kubectl
+from tests.support.operator_process import OperatorProcess
+from tests.support.operators import Operators
+from tests.support.synced import Scene, attach, link
+from tests.support.waiting import eventually
+
+PATIENT = "--lease-duration=60s"  # the Lease outlives the outage, and so does the process
+MISSING = "the CustomResourceDefinition templates.ebbflow.dev is missing; run `ebbflow install`"
+AWAY_SECONDS = 30.0
+
+
+@pytest.fixture(scope="module")
+def cluster(ebbflow_binaries: Binaries) -> Iterator[ControlPlane]:
+    """A control plane of this file's own, with the operator's rights and the CRDs."""
+    with ControlPlane(ClusterOptions(name="supervision"), binaries=ebbflow_binaries) as own:
+        install_crds(own)
+        install_rbac(own)
+        yield own
+
+
+@pytest.fixture(scope="module")
+def kubectl(cluster: ControlPlane) -> Kubectl:
+    return Kubectl(cluster)
+
+
+@pytest.fixture(scope="module")
+def rbac_usage() -> None:
+    """Not measured: the audit log is the session's, and rights are taken away here."""
+
+
+@pytest.fixture
+def scene(kubectl: Kubectl, git: FaultyGitServer, namespace: str) -> Scene:
+    return Scene(kubectl, git, namespace, ACCOUNT_NAME)
+
+
+def remove_crds(kubectl: Kubectl) -> None:
+    kubectl.run("delete", "--wait", "--ignore-not-found", "-f", str(DEPLOY / "crds.yaml"))
+
+
+def install(cluster: ControlPlane, *flags: str) -> None:
+    """Run the real `ebbflow install` as administrator."""
+    subprocess.run(
+        [sys.executable, "-m", "ebbflow", "install", *flags],
+        env=os.environ | {"KUBECONFIG": str(cluster.kubeconfig)},
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+
+
+def wait_unready(operator: OperatorProcess, reason: str) -> None:
+    eventually(lambda: reason in operator.ready_text(), AWAY_SECONDS, f"the reason: {reason}")
+
+
+def test_crds_that_are_missing_at_the_start_are_named_and_waited_for(
+    cluster: ControlPlane, scene: Scene, canary: Canary, operators: Operators
+) -> None:
+    remove_crds(scene.kubectl)
+    operator = operators(ready=False)
+    wait_unready(operator, MISSING)
+    install(cluster, "--crds-only")
+    operator.wait_ready()
+    link_account(scene.kubectl, scene.namespace, canary)
+    assert_hears_both_sides(link(scene, "shop"))
+
+
+def test_crds_that_are_deleted_and_come_back_are_watched_again(
+    cluster: ControlPlane, scene: Scene, canary: Canary, operators: Operators
+) -> None:
+    operator = operators()
+    link_account(scene.kubectl, scene.namespace, canary)
+    link(scene, "shop")
+    remove_crds(scene.kubectl)
+    wait_unready(operator, MISSING)
+
+    install(cluster, "--crds-only")
+    operator.wait_ready()
+    link_account(scene.kubectl, scene.namespace, canary)
+    assert_hears_both_sides(attach(scene, "again", "shop"))
+    assert operator.running
+
+
+def test_a_right_that_is_taken_away_is_named_and_used_again_when_it_is_back(
+    cluster: ControlPlane, scene: Scene, account: str, proxy: ApiProxy, operators: Operators
+) -> None:
+    operator = operators(through=proxy)
+    shop = link(scene, "shop")
+    scene.kubectl.delete("ClusterRoleBinding", "ebbflow-operator")
+    # A watch that is open goes on without the right: it is asked for when it is opened.
+    proxy.end_watches()
+    wait_unready(
+        operator, f"the operator may not list templates.ebbflow.dev in namespace {scene.namespace}"
+    )
+    install(cluster, "--rbac-only")
+    operator.wait_ready()
+    assert_hears_both_sides(shop)
+
+
+def test_a_restarted_api_server_is_found_again(
+    cluster: ControlPlane, scene: Scene, account: str, operators: Operators
+) -> None:
+    operator = operators(PATIENT)
+    shop = link(scene, "shop")
+    cluster.stop_apiserver()
+    wait_unready(operator, "is not being watched")
+    cluster.start_apiserver()
+    operator.wait_ready()
+    assert_hears_both_sides(shop)
+    assert operator.metric("leader_election_master_status") == 1
+
+
+def test_a_paused_etcd_is_waited_for(
+    cluster: ControlPlane, scene: Scene, account: str, operators: Operators
+) -> None:
+    operator = operators(PATIENT)
+    shop = link(scene, "shop")
+    cluster.pause_etcd()
+    try:
+        eventually(lambda: not cluster.request("GET", "/readyz").ok, AWAY_SECONDS, "the outage")
+    finally:
+        cluster.resume_etcd()
+    assert_hears_both_sides(shop)
+    assert operator.running
+
+
+def test_an_operator_that_starts_before_the_api_server_waits_for_it(
+    cluster: ControlPlane, operators: Operators
+) -> None:
+    operator = operators()
+    operator.terminate()
+    cluster.stop_apiserver()
+    try:
+        operator.start()
+        wait_unready(operator, "no answer from the API server")
+    finally:
+        cluster.start_apiserver()
+    operator.wait_ready()

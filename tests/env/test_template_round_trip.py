@@ -1,0 +1,131 @@
+"""File → API server → write-back makes no edit, whatever the API server does to the values."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.env.conftest import Shared
+from tests.support.synced import changed_lines, link
+
+YAML = """\
+apiVersion: v1.2
+arguments:
+  EDITED: before   # the only line that may change
+  TRAP: %s
+spec: {kind: Workflow, spec: {type: sequential, steps: []}}
+"""
+JSON = """\
+{
+  "spec": {"kind": "Workflow", "spec": {"type": "sequential", "steps": []}},
+  "arguments": {
+    "TRAP": %s,
+    "EDITED": "before"
+  },
+  "apiVersion": "v1.2"
+}
+"""
+LONG = "long words " * 400
+
+YAML_TRAPS = {
+    "float-that-is-whole": "1.0",
+    "exponent": "1e3",
+    "exponent-with-sign": "6.02e+23",
+    "small-float": "1e-7",
+    "negative-zero": "-0.0",
+    "octal-looking": "0755",
+    "octal": "0o755",
+    "hexadecimal": "0xFF",
+    "underscored": "1_000",
+    "sexagesimal": "12:30:45",
+    "yes": "yes",
+    "off": "off",
+    "date": "2026-02-03",
+    "time": "2026-02-03T04:05:06Z",
+    "tilde": "~",
+    "null": "null",
+    "nothing": "",
+    "largest-integer": "9223372036854775807",
+    "smallest-integer": "-9223372036854775808",
+    "integer-beyond-a-double": "9007199254740993",
+    "digits-in-quotes": "'007'",
+    "true-in-quotes": '"true"',
+    "unicode": "Grüße an alle in 東京",
+    "emoji": "🚀 to the 🌕",
+    "escapes": r'"tab\t quote\" back\\slash \u00e9 \U0001F680 nul-free"',
+    "long-plain": LONG.strip(),
+    "folded": ">-\n    one\n    line\n\n    and another",
+    "literal": "|\n    #!/bin/sh\n    echo 'hi'  # not a comment\n",
+    "literal-kept": "|+\n    text\n\n\n",
+    "empty-map": "{}",
+    "empty-list": "[]",
+    "nested-lists": "[[1, [2, []]], [[]], [{a: [1.0]}]]",
+    "block-lists": "\n  - - 1\n    - - 2\n  - a: 1\n    b: [x, y]",
+    "unsorted-keys": "{z: 1, a: 2, m: {y: 1, b: 2}}",
+    "keys-with-dots-and-slashes": "{a.b/c: 1, 'd e': 2, \"f~g\": 3, 0755: 4, yes: 5, 1.0: 6}",
+    "null-inside": "{a: null, b: [~, null]}",
+    "dollar": "'${args.NAME} $$ ${{secrets.x}}'",
+    "windows-path": r"C:\temp\new",
+    "flow-over-lines": "[\n    1.50,   # a comment\n    2e0\n  ]",
+}
+JSON_TRAPS = {
+    "float-that-is-whole": "1.0",
+    "many-zeros": "1.5000",
+    "exponent": "1E3",
+    "small-float": "1e-7",
+    "negative-zero": "-0",
+    "negative-float-zero": "-0.0",
+    "largest-integer": "9223372036854775807",
+    "integer-beyond-a-double": "9007199254740993",
+    "digits-in-quotes": '"007"',
+    "null": "null",
+    "true": "true",
+    "unicode": '"Grüße"',
+    "escaped-unicode": r'"Gr\u00fc\u00dfe \ud83d\ude80 \/ \b"',
+    "html": '"<a href=\\"x\\">&amp;</a>"',
+    "separators": r'"\u2028 and \u2029"',
+    "long": f'"{LONG}"',
+    "empty-map": "{ }",
+    "empty-list": "[ ]",
+    "nested-lists": '[[1, [2, []]], [[]], [{"a": [1.0]}]]',
+    "unsorted-keys": '{"z": 1, "a": 2, "m": {"y": 1, "b": 2}}',
+    "keys-with-dots-and-slashes": '{"a.b/c": 1, "d e": 2, "f~g": 3, "": 4}',
+    "null-inside": '{"a": null, "b": [null]}',
+    "odd-spaces": "[ 1 ,2,\t3 ]",
+}
+CASES = [
+    *(pytest.param("yaml", YAML % trap, id=f"yaml-{name}") for name, trap in YAML_TRAPS.items()),
+    *(pytest.param("json", JSON % trap, id=f"json-{name}") for name, trap in JSON_TRAPS.items()),
+]
+
+
+@pytest.mark.parametrize(("ending", "text"), CASES)
+def test_a_synced_file_is_never_edited_but_where_the_object_was(
+    shared: Shared, request: pytest.FixtureRequest, ending: str, text: str
+) -> None:
+    name = request.node.callspec.id
+    shop = link(shared, name, text.encode(), path=f"shop.{ending}")
+    shop.look_now()
+    assert shop.subjects() == ["Begin"]
+    assert shop.ready()[:2] == ("True", "InStep")
+
+    shop.edit(EDITED="behind")
+    shop.wait_file(text.replace("before", "behind").encode())
+    assert len(changed_lines(shared.git.diff(name, shop.head()))) == 2
+    shop.look_now()
+    assert shop.subjects() == [f"Update {name}", "Begin"]
+
+
+def test_windows_line_ends_and_a_byte_order_mark_stay(shared: Shared) -> None:
+    text = b"\xef\xbb\xbf" + (YAML % "1.0").replace("\n", "\r\n").encode()
+    shop = link(shared, "windows", text)
+    shop.look_now()
+    assert shop.subjects() == ["Begin"]
+    shop.edit(EDITED="behind")
+    shop.wait_file(text.replace(b"before", b"behind"))
+
+
+def test_a_last_line_without_an_end_stays_without_one(shared: Shared) -> None:
+    text = (YAML % "1.0").rstrip("\n").encode()
+    shop = link(shared, "last-line", text)
+    shop.edit(EDITED="behind")
+    shop.wait_file(text.replace(b"before", b"behind"))

@@ -1,0 +1,150 @@
+"""GitAccounts are judged by their Secret, and who uses them is told when that changes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from ebbflow.api.base import Key
+from ebbflow.api.template import AccountReference, GitPlace
+from ebbflow.domain.access import Refused
+from ebbflow.domain.outcome import Done, Stalled
+from ebbflow.services.account_check import AccountCheck
+from ebbflow.services.git_access import GitAccess, Granted
+from tests.support import builders
+from tests.support.memory_cluster import MemoryCluster
+
+ACME = Key("GitAccount", "platform", "acme")
+USER = Key("Template", "platform", "shop")
+GIT = GitPlace(
+    account_ref=AccountReference(name="acme"),
+    repository="https://git.example/acme/infra",
+    branch="main",
+    path="shop.yaml",
+)
+
+
+class Fixture:
+    def __init__(self) -> None:
+        self.cluster = MemoryCluster()
+        self.access = GitAccess(self.cluster)
+        self.woken: list[Key] = []
+        self.check = AccountCheck(
+            self.cluster, self.access, self.woken.append, timedelta(minutes=1)
+        )
+
+    def account(self, **spec: object) -> None:
+        built = builders.git_account("acme").within("platform").using("login")
+        self.cluster.put(built.spec(**spec).build())
+
+    def secret(self, password: str = "p") -> None:
+        self.cluster.add_secret(
+            "platform",
+            "login",
+            {"username": "ada", "password": password},
+            {"ebbflow.dev/hosts": "git.example"},
+        )
+
+
+@pytest.fixture
+def at() -> Fixture:
+    return Fixture()
+
+
+async def test_a_complete_account_is_ready_and_shows_its_method(at: Fixture) -> None:
+    at.account()
+    at.secret()
+    report = await at.check.reconcile(ACME)
+    assert report is not None
+    assert report.outcome == Done("AccountReady", "Authenticates by Basic")
+    assert report.status == {"method": "Basic"}
+
+
+async def test_a_missing_secret_is_looked_for_again(at: Fixture) -> None:
+    at.account()
+    report = await at.check.reconcile(ACME)
+    assert report is not None
+    assert isinstance(report.outcome, Stalled)
+    assert report.outcome.reason == "SecretNotFound"
+    assert report.outcome.recheck == timedelta(minutes=1)
+
+
+async def test_users_are_told_once_when_the_secret_appears(at: Fixture) -> None:
+    at.account()
+    await at.check.reconcile(ACME)
+    assert isinstance(await at.access.resolve(USER, GIT), Refused)
+    at.woken.clear()
+    at.secret()
+    await at.check.reconcile(ACME)
+    await at.check.reconcile(ACME)
+    assert at.woken == [USER]
+    assert isinstance(await at.access.resolve(USER, GIT), Granted)
+
+
+async def test_users_are_told_when_the_account_goes(at: Fixture) -> None:
+    at.account()
+    at.secret()
+    await at.check.reconcile(ACME)
+    await at.access.resolve(USER, GIT)
+    at.woken.clear()
+    at.cluster.delete(ACME)
+    assert await at.check.reconcile(ACME) is None
+    assert at.woken == [USER]
+    refused = await at.access.resolve(USER, GIT)
+    assert isinstance(refused, Refused)
+    assert refused.reason == "AccountNotFound"
+
+
+async def test_an_account_is_found_before_the_watch_has_shown_it(at: Fixture) -> None:
+    at.account()
+    at.secret()
+    assert isinstance(await at.access.resolve(USER, GIT), Granted)
+
+
+async def test_an_account_that_the_watch_has_shown_costs_no_read(at: Fixture) -> None:
+    at.account()
+    at.secret()
+    await at.check.reconcile(ACME)
+    at.cluster.calls.clear()
+    await at.access.resolve(USER, GIT)
+    assert at.cluster.calls == ["get Secret/platform/login"]
+
+
+async def test_a_restriction_counts_as_soon_as_the_watch_shows_it(at: Fixture) -> None:
+    at.account()
+    at.secret()
+    await at.check.reconcile(ACME)
+    assert isinstance(await at.access.resolve(USER, GIT), Granted)
+    at.account(access={"mode": "Restricted", "owners": ["others"]})
+    await at.check.reconcile(ACME)
+    refused = await at.access.resolve(USER, GIT)
+    assert isinstance(refused, Refused)
+    assert refused.reason == "AccountNotAllowed"
+
+
+async def test_a_new_password_is_used_at_the_next_pass(at: Fixture) -> None:
+    at.account()
+    at.secret("old")
+    before = await at.access.resolve(USER, GIT)
+    at.secret("new")
+    after = await at.access.resolve(USER, GIT)
+    assert isinstance(before, Granted)
+    assert isinstance(after, Granted)
+    assert before.remote != after.remote
+
+
+async def test_without_an_account_the_repository_is_public(at: Fixture) -> None:
+    granted = await at.access.resolve(USER, GIT.model_copy(update={"account_ref": None}))
+    assert isinstance(granted, Granted)
+    assert granted.remote.credential is None
+    assert at.cluster.calls == []
+
+
+async def test_who_no_longer_uses_an_account_is_not_told(at: Fixture) -> None:
+    at.account()
+    at.secret()
+    await at.access.resolve(USER, GIT)
+    at.access.forget(USER)
+    await at.check.reconcile(ACME)
+    assert at.woken == []
