@@ -5,7 +5,8 @@ READY := .venv/.ready
 PYTEST := $(BIN)/python -m pytest -q
 SECONDS_OF = $(BIN)/python hack/timed.py
 
-.PHONY: help demo test check unit env bench gen lock controlplane clean
+
+.PHONY: help demo test check unit env soak bench gen lock controlplane clean
 
 help:
 	@echo "make demo     show the two-way loop on a real API server (ONCE=1: check each step and exit)"
@@ -14,6 +15,7 @@ help:
 	@echo "make unit     the tests that need no API server"
 	@echo "make env      the tests on a real API server and a real Git server"
 	@echo "make gen      write crds/, helm/, deploy/ and docs/reference/ from the models"
+	@echo "make soak     run the property tests with very many examples (an hour or more)"
 	@echo "make bench    measure; the figures go to bench/results/"
 	@echo "make lock     renew requirements.lock"
 
@@ -44,6 +46,7 @@ check: $(READY)
 
 unit: $(READY)
 	@$(SECONDS_OF) "unit tests" $(PYTEST) -n auto --maxprocesses 4 tests/unit
+	@EBBFLOW_EXAMPLES=300 $(SECONDS_OF) "property tests, 300 examples each" $(PYTEST) -n auto --maxprocesses 4 -m hypothesis tests/unit
 	@$(SECONDS_OF) "contract, golden and tool tests" $(PYTEST) -n auto --maxprocesses 4 tests/contract tests/golden tests/tools
 
 env: controlplane
@@ -51,6 +54,9 @@ env: controlplane
 
 gen: $(READY)
 	@$(BIN)/python hack/generate.py
+
+soak: $(READY)
+	@EBBFLOW_EXAMPLES=20000 $(SECONDS_OF) "property tests, 20000 examples each" $(PYTEST) -n auto --timeout 7200 -m hypothesis tests/unit
 
 bench: controlplane
 	@$(BIN)/python -m bench

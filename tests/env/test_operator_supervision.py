@@ -103,24 +103,30 @@ def test_crds_that_are_deleted_and_come_back_are_watched_again(
     assert operator.running
 
 
+@pytest.mark.usefixtures("account")
 def test_a_right_that_is_taken_away_is_named_and_used_again_when_it_is_back(
-    cluster: ControlPlane, scene: Scene, account: str, proxy: ApiProxy, operators: Operators
+    cluster: ControlPlane, scene: Scene, proxy: ApiProxy, operators: Operators
 ) -> None:
     operator = operators(through=proxy)
     shop = link(scene, "shop")
     scene.kubectl.delete("ClusterRoleBinding", "ebbflow-operator")
-    # A watch that is open goes on without the right: it is asked for when it is opened.
-    proxy.end_watches()
-    wait_unready(
-        operator, f"the operator may not list templates.ebbflow.dev in namespace {scene.namespace}"
-    )
-    install(cluster, "--rbac-only")
+    try:
+        # A watch that is open goes on without the right: it is asked for when it is opened.
+        proxy.end_watches()
+        wait_unready(
+            operator,
+            f"the operator may not list templates.ebbflow.dev in namespace {scene.namespace}; "
+            "bind the operator's ClusterRole to its account",
+        )
+    finally:
+        install(cluster, "--rbac-only")
     operator.wait_ready()
     assert_hears_both_sides(shop)
 
 
+@pytest.mark.usefixtures("account")
 def test_a_restarted_api_server_is_found_again(
-    cluster: ControlPlane, scene: Scene, account: str, operators: Operators
+    cluster: ControlPlane, scene: Scene, operators: Operators
 ) -> None:
     operator = operators(PATIENT)
     shop = link(scene, "shop")
@@ -132,8 +138,9 @@ def test_a_restarted_api_server_is_found_again(
     assert operator.metric("leader_election_master_status") == 1
 
 
+@pytest.mark.usefixtures("account")
 def test_a_paused_etcd_is_waited_for(
-    cluster: ControlPlane, scene: Scene, account: str, operators: Operators
+    cluster: ControlPlane, scene: Scene, operators: Operators
 ) -> None:
     operator = operators(PATIENT)
     shop = link(scene, "shop")

@@ -67,9 +67,7 @@ def test_the_worked_example_of_one_edit(scene: Scene, audit: AuditLog) -> None:
 
     (commit, begin) = scene.git.log("shop")
     assert changed_lines(scene.git.diff("shop", commit.sha)) == EXAMPLE_DIFF
-    assert commit.message == (
-        f"Update shop\n\nEbbflow-Object: Template/{scene.namespace}/shop\n"
-    )
+    assert commit.message == (f"Update shop\n\nEbbflow-Object: Template/{scene.namespace}/shop\n")
     assert commit.parents == (first,) == (begin.sha,)
     assert commit.author == "unresolved <unresolved@ebbflow.dev>"
     assert commit.committer == "ebbflow <ebbflow@ebbflow.dev>"

@@ -24,7 +24,11 @@ def test_a_file_that_exists_wins_over_the_document(shared: Shared) -> None:
     assert shop.file() == SHOP
     assert shop.subjects() == ["Begin"]
     status, reason, message = shop.ready()
-    assert (status, reason, message) == ("True", "InStep", f"In step with main at {shop.head()[:7]}")
+    assert (status, reason, message) == (
+        "True",
+        "InStep",
+        f"In step with main at {shop.head()[:7]}",
+    )
     sync = shop.get()["status"]["sync"]
     assert (sync["commit"], sync["path"]) == (shop.head(), shop.path)
 

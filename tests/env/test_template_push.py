@@ -94,7 +94,11 @@ def test_a_person_with_credentials_pushes_with_the_real_git(shared: Shared, tmp_
     askpass.write_text(ASKPASS)
     askpass.chmod(0o700)
     login = {"GIT_LOGIN": GIT_USER, "GIT_PASS": shared.canary.value, "GIT_ASKPASS": str(askpass)}
-    who = {f"GIT_{role}_{what}": "ann" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    who = {
+        f"GIT_{role}_{what}": "ann"
+        for role in ("AUTHOR", "COMMITTER")
+        for what in ("NAME", "EMAIL")
+    }
 
     def git(*arguments: str, cwd: Path = tmp_path) -> None:
         subprocess.run(

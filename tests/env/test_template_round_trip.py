@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import pytest
 
 from tests.env.conftest import Shared
-from tests.support.synced import changed_lines, link
+from tests.support.synced import Synced, attach, changed_lines, link
 
 YAML = """\
 apiVersion: v1.2
@@ -92,27 +95,73 @@ JSON_TRAPS = {
     "null-inside": '{"a": null, "b": [null]}',
     "odd-spaces": "[ 1 ,2,\t3 ]",
 }
-CASES = [
-    *(pytest.param("yaml", YAML % trap, id=f"yaml-{name}") for name, trap in YAML_TRAPS.items()),
-    *(pytest.param("json", JSON % trap, id=f"json-{name}") for name, trap in JSON_TRAPS.items()),
-]
+FILES = {
+    **{f"yaml-{name}": (f"yaml/{name}.yaml", YAML % trap) for name, trap in YAML_TRAPS.items()},
+    **{f"json-{name}": (f"json/{name}.json", JSON % trap) for name, trap in JSON_TRAPS.items()},
+}
 
 
-@pytest.mark.parametrize(("ending", "text"), CASES)
-def test_a_synced_file_is_never_edited_but_where_the_object_was(
-    shared: Shared, request: pytest.FixtureRequest, ending: str, text: str
-) -> None:
-    name = request.node.callspec.id
-    shop = link(shared, name, text.encode(), path=f"shop.{ending}")
-    shop.look_now()
-    assert shop.subjects() == ["Begin"]
-    assert shop.ready()[:2] == ("True", "InStep")
+@dataclass(frozen=True)
+class Journey:
+    """What became of all the files: their texts, and the commits and changed lines of each."""
 
-    shop.edit(EDITED="behind")
-    shop.wait_file(text.replace("before", "behind").encode())
-    assert len(changed_lines(shared.git.diff(name, shop.head()))) == 2
-    shop.look_now()
-    assert shop.subjects() == [f"Update {name}", "Begin"]
+    commits_before_the_edits: int
+    texts: dict[str, str]
+    changed: dict[str, list[list[str]]]
+
+
+@pytest.fixture(scope="module")
+def journey(shared: Shared) -> Journey:
+    """All files of the table synced, looked at again, edited, and looked at again, side by side."""
+    first = {path: text.encode() for path, text in FILES.values()}
+    shared.git.create_repository("traps", first)
+    traps = {
+        name: attach(shared, name, "traps", path=path, ready=False)
+        for name, (path, _) in FILES.items()
+    }
+    look_at_all(traps.values())
+    before = len(shared.git.log("traps"))
+    for trap in traps.values():
+        trap.edit(EDITED="behind")
+    for trap in traps.values():
+        trap.wait()
+    look_at_all(traps.values())
+    changed: dict[str, list[list[str]]] = {name: [] for name in FILES}
+    for commit in shared.git.log("traps")[:-before]:
+        name = commit.message.strip().rpartition("/")[2]
+        changed[name].append(changed_lines(shared.git.diff("traps", commit.sha)))
+    texts = {name: trap.file().decode() for name, trap in traps.items()}
+    return Journey(before, texts, changed)
+
+
+def look_at_all(traps: Iterable[Synced]) -> None:
+    """Force a pass over each, and wait until they are all in step."""
+    tokens = {trap: trap.ask_for_a_look() for trap in traps}
+    for trap, token in tokens.items():
+        trap.wait_look(token)
+        trap.wait(reason="InStep")
+
+
+def test_a_file_that_only_went_through_the_api_server_is_not_edited(journey: Journey) -> None:
+    assert journey.commits_before_the_edits == 1
+
+
+def test_an_edited_scalar_changes_its_line_and_no_other(journey: Journey) -> None:
+    lines = {
+        "yaml": "  EDITED: {}   # the only line that may change",
+        "json": '    "EDITED": "{}"',
+    }
+    expected = {
+        name: [["-" + line.format("before"), "+" + line.format("behind")]]
+        for name in FILES
+        for line in [lines[name[:4]]]
+    }
+    assert journey.changed == expected
+
+
+def test_the_rest_of_the_file_stays_as_people_wrote_it(journey: Journey) -> None:
+    edited = {name: text.replace("before", "behind") for name, (_, text) in FILES.items()}
+    assert journey.texts == edited
 
 
 def test_windows_line_ends_and_a_byte_order_mark_stay(shared: Shared) -> None:

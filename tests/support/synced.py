@@ -130,10 +130,16 @@ class Synced:
 
     def look_now(self) -> JsonObject:
         """Ask for a pass by annotation and wait until it is done; the object."""
+        return self.wait_look(self.ask_for_a_look())
+
+    def ask_for_a_look(self) -> str:
+        """Ask for a pass by annotation; the token that answers it."""
         token = secrets.token_hex(8)
-        self.world.kubectl.annotate(
-            "Template", self.name, self.world.namespace, requested_at=token
-        )
+        self.world.kubectl.annotate("Template", self.name, self.world.namespace, requested_at=token)
+        return token
+
+    def wait_look(self, token: str) -> JsonObject:
+        """Wait until the pass that the token asked for is done; the object."""
         return self.world.kubectl.wait_for(
             "Template",
             self.name,

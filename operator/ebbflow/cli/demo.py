@@ -34,7 +34,9 @@ def demo(*, once: bool) -> None:
     began = time.monotonic()
     try:
         with ExitStack() as stack:
-            stage = set_up(stack, _Narrator(console))
+            narrator = _Narrator(console)
+            stage = set_up(stack, narrator)
+            narrator.finish()
             Demo(stage, console).play()
             console.print(f"\n[bold green]Both ways work.[/] ({time.monotonic() - began:.1f} s)")
             if not once:
@@ -53,11 +55,14 @@ class _Narrator:
         self._console = console
         self._began: float | None = None
 
-    def __call__(self, line: str) -> None:
-        now = time.monotonic()
+    def finish(self) -> None:
+        """Say how long the last step took."""
         if self._began is not None:
-            self._console.print(f"  [dim]{now - self._began:.1f} s[/]")
-        self._began = now
+            self._console.print(f"  [dim]{time.monotonic() - self._began:.1f} s[/]")
+
+    def __call__(self, line: str) -> None:
+        self.finish()
+        self._began = time.monotonic()
         self._console.print(f"[bold]==>[/] {escape(line)}")
 
 
@@ -89,7 +94,7 @@ class Demo:
         self._show(
             [
                 *("kubectl", "get", "templates.ebbflow.dev", "shop"),
-                *("-o", "jsonpath={.spec.document.arguments}{'\\n'}"),
+                *("-o", "jsonpath={.spec.document.arguments}"),
             ]
         )
 
@@ -108,7 +113,7 @@ class Demo:
         )
         self._measure("kubectl edit → commit in Git", lambda: self._remote_head() != before)
         self._show(["git", "pull", "--quiet"], True)
-        shown = self._show(["git", "show", "--format=%h %an: %s%n%n%b", "HEAD"], True)
+        shown = self._show(["git", "show"], True)
         changed = [
             line
             for line in shown.splitlines()

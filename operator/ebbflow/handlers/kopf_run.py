@@ -20,6 +20,12 @@ log = logging.getLogger(__name__)
 
 CODE_OF_KOPF = str(Path(kopf.__file__).parent) + os.sep
 
+WORDY = (
+    "kopf._core.reactor.orchestration",
+    "kopf._core.reactor.running",
+    "kopf._cogs.clients.watching",
+)
+
 CANCELLATIONS = 5
 CANCELLATION_SECONDS = 1.0
 """A task of kopf's may take a cancellation for something else and go on: it gets another one."""
@@ -55,9 +61,9 @@ async def run_kopf(
 
 
 def _quieten() -> None:
-    # They log, with a traceback each, what is raised here and reported by who catches it.
+    # They log, at length, what is raised here in the end and said in a sentence by who catches it.
     if not log.isEnabledFor(logging.DEBUG):
-        for name in ("kopf._core.reactor.orchestration", "kopf._core.reactor.running"):
+        for name in WORDY:
             logging.getLogger(name).setLevel(logging.CRITICAL)
 
 

@@ -11,6 +11,7 @@ from typing import Protocol
 from ebbflow.adapters.logs import log_context
 from ebbflow.api.base import Key
 from ebbflow.api.reasons import Reason
+from ebbflow.domain.conditions import ready_transition
 from ebbflow.domain.outcome import Done, Outcome, Report, Stalled, Waiting
 from ebbflow.domain.ports import Clock, ClusterError, InvalidObject, StaleWrite, StatusWriter
 from ebbflow.handlers.workqueue import WorkQueue
@@ -82,6 +83,7 @@ class Loop:
             report = await self._reconcilers[key.kind].reconcile(key)
             if report is not None:
                 await self._status.write(report)
+                _log_what_happened(report)
         except StaleWrite:
             # Somebody else was faster: nothing is wrong, the pass is made anew on what is there.
             self._queue.back_off(key)
@@ -126,3 +128,11 @@ class Loop:
             seconds = self._queue.back_off(key)
             log.warning("%s: %s; trying again in %.1f s", key, failure, seconds)
         return "error"
+
+
+def _log_what_happened(report: Report) -> None:
+    """Log what users see as events: a transition of Ready, and all that happened on the way."""
+    transition = ready_transition(report)
+    for notice in (*report.notices, *((transition,) if transition else ())):
+        level = logging.WARNING if notice.warning else logging.INFO
+        log.log(level, "%s: %s", notice.reason.value, notice.message)

@@ -169,7 +169,8 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.connect_timeout = 10
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 5
-    settings.networking.error_backoffs = [1, 1, 2, 3, 5, 8, 13, 21] + [30] * 20
+    # A blip is ridden out; for anything longer kopf ends, and we find out and say what is missing.
+    settings.networking.error_backoffs = [0.5, 1, 2]
     settings.persistence.finalizer = f"{GROUP}/finalizer"
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
     settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)

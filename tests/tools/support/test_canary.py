@@ -8,7 +8,7 @@ import subprocess
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.canary import EBBFLOW_GROUP, PLACES, Canary, CanarySearch
@@ -51,7 +51,6 @@ def test_every_form_of_the_value_is_found(canary, text):
     assert canary.is_in(text.encode())
 
 
-@settings(max_examples=50)
 @given(value=secret_texts)
 def test_any_value_is_found_in_the_usual_encodings(value):
     canary = Canary(value)
@@ -61,14 +60,12 @@ def test_any_value_is_found_in_the_usual_encodings(value):
     assert canary.is_in(f"https://u:{quote(value, safe='')}@h/".encode())
 
 
-@settings(max_examples=50)
 @given(before=st.binary(max_size=7), value=ascii_texts, after=st.binary(max_size=7))
 def test_base64_is_found_wherever_the_value_begins(before, value, after):
     text = base64.b64encode(before + value.encode() + after)
     assert Canary(value).is_in(text)
 
 
-@settings(max_examples=50)
 @given(data=st.binary(max_size=200))
 def test_other_data_holds_no_canary(data):
     assert not Canary.generate().is_in(data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -51,7 +51,6 @@ def test_a_number_is_no_duration(value: object):
         parse_duration(value)
 
 
-@settings(max_examples=40)
 @given(
     st.from_regex(DURATION_PATTERN, fullmatch=True).filter(lambda t: len(t) <= DURATION_MAX_LENGTH)
 )

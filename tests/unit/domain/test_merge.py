@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ebbflow.domain.document import InvalidDocument, normalise, same
@@ -210,7 +210,6 @@ def histories(draw: st.DrawFn) -> tuple[Doc, Doc, Doc]:
     return base, draw(edited(base)), draw(edited(base))
 
 
-@settings(max_examples=60, deadline=None)
 @given(histories())
 def test_an_unchanged_side_leaves_the_other_as_it_is(history: tuple[Doc, Doc, Doc]) -> None:
     base, ours, theirs = history
@@ -220,7 +219,6 @@ def test_an_unchanged_side_leaves_the_other_as_it_is(history: tuple[Doc, Doc, Do
     assert not merge(base, ours, base).conflicts
 
 
-@settings(max_examples=60, deadline=None)
 @given(histories())
 def test_without_conflicts_it_does_not_matter_which_side_is_ours(
     history: tuple[Doc, Doc, Doc],
@@ -232,7 +230,6 @@ def test_without_conflicts_it_does_not_matter_which_side_is_ours(
         assert same(one.document, other.document)
 
 
-@settings(max_examples=60, deadline=None)
 @given(histories())
 def test_merging_the_result_again_changes_nothing(history: tuple[Doc, Doc, Doc]) -> None:
     base, ours, theirs = history
@@ -256,7 +253,6 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> dict[tuple[Any, ...], Any]
     return {path: value}
 
 
-@settings(max_examples=100, deadline=None)
 @given(histories())
 def test_no_edit_of_a_field_is_lost(history: tuple[Doc, Doc, Doc]) -> None:
     base, ours, theirs = (normalise(document) for document in history)

@@ -184,8 +184,12 @@ def test_both_edited_and_the_base_lost_changes_nothing() -> None:
 )
 def test_a_base_counts_for_its_own_place_only(change: dict[str, Any], known: bool) -> None:
     status = {
-        "repository": GIT.repository, "branch": GIT.branch, "path": GIT.path,
-        "commit": C0, "blob": B0, "document_hash": "h",
+        "repository": GIT.repository,
+        "branch": GIT.branch,
+        "path": GIT.path,
+        "commit": C0,
+        "blob": B0,
+        "document_hash": "h",
         **change,
     }
     assert (base_of(SyncStatus(**status), GIT) is not None) is known

@@ -199,7 +199,9 @@ def _tls_words(error: Exception) -> str:
 
 
 def _network_words(error: Exception) -> str:
-    if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
+    # A refused connection is a kind of time-out to urllib3.
+    refused = isinstance(error, urllib3.exceptions.NewConnectionError)
+    if isinstance(error, urllib3.exceptions.ConnectTimeoutError) and not refused:
         return "no connection in time"
     if isinstance(error, urllib3.exceptions.ReadTimeoutError | TimeoutError):
         return "no answer in time"

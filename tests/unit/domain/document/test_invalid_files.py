@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ebbflow.domain.document import InvalidDocument, parse, read
@@ -179,7 +179,6 @@ pieces = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=600, deadline=None)
 @given(
     st.lists(pieces, max_size=30).map(b"".join) | st.binary(max_size=80),
     st.sampled_from(["a.yaml", "a.json"]),

@@ -156,7 +156,7 @@ class Writer:
 
     def _above(self, indent: int) -> None:
         if self.lines and self.random.random() < 0.15:
-            self.lines.append("" if self.random.random() < 0.8 else "  ")
+            self.lines += self.random.choice(([""], ["", ""], ["  "]))
         if self._chance():
             deep = indent if self.random.random() < 0.7 else self.random.randint(0, indent + 3)
             self.lines.append(" " * deep + self._comment())

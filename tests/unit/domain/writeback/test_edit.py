@@ -146,3 +146,7 @@ def test_large_edits_do_not_cost_the_square_of_their_size() -> None:
         start = time.process_time()
         assert same(read(edit(data, path, wanted), path).value, wanted)
         assert time.process_time() - start < 5
+
+
+def test_the_comment_at_the_head_of_a_file_stays_when_its_first_key_goes() -> None:
+    assert changed("# The file\nname: x\na: 1\n", {"a": 1}) == "# The file\na: 1\n"

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ebbflow.domain.document import InvalidDocument, read, same
@@ -62,7 +62,6 @@ WRITERS = [
 
 
 @pytest.mark.parametrize(("path", "write"), WRITERS)
-@settings(max_examples=100, deadline=None)
 @given(random=randoms)
 def test_the_edited_file_is_read_as_the_wanted_document(
     path: str, write: Any, random: Random
@@ -75,7 +74,6 @@ def test_the_edited_file_is_read_as_the_wanted_document(
 
 
 @pytest.mark.parametrize(("path", "write"), WRITERS)
-@settings(max_examples=100, deadline=None)
 @given(random=randoms)
 def test_every_line_without_a_changed_value_stays_as_it_is_and_in_its_place(
     path: str, write: Any, random: Random
@@ -97,7 +95,6 @@ def test_every_line_without_a_changed_value_stays_as_it_is_and_in_its_place(
 
 
 @pytest.mark.parametrize(("path", "write"), WRITERS)
-@settings(max_examples=100, deadline=None)
 @given(random=randoms)
 def test_an_edit_and_its_reverse_leave_the_values_as_they_were(
     path: str, write: Any, random: Random
@@ -110,7 +107,6 @@ def test_an_edit_and_its_reverse_leave_the_values_as_they_were(
 
 
 @pytest.mark.parametrize(("path", "write"), WRITERS)
-@settings(max_examples=50, deadline=None)
 @given(random=randoms)
 def test_nothing_to_change_gives_back_the_very_bytes(path: str, write: Any, random: Random) -> None:
     before = document(random)
@@ -120,7 +116,6 @@ def test_nothing_to_change_gives_back_the_very_bytes(path: str, write: Any, rand
 
 
 @pytest.mark.parametrize("path", ["a.yaml", "a.json", "a"])
-@settings(max_examples=80, deadline=None)
 @given(random=randoms)
 def test_a_new_file_is_read_as_its_document(path: str, random: Random) -> None:
     value = document(random)
