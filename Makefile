@@ -5,7 +5,6 @@ READY := .venv/.ready
 PYTEST := $(BIN)/python -m pytest -q
 SECONDS_OF = $(BIN)/python hack/timed.py
 
-
 .PHONY: help demo test check unit env soak bench gen lock controlplane clean
 
 help:

@@ -62,12 +62,15 @@ class OperatorProcess:
         identity: str = "test-operator",
         environment: Mapping[str, str] | None = None,
         group: int | None = None,
+        insecure_http: bool = True,
     ) -> None:
         self.kubeconfig = kubeconfig
         self.directory = directory
         self.cache_dir = directory / "cache"
         self.identity = identity
         self._flags = [f"--namespace={namespace}" for namespace in namespaces] + list(flags)
+        if insecure_http:
+            self._flags.append("--allow-insecure-http")
         self._environment = dict(environment or {})
         self._group = group
         self._process: subprocess.Popen[bytes] | None = None
@@ -236,7 +239,6 @@ class OperatorProcess:
             "--poll-interval=1s",
             "--health-address=127.0.0.1:0",
             "--metrics-address=127.0.0.1:0",
-            "--allow-insecure-http",
             "--log-format=json",
             f"--identity={self.identity}",
             f"--cache-dir={self.cache_dir}",

@@ -45,6 +45,7 @@ class Operators:
         identity: str | None = None,
         environment: Mapping[str, str] | None = None,
         ready: bool = True,
+        insecure_http: bool = True,
     ) -> OperatorProcess:
         """Start one more operator with the shipped rights, and wait until it is ready.
 
@@ -62,6 +63,7 @@ class Operators:
             identity=identity or f"{IDENTITY}-{number}",
             environment=environment,
             group=self._group,
+            insecure_http=insecure_http,
         )
         self.made.append(made)
         made.start()

@@ -42,7 +42,7 @@ _Rule = Callable[[Json, _Steps, _Check], None]
 def check_structure(document: Json) -> None:
     """Check a whole document. Raises Misfit at the first fault."""
     if not isinstance(document, dict):
-        raise Misfit("a document is an object with the keys apiVersion and spec", ())
+        raise Misfit("a document is an object with the key apiVersion", ())
     if "argumentOverrides" in document:
         raise Misfit(
             "overrides do not belong in a document; put them into spec.argumentOverrides of the "
@@ -50,7 +50,7 @@ def check_structure(document: Json) -> None:
             ("argumentOverrides",),
             at_key=True,
         )
-    _fields(document, (), _Check(), _DOCUMENT, required=("apiVersion", "spec"))
+    _fields(document, (), _Check(), _DOCUMENT, required=("apiVersion",))
 
 
 def _fields(

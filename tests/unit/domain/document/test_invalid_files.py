@@ -119,7 +119,6 @@ def test_broken_json_is_refused_with_its_place(
     [
         pytest.param(TAIL, 1, 1, "", "apiVersion is missing", id="no-api-version"),
         pytest.param(b"apiVersion: v1\n" + TAIL, 1, 13, "apiVersion", "v1.2 or ebbflow.dev/v1", id="v1"),
-        pytest.param(HEAD, 1, 1, "", "spec is missing", id="no-spec"),
         pytest.param(HEAD + b"argument: {}\n" + TAIL, 2, 1, "argument", "mean arguments?", id="unknown-key"),
         pytest.param(HEAD + b"argumentOverrides: {}\n" + TAIL, 2, 1, "argumentOverrides", "custom resource", id="overrides"),
         pytest.param(HEAD + b"options: {autorun: 1}\n" + TAIL, 2, 20, "options.autorun", "true or false", id="option-type"),

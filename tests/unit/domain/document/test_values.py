@@ -208,3 +208,7 @@ def test_a_bad_document_from_the_cluster_is_refused_with_its_field(
         validate(value)
     assert str(caught.value).startswith(message)
     assert caught.value.line is None
+
+
+def test_a_document_may_have_nothing_to_run() -> None:
+    assert parse(b"apiVersion: v1.2\n", "a.yaml").value == {"apiVersion": "v1.2"}
