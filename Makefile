@@ -21,8 +21,8 @@ help:
 $(READY): requirements.lock pyproject.toml
 	@echo "==> Setting up .venv with the locked dependencies (about a minute the first time)"
 	@$(PYTHON) -m venv .venv || { echo "ebbflow needs Python 3.11 or newer with its venv module (Debian: apt-get install python3-venv)"; exit 1; }
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python hack/with_dots.py $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python hack/with_dots.py $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 controlplane: $(READY)

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 import os
+import sys
 from contextlib import AsyncExitStack
 from random import SystemRandom
 
@@ -45,6 +46,8 @@ log = logging.getLogger(__name__)
 HANDLERS = (template, gitaccount)
 """The modules that watch a kind each, in plain sight."""
 
+CANNOT_START = 2
+
 LEASE = "ebbflow-operator"
 LEASE_NAMESPACES = ("ebbflow-system", "default")
 """Where the Lease is kept outside a pod: the first of these that exists."""
@@ -56,8 +59,16 @@ def main(settings: Settings) -> int:
     try:
         return asyncio.run(_run(settings))
     except (NoCluster, CannotListen, LeaseUnavailable) as error:
-        log.error("%s", error)  # noqa: TRY400 - a sentence for people, not a traceback
-        return 2
+        _say(settings, error)
+        return CANNOT_START
+
+
+def _say(settings: Settings, error: Exception) -> None:
+    """Tell people in three lines why there is no operator; machines get one JSON line."""
+    if settings.log_format == "json":
+        log.error("%s", error)
+    else:
+        sys.stderr.write(f"ebbflow: {error}\n")
 
 
 async def _run(settings: Settings) -> int:

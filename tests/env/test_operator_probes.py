@@ -48,7 +48,6 @@ OF_DASHBOARDS = [
     "ebbflow_git_operations_total",
     "ebbflow_git_operation_duration_seconds_bucket",
     "ebbflow_sync_total",
-    "ebbflow_sync_lag_seconds_bucket",
 ]
 
 

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 class CannotListen(Exception):
-    """The address cannot be listened on; the text says why and what to do."""
+    """The address cannot be listened on; three lines: what, where, what to do."""
 
 
 class HttpServer:
@@ -84,8 +84,9 @@ async def _serve(what: str, address: Address, routes: dict[str, Answer]) -> Http
     except OSError as error:
         await runner.cleanup()
         raise CannotListen(
-            f"cannot listen on {address.host}:{address.port} for {what}: "
-            f"{error.strerror or error}; choose another with --{what}-address"
+            f"cannot listen for {what}\n"
+            f"  {address.host}:{address.port}: {error.strerror or error}\n"
+            f"  choose another with --{what}-address"
         ) from error
     chosen = Address(address.host, runner.addresses[0][1])
     logger.info("%s is served on http://%s:%d", what, chosen.host, chosen.port)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import socket
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from typing_extensions import override
 
 from ebbflow.api.base import parse_duration
 from ebbflow.settings import Address, Settings, Shard
+
+NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 class DurationType(click.ParamType[Any]):
@@ -55,6 +58,25 @@ class AddressType(click.ParamType[Any]):
         return Address(host.strip("[]") or "0.0.0.0", int(port))  # noqa: S104 - as asked for
 
 
+class NamespaceType(click.ParamType[Any]):
+    """The name of a namespace, or several with commas between them."""
+
+    name = "name"
+
+    @override
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        names = tuple(name for name in map(str.strip, str(value).split(",")) if name)
+        for name in names:
+            # A pattern would have to be matched with all namespaces, and those we may not list.
+            if not NAMESPACE.fullmatch(name):
+                self.fail(f"{name!r} is not the name of a namespace", param, ctx)
+        return names
+
+
 class ShardType(click.ParamType[Any]):
     """A shard: i/n with i from 0 to n-1."""
 
@@ -85,7 +107,12 @@ def setting(flag: str, **attributes: Any) -> Callable[[Any], Any]:
 
 
 @click.command()
-@setting("--namespace", multiple=True, help="Serve only this namespace; may be repeated.")
+@setting(
+    "--namespace",
+    type=NamespaceType(),
+    multiple=True,
+    help="Serve only this namespace; may be repeated, or hold several with commas. None: all.",
+)
 @setting("--poll-interval", type=DurationType(), default="1m", help="How often to ask Git servers.")
 @setting(
     "--default-service-account",
@@ -145,7 +172,7 @@ def operator(**flags: Any) -> None:
     from ebbflow.wiring import main as run_operator  # noqa: PLC0415 - kopf and the client take a third of a second to load
 
     hosts = tuple(h.strip() for given in flags.pop("allowed_hosts") for h in given.split(","))
-    namespaces = tuple(n for given in flags.pop("namespace") for n in given.split(",") if n)
+    namespaces = (name for given in flags.pop("namespace") for name in given)
     settings = Settings(
         namespaces=tuple(dict.fromkeys(namespaces)),
         allowed_hosts=tuple(h for h in hosts if h),

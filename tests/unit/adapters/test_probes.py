@@ -111,7 +111,7 @@ async def test_a_taken_address_is_told_with_the_flag_to_change() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(CannotListen, match=rf"127.0.0.1:{port} .*--metrics-address"):
+        with pytest.raises(CannotListen, match=rf"(?s)127.0.0.1:{port}: .*--metrics-address"):
             await serve_metrics(Address("127.0.0.1", port), lambda _: (b"", ""))
 
 

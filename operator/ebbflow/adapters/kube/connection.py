@@ -31,7 +31,7 @@ _Loader: Final[Any] = KubeConfigLoader
 
 
 class NoCluster(Exception):
-    """There is no usable way to an API server; the text says what to do."""
+    """There is no usable way to an API server; three lines: what, where, what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,9 @@ def find_source(
     if default.is_file():
         return Kubeconfig(str(default), context)
     raise NoCluster(
-        f"no cluster: $KUBECONFIG is not set, {default} does not exist, and this is no pod; "
-        "set KUBECONFIG, or start a local cluster with `ebbflow up`"
+        f"no cluster\n"
+        f"  $KUBECONFIG is not set, {default} does not exist, and this is no pod\n"
+        f"  set KUBECONFIG, or start a local cluster with `ebbflow up`"
     )
 
 
@@ -107,7 +108,11 @@ async def read_source(source: Source) -> ConnectionInfo:
         else:
             namespace = await _load_kubeconfig(configuration, source)
     except (ConfigException, OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
-        raise NoCluster(f"cannot use {_name(source)}: {_words(error)}") from None
+        raise NoCluster(
+            f"no cluster\n"
+            f"  cannot use {_name(source)}: {_words(error)}\n"
+            f"  correct it, or set KUBECONFIG to another file"
+        ) from None
     return _info(configuration, namespace)
 
 

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 class LeaseUnavailable(Exception):
-    """The Lease cannot be used at all; the text says what to create."""
+    """The Lease cannot be used at all; three lines: what, where, what to do."""
 
 
 class ElectionMetrics(Protocol):
@@ -197,8 +197,9 @@ class LeaseElection:
             self._seen = await self._client.request("POST", self._folder, body=body, urgent=True)
         except ObjectMissing as error:
             raise LeaseUnavailable(
-                f"the namespace {self._namespace} for the Lease {self._name} does not exist; "
-                f"create it: kubectl create namespace {self._namespace}"
+                f"the namespace for the Lease does not exist\n"
+                f"  Lease {self._title}\n"
+                f"  create it: kubectl create namespace {self._namespace}"
             ) from error
 
     async def _update(self, changes: JsonObject) -> None:

@@ -30,6 +30,7 @@ _COUNTED = re.compile(
 )
 _SPACE = re.compile(r"[ \t\n\r]*+")
 _WORDS: dict[str, Json] = {"true": True, "false": False, "null": None}
+_COMMENTS = ("//", "/*", "#")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_INTEGER = len(str(MIN_INTEGER))
 
@@ -218,6 +219,9 @@ class _Reader:
         return len(self.source.text[: self.offset].rstrip(" \t\r\n"))
 
     def _fault(self, message: str) -> InvalidDocument:
+        if self.source.text.startswith(_COMMENTS, self.offset):
+            # Whatever was expected here.
+            message = "JSON has no comments; use a file that ends in .yaml"
         return self.source.fault(message, self.offset)
 
     def _unexpected(self) -> InvalidDocument:
@@ -228,8 +232,6 @@ class _Reader:
             return self._fault("the string has no end, or a line break or tab in it")
         if rest[0] == "'":
             return self._fault("JSON strings stand in double quotes")
-        if rest.startswith(("//", "/*", "#")):
-            return self._fault("JSON has no comments; use a file that ends in .yaml")
         if rest.startswith(("NaN", "Infinity", "-Infinity")):
             return self._fault("JSON has no NaN and no Infinity")
         return self._fault(f"expected a value, not {shown((rest.split() or [rest])[0])}")
