@@ -44,7 +44,7 @@ check: $(READY)
 	@$(SECONDS_OF) "generated files" $(BIN)/python hack/generate.py --check
 
 unit: $(READY)
-	@$(SECONDS_OF) "unit tests" $(PYTEST) -n auto --maxprocesses 4 tests/unit
+	@$(SECONDS_OF) "unit tests" $(PYTEST) tests/unit
 	@EBBFLOW_EXAMPLES=300 $(SECONDS_OF) "property tests, 300 examples each" $(PYTEST) -n auto --maxprocesses 4 -m hypothesis tests/unit
 	@$(SECONDS_OF) "contract, golden and tool tests" $(PYTEST) -n auto --maxprocesses 4 tests/contract tests/golden tests/tools
 

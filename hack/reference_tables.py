@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import click
 import yaml
 
 from ebbflow.api.base import JsonObject, PolicyRule
@@ -19,6 +20,7 @@ from ebbflow.api.kinds import KINDS
 from ebbflow.api.rbac import POLICY, USER_ROLES
 from ebbflow.api.reasons import Reason
 from ebbflow.api.text import NO_TOKEN, VALIDATIONS
+from ebbflow.cli.operator import operator
 
 REFERENCE = Path("docs/reference")
 _TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -53,7 +55,21 @@ def page_tables() -> dict[Path, dict[str, str]]:
         "operator": policy_table(POLICY),
         **{role.name: user_table(role.rules) for role in USER_ROLES},
     }
+    pages[REFERENCE / "operator.md"] = {"flags": flags_table()}
     return pages
+
+
+def flags_table() -> str:
+    """Return the flags of `ebbflow operator`, with their variables and defaults."""
+    options = [option for option in operator.params if isinstance(option, click.Option)]
+    return _table(("flag", "variable", "default", "what it does"), map(_flag, options))
+
+
+def _flag(option: click.Option) -> tuple[str, str, str, str]:
+    described = option.show_default if isinstance(option.show_default, str) else None
+    default = described or (option.default if isinstance(option.default, (str, int)) else "")
+    shown = "" if isinstance(default, bool) else str(default)
+    return f"`{option.opts[0]}`", f"`{option.envvar}`", shown, option.help or ""
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from tests.env.conftest import Shared
 from tests.support.synced import SHOP, Synced, attach, link
 
@@ -42,7 +44,7 @@ def test_each_of_many_edits_is_committed_once_beside_a_person_who_pushes(shared:
         template.wait()
     for number in range(RIVALS):
         # Right before the server takes a push: the operator's is late, and is made anew.
-        shared.git.before_receive(lambda n=number: push_beside(shared, n))
+        shared.git.before_receive(functools.partial(push_beside, shared, number))
     for template in templates:
         template.edit(REPLICAS="5")
     for template in templates:

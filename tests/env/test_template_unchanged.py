@@ -10,7 +10,7 @@ from tests.support.installation import OPERATOR_USER
 from tests.support.synced import SHOP, attach, wait_questions
 
 TEMPLATES = 30
-POLLS = 6
+POLLS = 5
 SHORTEST_INTERVAL = 0.9  # seconds: --poll-interval is 1s in the tests, with a jitter of a tenth
 
 

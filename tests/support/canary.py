@@ -7,7 +7,7 @@ import json
 import secrets
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -32,6 +32,8 @@ class Canary:
     """A secret value to search for; its repr does not show it."""
 
     value: str
+    # Objects of repositories that it was searched for in: what a hash names never changes.
+    looked_at: set[str] = field(default_factory=set, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if len(self.value) < SHORTEST:
@@ -151,12 +153,23 @@ class CanarySearch:
 
     def _look_at_repository(self, path: Path) -> None:
         self.look_at(f"refs of repository {path.name}", _git(path, "for-each-ref"))
-        for sha, kind, data in _objects(path):
+        for sha, kind, data in _objects(path, self._looked_at):
             self.look_at(f"{kind} {sha} of repository {path.name}", data)
+            for canary in self._canaries:
+                canary.looked_at.add(sha)
+
+    def _looked_at(self, sha: str) -> bool:
+        """Whether every canary was searched for in this object: it is the same wherever it is."""
+        return all(sha in canary.looked_at for canary in self._canaries)
 
 
-def _objects(repository: Path) -> Iterator[tuple[str, str, bytes]]:
-    raw = _git(repository, "cat-file", "--batch-all-objects", "--batch", "--buffer", "--unordered")
+def _objects(repository: Path, skip: Callable[[str], bool]) -> Iterator[tuple[str, str, bytes]]:
+    form = "--batch-check=%(objectname)"
+    names = _git(repository, "cat-file", "--batch-all-objects", form, "--unordered")
+    wanted = [sha for sha in names.decode().split() if not skip(sha)]
+    if not wanted:
+        return
+    raw = _git(repository, "cat-file", "--batch", "--buffer", stdin="\n".join(wanted).encode())
     at = 0
     while at < len(raw):
         end = raw.index(b"\n", at)
@@ -166,7 +179,10 @@ def _objects(repository: Path) -> Iterator[tuple[str, str, bytes]]:
         at = end + 1 + int(size) + 1
 
 
-def _git(repository: Path, *arguments: str) -> bytes:
+def _git(repository: Path, *arguments: str, stdin: bytes = b"") -> bytes:
     return subprocess.run(
-        ["git", f"--git-dir={repository}", *arguments], capture_output=True, check=True
+        ["git", f"--git-dir={repository}", *arguments],
+        input=stdin,
+        capture_output=True,
+        check=True,
     ).stdout

@@ -106,7 +106,7 @@ def locate(environment: Mapping[str, str] | None = None, say: Say = say_on_stder
         raise DevClusterError(
             "The built control plane cannot be executed",
             str(target),
-            "check that the file system is not mounted noexec, or set EBBFLOW_CACHE_DIR to another",
+            "check that the file system is not mounted noexec, or set EBBFLOW_CONTROLPLANE_CACHE to another",
         )
     return found
 

@@ -19,7 +19,7 @@ from ebbflow.devcluster.progress import Pulse, Say
 from ebbflow.devcluster.toolchain import Go, Version, go_from_wheel, go_on_path, parse_version
 from ebbflow.devcluster.trouble import DevClusterError
 
-CACHE_VARIABLE: Final = "EBBFLOW_CACHE_DIR"
+CACHE_VARIABLE: Final = "EBBFLOW_CONTROLPLANE_CACHE"
 SOURCES: Final = Path(__file__).with_name("controlplane")
 PROGRAM: Final = "controlplane"
 SOURCE_FILES: Final = ("go.mod", "go.sum", "main.go")

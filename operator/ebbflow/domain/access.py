@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -23,6 +24,7 @@ from ebbflow.domain.secret import Tainted
 # GitLab and Gitea take any; the others ask for one of their own.
 _TOKEN_USERNAMES = {"Bitbucket": "x-token-auth", "BitbucketDataCenter": "x-token-auth"}
 _TOKEN_USERNAME = "x-access-token"  # noqa: S105 - a user name, not a token
+_PLAIN_HOST = re.compile(r"[a-z0-9:._-]{1,253}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,15 +143,15 @@ def method_of(account: GitAccount, secret: SecretObject | None) -> Method | Refu
     reference = account.spec.secret_ref
     if reference is None:
         return Method("None", None)
-    where = f"Secret {account.metadata.namespace}/{reference.name}"
+    where = _secret_of(account)
     if secret is None:
         return Refused(
             Reason.SECRET_NOT_FOUND,
             f"{where} does not exist; create it or change spec.secretRef of {account.key}",
         )
     if not secret.annotations.get(HOSTS_ANNOTATION, "").strip():
-        host = host_of(account.spec.server_url or "") or "git.example.com"
-        return _not_for_host(account, host)
+        host = host_of(account.spec.server_url or "")
+        return _not_for_host(account, host) if host else _for_no_host(account)
     data = {k: v for k, v in secret.data.items() if v.reveal().strip()}
     if "token" in data:
         username = data["username"].reveal().strip() if "username" in data else ""
@@ -175,18 +177,41 @@ def _stripped(value: Tainted) -> Tainted:
 def check_host(account: GitAccount, secret: SecretObject, repository: str) -> Refused | None:
     """Tell whether the Secret says that it may be sent to the repository's host."""
     listed = secret.annotations.get(HOSTS_ANNOTATION, "")
-    hosts = {host.strip().lower() for host in listed.split(",")}
+    hosts = [host.strip().lower() for host in listed.split(",")]
     host = host_of(repository)
-    return None if host in hosts else _not_for_host(account, host)
+    if host in hosts:
+        return None
+    # The command must not take the Secret from the hosts that it is for already; and people run
+    # it, so nothing goes into it that a shell would read as more than a name.
+    return _not_for_host(account, ",".join([host, *filter(_PLAIN_HOST.fullmatch, hosts)]))
 
 
-def _not_for_host(account: GitAccount, host: str) -> Refused:
-    name = account.spec.secret_ref.name if account.spec.secret_ref else ""
-    namespace = account.metadata.namespace
+def _not_for_host(account: GitAccount, hosts: str) -> Refused:
     return Refused(
         Reason.SECRET_NOT_FOR_HOST,
-        f"Secret {namespace}/{name} does not say that it may be sent to {host}; if it may: "
-        f"kubectl annotate secret -n {namespace} {name} {HOSTS_ANNOTATION}={host} --overwrite",
+        f"{_secret_of(account)} does not say that it may be sent to {hosts.partition(',')[0]}; "
+        f"if it may: {_annotate(account, hosts)}",
+    )
+
+
+def _for_no_host(account: GitAccount) -> Refused:
+    return Refused(
+        Reason.SECRET_NOT_FOR_HOST,
+        f"{_secret_of(account)} does not say to which hosts it may be sent; name your Git server's, "
+        f"in place of git.example.com here: {_annotate(account, 'git.example.com')}",
+    )
+
+
+def _secret_of(account: GitAccount) -> str:
+    name = account.spec.secret_ref.name if account.spec.secret_ref else ""
+    return f"Secret {account.metadata.namespace}/{name}"
+
+
+def _annotate(account: GitAccount, hosts: str) -> str:
+    name = account.spec.secret_ref.name if account.spec.secret_ref else ""
+    return (
+        f"kubectl annotate secret -n {account.metadata.namespace} {name} "
+        f"{HOSTS_ANNOTATION}={hosts} --overwrite"
     )
 
 

@@ -250,7 +250,9 @@ def _check_path_part(path: str, part: str) -> None:
             " directories"
         )
     if part in {".", ".."}:
-        raise ValueError(f"the path {path!r} holds {part!r}; write the path from the root")
+        raise ValueError(
+            f"the path {path!r} holds {part!r}; write the whole path from the root of the repository"
+        )
     if _is_git_directory(part):
         raise ValueError(f"the path {path!r} leads into {part!r}, which belongs to Git")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,6 @@ async def run_kopf(
     """
     settings.process.ultimate_exiting_timeout = None
     _quieten()
-    tasks: Collection[asyncio.Task[Any]] = ()
     try:
         tasks = await kopf.spawn_tasks(
             registry=registry,
@@ -57,7 +56,7 @@ async def run_kopf(
         for task in ended:
             task.result()
     finally:
-        await _end(tasks)
+        await _end(_tasks_of_kopf())
 
 
 def _quieten() -> None:
@@ -67,18 +66,24 @@ def _quieten() -> None:
             logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-async def _end(root_tasks: Collection[asyncio.Task[Any]]) -> None:
-    """Cancel kopf's tasks, all at once: a watcher that outlives the login waits for ever."""
-    tasks = {*root_tasks, *(task for task in asyncio.all_tasks() if _is_of_kopf(task))}
-    for _ in range(CANCELLATIONS):
-        for task in tasks:
-            task.cancel()
-        _, tasks = await asyncio.wait(tasks, timeout=CANCELLATION_SECONDS)
-        if not tasks:
-            return
-    log.error("these watches do not end: %s", ", ".join(task.get_name() for task in tasks))
+def _tasks_of_kopf() -> set[asyncio.Task[Any]]:
+    return {task for task in asyncio.all_tasks() if _is_of_kopf(task)}
 
 
 def _is_of_kopf(task: asyncio.Task[Any]) -> bool:
     code = getattr(task.get_coro(), "cr_code", None)
     return code is not None and str(code.co_filename).startswith(CODE_OF_KOPF)
+
+
+async def _end(tasks: set[asyncio.Task[Any]]) -> None:
+    """Cancel kopf's tasks, all at once: a watcher that outlives the login waits for ever."""
+    for _ in range(CANCELLATIONS):
+        if not tasks:
+            return
+        for task in tasks:
+            task.cancel()
+        ended, tasks = await asyncio.wait(tasks, timeout=CANCELLATION_SECONDS)
+        for task in ended:
+            # Looked at, or asyncio complains; the first failure was raised already.
+            _ = task.cancelled() or task.exception()
+    log.error("these watches do not end: %s", ", ".join(task.get_name() for task in tasks))

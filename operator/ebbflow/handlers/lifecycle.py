@@ -16,6 +16,7 @@ from ebbflow.services.schedule import Schedule
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 5.0  # for passes under way at SIGTERM; one that is cut off is taken up later
+RELEASE_SECONDS = 2.0
 
 STOPPED = 0
 LOST = 1
@@ -67,8 +68,15 @@ class Operator:
         try:
             return await self._lead(stop)
         finally:
-            await self._election.release()
+            await self._release()
             log.info("stopped")
+
+    async def _release(self) -> None:
+        try:
+            async with asyncio.timeout(RELEASE_SECONDS):
+                await self._election.release()
+        except TimeoutError:
+            log.warning("the API server does not answer: the Lease is left to run out")
 
     async def _acquire(self) -> None:
         for election in self._elections[:-1]:
@@ -95,7 +103,8 @@ class Operator:
         finally:
             schedule.cancel()
             self._loop.close()
-            await asyncio.wait([workers], timeout=DRAIN_SECONDS)
+            # Without the Lease another one acts already: passes under way are its business now.
+            await asyncio.wait([workers], timeout=DRAIN_SECONDS if self._election.leads() else 0)
             workers.cancel()
             await asyncio.gather(schedule, workers, return_exceptions=True)
 

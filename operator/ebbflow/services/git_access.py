@@ -88,11 +88,12 @@ class GitAccess:
 
     async def _granted(self, account: GitAccount, git: GitPlace) -> Granted | Refused:
         secret = await read_secret(self._cluster, account)
+        # The host first: only here it is known for sure which one the Secret has to name.
+        if secret is not None and (refused := check_host(account, secret, git.repository)):
+            return refused
         method = method_of(account, secret)
         if isinstance(method, Refused):
             return method
-        if secret is not None and (refused := check_host(account, secret, git.repository)):
-            return refused
         remote = Remote(git.repository, method.credential, account.spec.ca_bundle)
         return Granted(remote, account.spec.committer)
 

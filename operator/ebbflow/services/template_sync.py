@@ -142,14 +142,15 @@ class TemplateSync:
         """Return how old the knowledge of the branch may be (None: the last known head will do,
         because the watch has told of every move).
 
-        That does not do before the first sync, nor while something is wrong; and a recorded commit
-        may have arrived without our knowing. Who asks by annotation may just have pushed.
+        That does not do before the first sync, nor while something is wrong. Who asks by annotation
+        may just have pushed; and a recorded commit may have arrived a moment ago: on an older head
+        it would look like an edit of somebody else.
         """
-        if report.is_requested(template):
-            return timedelta(0)
         sync = template.status.sync
-        settled = base_of(sync, git) is not None and (sync is None or sync.pending_write is None)
-        return None if settled and report.is_ready(template) else FRESH
+        if report.is_requested(template) or (sync is not None and sync.pending_write is not None):
+            return timedelta(0)
+        synced = base_of(sync, git) is not None
+        return None if synced and report.is_ready(template) else FRESH
 
     async def _look(self, template: Template, target: Target) -> _Look:
         """Gather both sides at the target's head, settling a recorded commit first, and decide."""
@@ -160,10 +161,11 @@ class TemplateSync:
             readable = file if isinstance(file, FileSide) else None
             match await self._write_back.settle(template, target, readable, pending):
                 case Written(template, base):
-                    self._watch.moved(target.remote, target.git.branch, base.commit)
-                    head = await self._watch.head(target.remote, target.git.branch, None)
-                    target = replace(target, head=head or base.commit)
-                    file = await self._read(target)
+                    if target.head == pending.parent:
+                        # Pushed just now; else it was in the branch, and perhaps not the newest.
+                        self._watch.moved(target.remote, target.git.branch, base.commit)
+                        target = replace(target, head=base.commit)
+                        file = await self._read(target)
                 case Template() as unsettled:
                     template = unsettled
         sides = Sides(template.spec.document, file, base)

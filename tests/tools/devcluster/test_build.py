@@ -203,7 +203,7 @@ def test_a_private_go_keeps_its_caches_apart(tmp_path: Path) -> None:
 def test_two_builders_at_once_build_once(tmp_path: Path, builds: Path) -> None:
     gate = tmp_path / "gate"
     path = path_with_go(tmp_path, builds, action=f'while [ ! -e "{gate}" ]; do sleep 0.02; done')
-    environment = {"PATH": path, "EBBFLOW_CACHE_DIR": str(tmp_path / "cache")}
+    environment = {"PATH": path, "EBBFLOW_CONTROLPLANE_CACHE": str(tmp_path / "cache")}
     command = [sys.executable, "-m", "ebbflow.devcluster.binaries"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with (

@@ -311,6 +311,18 @@ async def test_an_object_that_changes_under_the_pass_is_stale(in_step: SyncWorld
     assert in_step.commits() == ["Update shop", "Begin"]
 
 
+async def test_an_edit_during_the_push_of_another_is_no_conflict(in_step: SyncWorld) -> None:
+    in_step.after_the_next_push(lambda: in_step.edit(REPLICAS="6"))
+    in_step.edit(REPLICAS="5")
+    with pytest.raises(StaleWrite):
+        await in_step.reconcile()
+    in_step.clock.advance(0.1)
+    await in_step.reconcile()
+    assert in_step.commits() == ["Update shop", "Update shop", "Begin"]
+    assert b'"6"' in in_step.file()
+    assert in_step.ready()[1] == "InStep"
+
+
 async def test_an_edit_reaches_the_others_on_the_same_file(in_step: SyncWorld) -> None:
     other = Key("Template", "default", "other")
     in_step.cluster.put(builders.template("other").within("default").at(URL, PATH).build())

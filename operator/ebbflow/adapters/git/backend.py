@@ -241,8 +241,8 @@ def _read_blob(cache: ObjectCache, path: str, entry: FileEntry, limit: int) -> G
         data = None
     if data is None or len(data) > limit:
         raise TooLarge(
-            f"{path!r} has more than {limit // 1024} KiB. Make the file smaller or change"
-            " spec.git.path."
+            f"{path!r} has more than {limit // 1024} KiB. Make the file smaller (a document may"
+            " have 512 KiB) or change spec.git.path."
         )
     return GitFile(entry.blob, data)
 

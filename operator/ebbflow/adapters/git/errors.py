@@ -171,8 +171,9 @@ def retry_after(value: str | None, now: datetime) -> timedelta | None:
 def _unauthorized(remote: Remote, place: str) -> str:
     if remote.credential is None:
         return (
-            f"The Git server wants credentials for {place} (HTTP 401). Name a GitAccount with a"
-            " Secret; some servers also answer so where the repository does not exist."
+            f"The Git server wants credentials for {place} (HTTP 401). Name a GitAccount in"
+            " spec.git.accountRef, and in its spec.secretRef a Secret that holds them; some servers"
+            " also answer so where the repository does not exist."
         )
     return (
         f"The Git server refused the credentials for {place} (HTTP 401). Correct the Secret of the"

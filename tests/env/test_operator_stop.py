@@ -1,0 +1,89 @@
+"""SIGTERM ends the operator within ten seconds, whatever hangs, and nothing is done twice or lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from tests.support.apifaults import Delay, matching
+from tests.support.apiproxy import ApiProxy
+from tests.support.gitserver import FaultyGitServer
+from tests.support.hearing import assert_hears_both_sides
+from tests.support.kubectl import Kubectl
+from tests.support.operator_process import Ended
+from tests.support.operators import Operators
+from tests.support.synced import SHOP, Scene, link
+from tests.support.waiting import eventually
+
+SECONDS = 10.0
+FIVE = SHOP.replace(b'"2"', b'"5"')
+
+
+@pytest.fixture
+def scene(kubectl: Kubectl, git: FaultyGitServer, namespace: str, account: str) -> Scene:
+    return Scene(kubectl, git, namespace, account)
+
+
+def assert_ended_well(ended: Ended) -> None:
+    assert ended.code == 0
+    assert ended.seconds < SECONDS
+
+
+def test_a_write_back_that_is_under_way_is_finished_first(
+    scene: Scene, operators: Operators, proxy: ApiProxy
+) -> None:
+    operator = operators(through=proxy)
+    shop = link(scene, "shop")
+    pushing, go_on = threading.Event(), threading.Event()
+
+    def stop_here() -> None:
+        pushing.set()
+        go_on.wait(SECONDS)
+
+    scene.git.before_receive(stop_here)
+    shop.edit(REPLICAS="5")
+    assert pushing.wait(SECONDS)
+    os.kill(operator.pid, signal.SIGTERM)
+    go_on.set()
+    assert_ended_well(operator.wait_end(SECONDS))
+    assert shop.file() == FIVE
+    assert "pendingWrite" not in shop.get()["status"]["sync"]
+
+
+def test_a_git_server_that_hangs_does_not_hold_it_up(scene: Scene, operators: Operators) -> None:
+    operator = operators()
+    shop = link(scene, "shop")
+    seen = len(scene.git.seen)
+    scene.git.hang()
+    shop.edit(REPLICAS="5")
+    eventually(lambda: len(scene.git.seen) > seen, SECONDS, "a question to the Git server")
+    assert_ended_well(operator.terminate())
+
+    scene.git.calm()
+    operator.start()
+    shop.wait_file(FIVE)
+    assert shop.subjects() == ["Update shop", "Begin"]
+
+
+def test_an_api_server_that_hangs_does_not_hold_it_up(
+    scene: Scene, operators: Operators, proxy: ApiProxy
+) -> None:
+    operator = operators(through=proxy)
+    shop = link(scene, "shop")
+    let_go = threading.Event()
+    held = proxy.before(matching(), Delay(let_go))
+    shop.edit(REPLICAS="5")
+    eventually(lambda: held.fired, SECONDS, "a request that hangs")
+    try:
+        assert_ended_well(operator.terminate())
+    finally:
+        let_go.set()
+
+    held.remove()
+    operator.start()
+    shop.wait_file(FIVE)
+    shop.edit(REPLICAS="2")
+    assert_hears_both_sides(shop)
