@@ -119,15 +119,26 @@ def test_every_line_of_the_log_is_json_and_says_when_how_bad_and_what(shared: Sh
         assert record["level"] in ("debug", "info", "warning", "error", "critical")
 
 
-def test_a_line_about_an_object_names_it(shared: Shared) -> None:
-    link(shared, "named")
+def test_lines_about_an_object_name_it_and_tell_what_happened_to_it(shared: Shared) -> None:
+    shop = link(shared, "named")
+    shop.edit(REPLICAS="5")
+    shop.wait_file(FIVE)
+    begin, commit = shared.git.log("named")[1].sha, shop.head()
 
     def about() -> list[dict[str, Any]]:
-        return [r for r in shared.operator.records() if r.get("name") == "named"]
+        found = [r for r in shared.operator.records() if r.get("name") == "named"]
+        assert len(found) >= 3
+        return found
 
-    (record,) = eventually(about, 10, "a line about the Template")
-    assert record["msg"].startswith("InStep: In step with main at ")
-    assert [record[key] for key in ABOUT] == ["Template", shared.namespace, "named"]
+    records = eventually(about, 10, "three lines about the Template")
+    assert [r["msg"] for r in records] == [
+        f"taken from main at {begin[:7]}",
+        f"InStep: In step with main at {begin[:7]}",
+        f"written to main as {commit[:7]}",
+    ]
+    assert {tuple(r[key] for key in ABOUT) for r in records} == {
+        ("Template", shared.namespace, "named")
+    }
 
 
 def test_a_pass_that_the_api_server_refuses_is_logged_and_tried_again(
@@ -154,7 +165,7 @@ def token_of(operator: OperatorProcess) -> str:
 
 @pytest.mark.parametrize(
     ("status", "reason"),
-    [(401, "AuthenticationFailed"), (403, "AuthenticationFailed"), (500, "GitUnreachable")],
+    [(401, "AuthenticationFailed"), (500, "GitUnreachable")],
 )
 def test_no_credential_is_logged_even_when_the_git_server_repeats_it(
     scene: Scene, operators: Operators, canary: Canary, status: int, reason: str

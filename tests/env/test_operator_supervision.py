@@ -75,7 +75,7 @@ def wait_unready(operator: OperatorProcess, reason: str) -> None:
     eventually(lambda: reason in operator.ready_text(), AWAY_SECONDS, f"the reason: {reason}")
 
 
-def test_crds_that_are_missing_at_the_start_are_named_and_waited_for(
+def test_crds_that_are_missing_at_the_start_or_deleted_later_are_named_and_waited_for(
     cluster: ControlPlane, scene: Scene, canary: Canary, operators: Operators
 ) -> None:
     remove_crds(scene.kubectl)
@@ -86,16 +86,8 @@ def test_crds_that_are_missing_at_the_start_are_named_and_waited_for(
     link_account(scene.kubectl, scene.namespace, canary)
     assert_hears_both_sides(link(scene, "shop"))
 
-
-def test_crds_that_are_deleted_and_come_back_are_watched_again(
-    cluster: ControlPlane, scene: Scene, canary: Canary, operators: Operators
-) -> None:
-    operator = operators()
-    link_account(scene.kubectl, scene.namespace, canary)
-    link(scene, "shop")
     remove_crds(scene.kubectl)
     wait_unready(operator, MISSING)
-
     install(cluster, "--crds-only")
     operator.wait_ready()
     link_account(scene.kubectl, scene.namespace, canary)

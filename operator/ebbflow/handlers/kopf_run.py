@@ -77,13 +77,14 @@ def _is_of_kopf(task: asyncio.Task[Any]) -> bool:
 
 async def _end(tasks: set[asyncio.Task[Any]]) -> None:
     """Cancel kopf's tasks, all at once: a watcher that outlives the login waits for ever."""
-    for _ in range(CANCELLATIONS):
-        if not tasks:
-            return
+    tries = CANCELLATIONS
+    while tasks and tries:
+        tries -= 1
         for task in tasks:
             task.cancel()
         ended, tasks = await asyncio.wait(tasks, timeout=CANCELLATION_SECONDS)
         for task in ended:
             # Looked at, or asyncio complains; the first failure was raised already.
             _ = task.cancelled() or task.exception()
-    log.error("these watches do not end: %s", ", ".join(task.get_name() for task in tasks))
+    if tasks:
+        log.error("these watches do not end: %s", ", ".join(task.get_name() for task in tasks))

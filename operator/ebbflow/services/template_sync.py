@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -34,6 +35,8 @@ from ebbflow.services import template_report as report
 from ebbflow.services.git_access import GitAccess, Granted
 from ebbflow.services.repository_watch import FRESH, Interest, RepositoryWatch
 from ebbflow.services.write_back import Overtaken, Rejected, Target, WriteBack, Written
+
+log = logging.getLogger(__name__)
 
 TRIES = 10  # replays of one edit within a pass, while others push to the branch
 
@@ -211,6 +214,7 @@ class TemplateSync:
         file = look.sides.file
         template = await self._cluster.replace_document(look.template, decision.document)
         self._metrics.sync("from-git", None)
+        log.info("taken from %s at %s", look.target.git.branch, look.target.head[:7])
         self._follow(look)
         base = look.base
         if isinstance(file, FileSide):
@@ -268,6 +272,7 @@ class TemplateSync:
         match result:
             case Written(template, base):
                 self._metrics.sync("to-git", None)
+                log.info("written to %s as %s", target.git.branch, base.commit[:7])
                 self._watch.moved(target.remote, target.git.branch, base.commit)
                 self._follow(look, base)
                 return report.in_step(template, target.git, base)
