@@ -105,7 +105,7 @@ class TestWhereConnectionsGo:
         ("policy", "url"),
         [
             pytest.param(HostPolicy(), "http://git.example/team/app", id="http"),
-            pytest.param(HTTP, "ssh://git@git.example/team/app", id="ssh"),
+            pytest.param(HTTP, "ssh://-oProxyCommand=id@git.example/team/app", id="ssh option"),
             pytest.param(HTTP, "file:///etc", id="file"),
             pytest.param(HTTP, "http://169.254.169.254/latest/meta", id="metadata"),
             pytest.param(HostPolicy(("*.corp",)), "https://git.example/team/app", id="host"),

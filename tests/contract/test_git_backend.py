@@ -34,6 +34,8 @@ from tests.support.gitworld import (
     RealWorld,
     RecordedMetrics,
 )
+from tests.support.sshserver import SshServer
+from tests.support.sshworld import SshWorld
 
 MISSING = "0123456789" * 4
 HEADER = CommitHeader(
@@ -52,17 +54,27 @@ def server() -> Iterator[FaultyGitServer]:
         yield running
 
 
-@pytest.fixture(params=["real", "memory"])
-async def world(
-    request: pytest.FixtureRequest, tmp_path: Path, server: FaultyGitServer
-) -> AsyncIterator[GitWorld]:
+@pytest.fixture(scope="module")
+def ssh_server() -> Iterator[SshServer]:
+    with SshServer() as running:
+        yield running
+
+
+@pytest.fixture(params=["http", "ssh", "memory"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[GitWorld]:
     if request.param == "memory":
         yield MemoryWorld()
         return
-    server.start()
     policy = HostPolicy(allow_insecure_http=True)
     async with DulwichBackend(tmp_path, policy, RecordedMetrics(), RealClock()) as git:
-        yield RealWorld(server, git)
+        if request.param == "ssh":
+            over_ssh: SshServer = request.getfixturevalue("ssh_server")
+            over_ssh.start()
+            yield SshWorld(over_ssh, git)
+        else:
+            over_http: FaultyGitServer = request.getfixturevalue("server")
+            over_http.start()
+            yield RealWorld(over_http, git)
 
 
 class TestListing:

@@ -18,6 +18,7 @@ from ebbflow.devcluster.gitrepository import Content, Entry, LoggedCommit
 from ebbflow.domain.addresses import check_branch_name, normalise_path
 from ebbflow.domain.git import (
     AuthenticationFailed,
+    BasicCredential,
     BlobId,
     BranchMoved,
     CommitHeader,
@@ -129,7 +130,7 @@ class MemoryGit(GitBackend):
 
     def require(self, url: str, username: str, password: str) -> None:
         """Let only this user in from now on."""
-        self.repositories[url].credential = Credential(username, Tainted(password))
+        self.repositories[url].credential = BasicCredential(username, Tainted(password))
 
     def refuse_pushes(self, url: str, words: str | None) -> None:
         """Refuse every push with these words, as a hook does; None: take them again."""

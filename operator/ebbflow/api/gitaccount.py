@@ -253,7 +253,9 @@ class GitAccountStatus(CommonStatus):
 
     login: str | None = Field(default=None, max_length=256, description="The account's login.")
     method: str | None = Field(
-        default=None, max_length=64, description="How it authenticates: None, Basic, Token, ..."
+        default=None,
+        max_length=64,
+        description="How it authenticates: None, Basic, Token, SSH, ...",
     )
     owners: tuple[Annotated[str, Field(max_length=256)], ...] | None = Field(
         default=None, max_length=256, description="Owners that the credentials reach."

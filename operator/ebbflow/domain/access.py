@@ -15,13 +15,21 @@ from ebbflow.api.gitaccount import (
     LabelSelectorRequirement,
 )
 from ebbflow.api.reasons import Reason
-from ebbflow.domain.git import Credential
+from ebbflow.domain.addresses import is_ssh
+from ebbflow.domain.git import BasicCredential, Credential, SshKey
 from ebbflow.domain.ports import SecretObject
 from ebbflow.domain.secret import Tainted
+from ebbflow.domain.ssh_keys import inspect_private_key, why_no_known_hosts
 
 # Servers that take a token as the password want a user name beside it. GitHub documents this one,
 # GitLab and Gitea take any; the others ask for one of their own.
 _TOKEN_USERNAMES = {"Bitbucket": "x-token-auth", "BitbucketDataCenter": "x-token-auth"}
+_SSH_KEYS = frozenset({"privateKey", "knownHosts"})
+_OTHER_KEYS = frozenset({"token", "password", "appID"})
+_PROTECTED_KEY = (
+    "holds a passphrase, and keys with one are not supported: make a key for this use alone "
+    "(`ssh-keygen -t ed25519 -N '' -f key`) and remove the key passphrase"
+)
 _TOKEN_USERNAME = "x-access-token"  # noqa: S105 - a user name, not a token
 
 
@@ -136,8 +144,14 @@ def _holds(expression: LabelSelectorRequirement, labels: Mapping[str, str]) -> b
             return value is None
 
 
-def method_of(account: GitAccount, secret: SecretObject | None) -> Method | Refused:
-    """Find out how the account authenticates from the keys of its Secret (None: there is none)."""
+def method_of(
+    account: GitAccount, secret: SecretObject | None, repository: str | None = None
+) -> Method | Refused:
+    """Find out how the account authenticates from the keys of its Secret (None: there is none).
+
+    `repository`: the address that it is for, where one is known. By ssh only a key can be used,
+    and a key only there; without an address the first method counts that the Secret has all of.
+    """
     reference = account.spec.secret_ref
     if reference is None:
         return Method("None", None)
@@ -151,20 +165,61 @@ def method_of(account: GitAccount, secret: SecretObject | None) -> Method | Refu
         host = host_of(account.spec.server_url or "") or "git.example.com"
         return _not_for_host(account, host)
     data = {k: v for k, v in secret.data.items() if v.reveal().strip()}
+    by_ssh = repository is not None and is_ssh(repository)
+    only_ssh = data.keys() & _SSH_KEYS and not data.keys() & _OTHER_KEYS
+    if by_ssh or (repository is None and only_ssh):
+        return _ssh_method(where, account, data)
+    return _http_method(where, account, data)
+
+
+def _http_method(where: str, account: GitAccount, data: Mapping[str, Tainted]) -> Method | Refused:
     if "token" in data:
         username = data["username"].reveal().strip() if "username" in data else ""
         username = username or _TOKEN_USERNAMES.get(account.spec.provider, _TOKEN_USERNAME)
-        return Method("Token", Credential(username, _stripped(data["token"])))
+        return Method("Token", BasicCredential(username, _stripped(data["token"])))
     if "username" in data and "password" in data:
         return Method(
-            "Basic", Credential(data["username"].reveal().strip(), _stripped(data["password"]))
+            "Basic", BasicCredential(data["username"].reveal().strip(), _stripped(data["password"]))
         )
-    present = ", ".join(sorted(secret.data)) or "none"
     return Refused(
         Reason.SECRET_INCOMPLETE,
-        f"{where} lacks credentials: give it the key token, or username and password "
-        f"(keys present: {present})",
+        f"{where} lacks credentials: give it the key token, or username and password, or for an "
+        f"ssh:// address privateKey and knownHosts (keys present: {_present(data)})",
     )
+
+
+def _ssh_method(where: str, account: GitAccount, data: Mapping[str, Tainted]) -> Method | Refused:
+    problem = _ssh_problem(account, data)
+    if problem is not None:
+        return Refused(Reason.SECRET_INCOMPLETE, f"{where} {problem}")
+    # OpenSSH reads a key only if its last line ends.
+    key = data["privateKey"].reveal().strip() + "\n"
+    known_hosts = data["knownHosts"].reveal().strip() + "\n"
+    return Method("SSH", SshKey(Tainted(key), known_hosts))
+
+
+def _ssh_problem(account: GitAccount, data: Mapping[str, Tainted]) -> str | None:
+    if "privateKey" not in data:
+        return (
+            "lacks the key privateKey, which an ssh:// address needs: give it a private key "
+            f"without a passphrase (keys present: {_present(data)})"
+        )
+    if "knownHosts" not in data:
+        host = host_of(account.spec.server_url or "") or "git.example.com"
+        return (
+            f"lacks the key knownHosts. `ssh-keyscan {host}` prints its lines (-p for another "
+            "port); compare their fingerprints (`ssh-keygen -lf`) with what the server's operator "
+            f"publishes before you put them there (keys present: {_present(data)})"
+        )
+    if "passphrase" in data:
+        return _PROTECTED_KEY
+    return inspect_private_key(data["privateKey"]).problem or why_no_known_hosts(
+        data["knownHosts"].reveal()
+    )
+
+
+def _present(data: Mapping[str, Tainted]) -> str:
+    return ", ".join(sorted(data)) or "none"
 
 
 def _stripped(value: Tainted) -> Tainted:

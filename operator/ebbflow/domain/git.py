@@ -15,7 +15,7 @@ BlobId = str  # 40 hexadecimal digits
 
 
 @dataclass(frozen=True, slots=True)
-class Credential:
+class BasicCredential:
     """A user name and a password or token, sent by HTTP Basic authentication to one origin."""
 
     username: str
@@ -24,6 +24,21 @@ class Credential:
     def fingerprint(self) -> str:
         """Return what tells caches of different credentials apart, without giving them away."""
         return Tainted(f"{self.username}\0{self.password.reveal()}").fingerprint()
+
+
+@dataclass(frozen=True, slots=True)
+class SshKey:
+    """A private key for ssh, and the host keys that servers must show: lines of known_hosts(5)."""
+
+    private_key: Tainted
+    known_hosts: str
+
+    def fingerprint(self) -> str:
+        """Return what tells caches of different credentials apart, without giving them away."""
+        return Tainted(f"ssh\0{self.private_key.reveal()}\0{self.known_hosts}").fingerprint()
+
+
+Credential = BasicCredential | SshKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +135,13 @@ class AuthenticationFailed(GitError):
     """HTTP 401 or 403, or a refused key."""
 
     reason = Reason.AUTHENTICATION_FAILED
+    transient = False
+
+
+class HostKeyNotTrusted(GitError):
+    """An ssh server shows a key that the account's known hosts do not hold, or another one."""
+
+    reason = Reason.HOST_KEY_NOT_TRUSTED
     transient = False
 
 

@@ -88,7 +88,7 @@ class GitAccess:
 
     async def _granted(self, account: GitAccount, git: GitPlace) -> Granted | Refused:
         secret = await read_secret(self._cluster, account)
-        method = method_of(account, secret)
+        method = method_of(account, secret, git.repository)
         if isinstance(method, Refused):
             return method
         if secret is not None and (refused := check_host(account, secret, git.repository)):

@@ -1,9 +1,10 @@
-"""The `GitBackend` port by dulwich, over http and https.
+"""The `GitBackend` port by dulwich, over http, https and ssh.
 
     backend   the port: checks what it is given, and puts answers into the domain's values
     repository, flights   what runs once for many callers, and who may touch a cache when
     network, operation, resolve   threads, deadlines, where a connection may go
-    transport, wire, dialect, exchange   HTTP, Git's protocol version 2, and version 0 by dulwich
+    link, http_link, transport, ssh_link, ssh_process   the ways to a server
+    wire, dialect, exchange   Git's protocol version 2, and version 0 by dulwich
     cache, trees, commits, push   objects on disk, reading and building commits, sending them
 
 A fetch that is too large for a thread (the interpreter cannot end one) belongs into a child
@@ -79,7 +80,13 @@ class DulwichBackend(GitBackend):
         self._clock = clock
         self._session = SessionDirectory(cache_dir)
         self._network = Network(
-            policy, self._limits, timeouts or Timeouts(), metrics, clock, look_up
+            policy,
+            self._limits,
+            timeouts or Timeouts(),
+            metrics,
+            clock,
+            look_up,
+            self._session.path,
         )
         # Reading takes the interpreter's lock anyway: a second thread would gain nothing.
         self._local = ThreadPoolExecutor(1, "git-cache")

@@ -1,4 +1,4 @@
-"""Operations on one remote over one connection: what a thread does from begin to end."""
+"""Operations on one remote over one link: what a thread does from begin to end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ebbflow.adapters.git import wire
 from ebbflow.adapters.git.cache import GitObject, ObjectCache
 from ebbflow.adapters.git.dialect import fetch_version0, gone
 from ebbflow.adapters.git.errors import ServerSaid
-from ebbflow.adapters.git.transport import Connection
+from ebbflow.adapters.git.link import Link
 from ebbflow.adapters.git.trees import is_ancestor
 from ebbflow.adapters.git.wire import Advertisement, Want
 from ebbflow.domain.git import AddressNotAllowed, CommitId, RepositoryNotFound
@@ -41,20 +41,18 @@ class ServerMemory:
         )
 
 
-def list_heads(
-    connection: Connection, memory: ServerMemory, branches: Collection[str]
-) -> dict[str, CommitId]:
+def list_heads(link: Link, memory: ServerMemory, branches: Collection[str]) -> dict[str, CommitId]:
     """Return where branches are: one request where the server is known, else two."""
 
     def ask(server: Advertisement) -> dict[str, CommitId]:
         if server.version == 0:
             return {name: server.heads[name] for name in branches if name in server.heads}
-        return wire.list_heads(connection, server, branches)
+        return wire.list_heads(link, server, branches)
 
-    return _with_server(connection, memory, ask)
+    return _with_server(link, memory, ask)
 
 
-def fetch_pack(connection: Connection, memory: ServerMemory, want: Want, file: IO[bytes]) -> None:
+def fetch_pack(link: Link, memory: ServerMemory, want: Want, file: IO[bytes]) -> None:
     """Fetch a commit's pack into a file: one request where the server is known, else two.
 
     Raises:
@@ -65,18 +63,18 @@ def fetch_pack(connection: Connection, memory: ServerMemory, want: Want, file: I
         file.seek(0)
         file.truncate()
         if server.version == 0:
-            fetch_version0(connection, server, want, file.write)
+            fetch_version0(link, server, want, file.write)
             return
         spec = want.filter_spec
         allowed = spec if spec is not None and memory.allows(spec) else None
-        wire.fetch(connection, server, replace(want, filter_spec=allowed), file.write)
+        wire.fetch(link, server, replace(want, filter_spec=allowed), file.write)
 
     try:
-        _with_server(connection, memory, ask)
+        _with_server(link, memory, ask)
     except ServerSaid as said:
         if want.filter_spec is not None and _FILTER_REFUSED.search(said.words):
             memory.filters[want.filter_spec] = False
-            return fetch_pack(connection, memory, replace(want, filter_spec=None), file)
+            return fetch_pack(link, memory, replace(want, filter_spec=None), file)
         if _NOT_HANDED_OUT.search(said.words):
             raise gone(want.commit) from said
         raise
@@ -84,12 +82,12 @@ def fetch_pack(connection: Connection, memory: ServerMemory, want: Want, file: I
 
 
 def fetch_history(
-    connection: Connection, memory: ServerMemory, head: CommitId, depth: int, cache: ObjectCache
+    link: Link, memory: ServerMemory, head: CommitId, depth: int, cache: ObjectCache
 ) -> Callable[[str], GitObject]:
     """Fetch commits without their trees, into memory, and return how to look them up."""
     store = MemoryObjectStore()
     with cache.spool() as file:
-        fetch_pack(connection, memory, Want(head, depth, "tree:0"), file)
+        fetch_pack(link, memory, Want(head, depth, "tree:0"), file)
         size = file.tell()
         file.seek(0)
         if size:
@@ -98,7 +96,7 @@ def fetch_history(
 
 
 def descends(
-    connection: Connection,
+    link: Link,
     memory: ServerMemory,
     cache: ObjectCache,
     head: CommitId,
@@ -106,19 +104,17 @@ def descends(
     limit: int,
 ) -> bool:
     """Tell whether `commit` is among the last `limit` commits that `head` is made of."""
-    look_up = fetch_history(connection, memory, head, limit, cache)
+    look_up = fetch_history(link, memory, head, limit, cache)
     return is_ancestor(look_up, commit, head, limit)
 
 
-def _with_server(
-    connection: Connection, memory: ServerMemory, ask: Callable[[Advertisement], V]
-) -> V:
+def _with_server(link: Link, memory: ServerMemory, ask: Callable[[Advertisement], V]) -> V:
     known = memory.advertisement
-    if known is not None and known.version != 0:
+    if link.spares_discovery and known is not None and known.version != 0:
         try:
             return ask(known)
         except (RepositoryNotFound, AddressNotAllowed):
             # It may be another server by now, or lie elsewhere: what it says today counts.
             memory.advertisement = None
-    memory.advertisement = wire.discover(connection)
+    memory.advertisement = wire.discover(link)
     return ask(memory.advertisement)

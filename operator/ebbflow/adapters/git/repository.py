@@ -19,9 +19,9 @@ from ebbflow.adapters.git.errors import UNREADABLE
 from ebbflow.adapters.git.exchange import ServerMemory
 from ebbflow.adapters.git.flights import SingleFlight
 from ebbflow.adapters.git.limits import Limits
+from ebbflow.adapters.git.link import Link
 from ebbflow.adapters.git.network import Network
 from ebbflow.adapters.git.push import NotTaken, push_commit
-from ebbflow.adapters.git.transport import Connection
 from ebbflow.adapters.git.trees import is_ancestor
 from ebbflow.adapters.git.wire import Want
 from ebbflow.domain.addresses import redact
@@ -64,8 +64,8 @@ class Repository:
     async def list_heads(self, branches: Collection[str]) -> Mapping[str, CommitId]:
         """Ask the server where branches are."""
 
-        def ask(connection: Connection) -> Mapping[str, CommitId]:
-            return exchange.list_heads(connection, self._memory, branches)
+        def ask(link: Link) -> Mapping[str, CommitId]:
+            return exchange.list_heads(link, self._memory, branches)
 
         with self._network.measured("ls-remote"):
             return await self._network.run(self.remote, self._limits.listing_bytes, ask)
@@ -110,7 +110,7 @@ class Repository:
             result = await self._network.run(
                 self.remote,
                 self._limits.listing_bytes,
-                lambda connection: push_commit(connection, branch, commit),
+                lambda link: push_commit(link, branch, commit),
             )
             if isinstance(result, NotTaken):
                 result = await self._after_refusal(branch, commit, result)
@@ -146,8 +146,8 @@ class Repository:
         if await self.peek(lambda cache: is_ancestor(cache.get, commit, head, limit)):
             return True
 
-        def ask(connection: Connection) -> bool:
-            return exchange.descends(connection, self._memory, self._cache, head, commit, limit)
+        def ask(link: Link) -> bool:
+            return exchange.descends(link, self._memory, self._cache, head, commit, limit)
 
         with self._network.measured("history"):
             return await self._network.run(self.remote, self._limits.fetch_bytes, ask)
@@ -169,8 +169,8 @@ class Repository:
         want = Want(commit, 1, spec, onto.haves, onto.shallow)
         with self._cache.spool() as file:
 
-            def ask(connection: Connection) -> None:
-                exchange.fetch_pack(connection, self._memory, want, file)
+            def ask(link: Link) -> None:
+                exchange.fetch_pack(link, self._memory, want, file)
 
             await self._network.run(self.remote, self._limits.fetch_bytes, ask)
             try:
