@@ -171,6 +171,12 @@ class TestReading:
             await world.git.read_file(world.remote(), "main", head, "big.yaml")
         assert await world.git.read_file(world.remote(), "main", head, "small.yaml") is not None
 
+    async def test_a_pointer_of_git_lfs_is_refused_as_such(self, world: GitWorld) -> None:
+        pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:1234\nsize 12\n"
+        head = world.create({"shop.yaml": pointer})
+        with pytest.raises(NotAFile, match="Git LFS"):
+            await world.git.read_file(world.remote(), "main", head, "shop.yaml")
+
     async def test_blob_ids_of_many_paths_tell_what_changed(self, world: GitWorld) -> None:
         files = {f"d{i % 7}/f{i}.yaml": b"n: %d\n" % i for i in range(50)}
         first = world.create(dict(files))

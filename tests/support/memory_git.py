@@ -36,6 +36,8 @@ from ebbflow.domain.git import (
     RepositoryNotFound,
     Signature,
     TooLarge,
+    is_lfs_pointer,
+    lfs_words,
 )
 from ebbflow.domain.ports import GitBackend
 from ebbflow.domain.secret import Tainted
@@ -163,6 +165,8 @@ class MemoryGit(GitBackend):
         data = repository.objects.found[entry[1]][1]
         if len(data) > self._max_blob_bytes:
             raise TooLarge(f"{path} has more than {self._max_blob_bytes} bytes")
+        if is_lfs_pointer(data):
+            raise NotAFile(lfs_words(path))
         return GitFile(entry[1], data)
 
     @override

@@ -90,7 +90,7 @@ class Reason(StrEnum):
     )
     NOT_A_FILE = (
         "NotAFile",
-        "What lies at the path is a directory, a symbolic link or a submodule. Change `spec.git.path`.",
+        "What lies at the path is a directory, a symbolic link, a submodule or a pointer of Git LFS. Change `spec.git.path`.",
     )
     FILE_TOO_LARGE = (
         "FileTooLarge",

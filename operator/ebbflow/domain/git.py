@@ -58,6 +58,23 @@ class GitFile:
     data: bytes
 
 
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_LFS_POINTER_BYTES = 1024  # the specification's bound of a pointer's size
+
+
+def is_lfs_pointer(data: bytes) -> bool:
+    """Tell whether a file only points to its content in Git LFS (its specification, v1)."""
+    return len(data) < _LFS_POINTER_BYTES and data.startswith(_LFS_POINTER)
+
+
+def lfs_words(path: str) -> str:
+    """Say what to do about a file that lies in Git LFS."""
+    return (
+        f"{path!r} lies in Git LFS, which is not supported: Git itself holds only a pointer to it."
+        " Take the file out of LFS (git lfs untrack), or change spec.git.path."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """A person on a commit."""
@@ -174,7 +191,7 @@ class InvalidRequest(GitError):
 
 
 class NotAFile(GitError):
-    """A directory, symbolic link or submodule lies at the path (or a link on the way to it)."""
+    """A directory, link, submodule or pointer of Git LFS lies at the path (or a link before it)."""
 
     reason = Reason.NOT_A_FILE
     transient = False

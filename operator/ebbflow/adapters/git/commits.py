@@ -14,7 +14,12 @@ _STRIPPED: Final = str.maketrans(dict.fromkeys("<>\n\r\0", " "))
 
 
 def build_commit(
-    look_up: LookUp, parent: CommitId, path: str, data: bytes, header: CommitHeader
+    look_up: LookUp,
+    parent: CommitId,
+    path: str,
+    data: bytes,
+    header: CommitHeader,
+    tree_bytes: int,
 ) -> PreparedCommit:
     """Return the commit that puts `data` at `path` on top of `parent`.
 
@@ -24,7 +29,7 @@ def build_commit(
         NotAFile: something else than a file is at the path, or a file on the way to it.
         ValueError: the path cannot name a file.
     """
-    reader = TreeReader(look_up, parent)
+    reader = TreeReader(look_up, parent, tree_bytes)
     there = reader.find(path)
     blob = Blob.from_string(data)
     trees = _changed_trees(

@@ -137,6 +137,14 @@ def for_failure(remote: Remote, error: Exception) -> GitError:
     )
 
 
+def broken_pack(remote: Remote, error: Exception) -> GitError:
+    """Return the error for a pack that cannot be unpacked."""
+    return Unreachable(
+        f"The Git server sent a pack for {redact(remote.url)} that cannot be read"
+        f" ({type(error).__name__}). The operator tries again; check the repository with git fsck."
+    )
+
+
 def for_refusal(remote: Remote, said: ServerSaid) -> GitError:
     """Return what words of the server in place of an answer mean."""
     words = clean_words(said.words, remote.credential)
