@@ -21,9 +21,11 @@ from ebbflow.domain.git import (
     PushRefused,
     RepositoryNotFound,
     Signature,
+    SigningKey,
     TooLarge,
     Unreachable,
 )
+from ebbflow.domain.secret import Tainted
 from tests.support.gitserver import FaultyGitServer
 from tests.support.gitworld import (
     PASSWORD,
@@ -34,7 +36,7 @@ from tests.support.gitworld import (
     RealWorld,
     RecordedMetrics,
 )
-from tests.support.sshserver import SshServer
+from tests.support.sshserver import SshServer, new_key, private_text
 from tests.support.sshworld import SshWorld
 
 MISSING = "0123456789" * 4
@@ -44,6 +46,7 @@ HEADER = CommitHeader(
     time=1_700_000_000,
     message="Update shop\n\nEbbflow-Object: Template/default/shop\n",
 )
+SIGNING_KEY = SigningKey(Tainted(private_text(new_key())))
 SHOP = b"# The shop\nreplicas: 2\n"
 SHOP_ID = "9698bc005b5ec502fabf0ef3fe4c8be3c3db6c96"
 
@@ -201,6 +204,19 @@ class TestCommitting:
         assert await world.git.prepare_commit(*arguments, HEADER) == first
         later = dataclasses.replace(HEADER, time=HEADER.time + 1)
         assert (await world.git.prepare_commit(*arguments, later)).commit != first.commit
+
+    async def test_a_signed_commit_comes_out_the_same_when_it_is_made_again(
+        self, world: GitWorld
+    ) -> None:
+        head = world.create({"shop.yaml": SHOP})
+        arguments = (world.remote(), "main", head, "shop.yaml", b"replicas: 5\n")
+        signed = dataclasses.replace(HEADER, signing_key=SIGNING_KEY)
+        first = await world.git.prepare_commit(*arguments, signed)
+        assert await world.git.prepare_commit(*arguments, signed) == first
+        assert (await world.git.prepare_commit(*arguments, HEADER)).commit != first.commit
+        assert b"gpgsig -----BEGIN SSH SIGNATURE-----\n " in first.objects[-1][1]
+        assert await world.git.push(world.remote(), "main", first) == Pushed()
+        assert world.log()[0].message == HEADER.message
 
     async def test_a_pushed_commit_is_on_the_branch_with_its_people(self, world: GitWorld) -> None:
         head = world.create({"templates/shop.yaml": SHOP, "other.yaml": b"o: 1\n"})

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from typing_extensions import override
 
+from ebbflow.adapters.git.signing import sign
 from ebbflow.devcluster.gitrepository import Content, Entry, LoggedCommit
 from ebbflow.domain.addresses import check_branch_name, normalise_path
 from ebbflow.domain.git import (
@@ -213,9 +214,13 @@ class MemoryGit(GitBackend):
         text = (
             f"tree {new_tree}\nparent {parent}\n"
             f"author {_person(header.author)} {header.time} +0000\n"
-            f"committer {_person(header.committer)} {header.time} +0000\n\n{message}"
+            f"committer {_person(header.committer)} {header.time} +0000\n"
         )
-        commit = made.add(COMMIT, text.encode())
+        signature = ""
+        if header.signing_key is not None:
+            signed = sign(f"{text}\n{message}".encode(), header.signing_key).decode()
+            signature = "gpgsig " + signed.replace("\n", "\n ") + "\n"
+        commit = made.add(COMMIT, f"{text}{signature}\n{message}".encode())
         new = tuple(
             value for sha, value in made.found.items() if sha not in repository.objects.found
         )

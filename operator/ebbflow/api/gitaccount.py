@@ -179,7 +179,9 @@ class Committer(Model):
 class Signing(Model):
     """With which key commits are signed."""
 
-    secret_ref: SecretReference = Field(description="The Secret that holds the SSH signing key.")
+    secret_ref: SecretReference = Field(
+        description="The Secret whose key privateKey signs commits: an ssh-ed25519 key without a passphrase, as ssh-keygen writes it."
+    )
 
 
 class GitAccountSpec(Model):

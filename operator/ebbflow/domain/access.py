@@ -16,10 +16,10 @@ from ebbflow.api.gitaccount import (
 )
 from ebbflow.api.reasons import Reason
 from ebbflow.domain.addresses import is_ssh
-from ebbflow.domain.git import BasicCredential, Credential, SshKey
+from ebbflow.domain.git import BasicCredential, Credential, SigningKey, SshKey
 from ebbflow.domain.ports import SecretObject
 from ebbflow.domain.secret import Tainted
-from ebbflow.domain.ssh_keys import inspect_private_key, why_no_known_hosts
+from ebbflow.domain.ssh_keys import ED25519, inspect_private_key, why_no_known_hosts
 
 # Servers that take a token as the password want a user name beside it. GitHub documents this one,
 # GitLab and Gitea take any; the others ask for one of their own.
@@ -161,7 +161,7 @@ def method_of(
             Reason.SECRET_NOT_FOUND,
             f"{where} does not exist; create it or change spec.secretRef of {account.key}",
         )
-    if not secret.annotations.get(HOSTS_ANNOTATION, "").strip():
+    if not hosts_of(secret):
         host = host_of(account.spec.server_url or "") or "git.example.com"
         return _not_for_host(account, host)
     data = {k: v for k, v in secret.data.items() if v.reveal().strip()}
@@ -222,6 +222,48 @@ def _present(data: Mapping[str, Tainted]) -> str:
     return ", ".join(sorted(data)) or "none"
 
 
+def signing_key_of(
+    account: GitAccount, secret: SecretObject | None, repository: str | None = None
+) -> SigningKey | Refused | None:
+    """Return the key that the account's commits are signed with; None if they are not.
+
+    `secret`: the one that spec.signing names (None: it does not exist). `repository`: the address
+    that commits are for, where one is known.
+    """
+    if account.spec.signing is None:
+        return None
+    where = f"Secret {account.metadata.namespace}/{account.spec.signing.secret_ref.name}"
+    if secret is None:
+        return Refused(
+            Reason.SECRET_NOT_FOUND,
+            f"{where} does not exist; create it or change spec.signing of {account.key}",
+        )
+    # Whoever may write GitAccounts could else have any key of the namespace sign what they like.
+    host = host_of(repository or account.spec.server_url or "")
+    listed = hosts_of(secret)
+    if not listed or (repository is not None and host not in listed):
+        return _not_for_signing(account, host or "git.example.com")
+    key = secret.data.get("privateKey")
+    if key is None:
+        problem: str | None = f"lacks the key privateKey (keys present: {_present(secret.data)})"
+    else:
+        problem = _signing_problem(key)
+    if key is None or problem is not None:
+        return Refused(Reason.SECRET_INCOMPLETE, f"{where} of spec.signing {problem}")
+    return SigningKey(Tainted(key.reveal().strip() + "\n"))
+
+
+def _signing_problem(key: Tainted) -> str | None:
+    facts = inspect_private_key(key)
+    if facts.problem is not None or facts.kind == ED25519:
+        return facts.problem
+    # Signatures of other kinds hold chance: a commit made again would be another one.
+    return (
+        f"has a privateKey of the kind {facts.kind or 'PEM'}, and only ssh-ed25519 keys sign the same "
+        "commit the same way each time: make one with `ssh-keygen -t ed25519 -N '' -f signing`"
+    )
+
+
 def _stripped(value: Tainted) -> Tainted:
     # `kubectl create secret --from-file` keeps the newline that editors put at the end.
     return Tainted(value.reveal().strip("\r\n"))
@@ -229,10 +271,24 @@ def _stripped(value: Tainted) -> Tainted:
 
 def check_host(account: GitAccount, secret: SecretObject, repository: str) -> Refused | None:
     """Tell whether the Secret says that it may be sent to the repository's host."""
-    listed = secret.annotations.get(HOSTS_ANNOTATION, "")
-    hosts = {host.strip().lower() for host in listed.split(",")}
     host = host_of(repository)
-    return None if host in hosts else _not_for_host(account, host)
+    return None if host in hosts_of(secret) else _not_for_host(account, host)
+
+
+def hosts_of(secret: SecretObject) -> frozenset[str]:
+    """Return the hosts that a Secret says to be for."""
+    listed = secret.annotations.get(HOSTS_ANNOTATION, "").split(",")
+    return frozenset(host.strip().lower() for host in listed) - {""}
+
+
+def _not_for_signing(account: GitAccount, host: str) -> Refused:
+    name = account.spec.signing.secret_ref.name if account.spec.signing else ""
+    namespace = account.metadata.namespace
+    return Refused(
+        Reason.SECRET_NOT_FOR_HOST,
+        f"Secret {namespace}/{name} does not say that commits for {host} may be signed with it; if "
+        f"they may: kubectl annotate secret -n {namespace} {name} {HOSTS_ANNOTATION}={host} --overwrite",
+    )
 
 
 def _not_for_host(account: GitAccount, host: str) -> Refused:

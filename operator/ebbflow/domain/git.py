@@ -88,6 +88,13 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
+class SigningKey:
+    """An ssh key (Ed25519) that commits are signed with; it is never sent anywhere."""
+
+    private_key: Tainted
+
+
+@dataclass(frozen=True, slots=True)
 class CommitHeader:
     """Everything of a commit beside its tree and parent; equal headers make equal commits."""
 
@@ -95,6 +102,7 @@ class CommitHeader:
     committer: Signature
     time: int  # seconds since 1970, UTC, for author and committer
     message: str
+    signing_key: SigningKey | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,16 @@ from typing import Any
 import pytest
 
 from ebbflow.api.gitaccount import GitAccount, LabelSelector
-from ebbflow.domain.access import Method, Refused, check_account, check_host, method_of, selects
-from ebbflow.domain.git import BasicCredential, SshKey
+from ebbflow.domain.access import (
+    Method,
+    Refused,
+    check_account,
+    check_host,
+    method_of,
+    selects,
+    signing_key_of,
+)
+from ebbflow.domain.git import BasicCredential, SigningKey, SshKey
 from ebbflow.domain.secret import Tainted
 from tests.support.memory_cluster import MemorySecret
 
@@ -135,16 +143,19 @@ def test_the_keys_of_the_secret_decide_the_method(
     assert method.credential == credential
 
 
-def ssh_key() -> bytes:
+def ssh_key(kind: bytes = b"ssh-ed25519") -> str:
     def string(data: bytes) -> bytes:
         return len(data).to_bytes(4, "big") + data
 
-    public = string(b"ssh-ed25519") + string(bytes(32))
+    public = string(kind) + string(bytes(32))
     head = b"openssh-key-v1\0" + string(b"none") + string(b"none") + string(b"")
-    return head + (1).to_bytes(4, "big") + string(public) + string(bytes(8))
+    body = head + (1).to_bytes(4, "big") + string(public) + string(bytes(8))
+    text = base64.b64encode(body).decode()
+    return f"-----BEGIN OPENSSH PRIVATE KEY-----\n{text}\n-----END OPENSSH PRIVATE KEY-----"
 
 
-KEY = f"-----BEGIN OPENSSH PRIVATE KEY-----\n{base64.b64encode(ssh_key()).decode()}\n-----END OPENSSH PRIVATE KEY-----"
+KEY = ssh_key()
+OTHER_KEY = ssh_key(b"ssh-rsa")
 HOSTS = "git.example ssh-ed25519 AAAA"
 BY_SSH = "ssh://git@git.example/acme/infra"
 
@@ -208,6 +219,52 @@ def test_what_ssh_lacks_is_said(values: dict[str, str], repository: str | None, 
     assert refused.reason == "SecretIncomplete"
     assert words in refused.message
     assert "PRIVATE" not in refused.message.replace("… PRIVATE KEY", "")
+
+
+SIGNED = {"signing": {"secretRef": {"name": "signing"}}}
+
+
+def test_an_account_without_signing_has_no_key_for_it() -> None:
+    assert signing_key_of(account(), None) is None
+
+
+@pytest.mark.parametrize("repository", [None, REPOSITORY])
+def test_commits_are_signed_with_the_key_of_the_secret(repository: str | None) -> None:
+    found = signing_key_of(account(**SIGNED), secret(privateKey=KEY + "\r\n"), repository)
+    assert found == SigningKey(Tainted(f"{KEY}\n"))
+
+
+@pytest.mark.parametrize(
+    ("found", "reason", "words"),
+    [
+        pytest.param(None, "SecretNotFound", "platform/signing does not exist", id="missing"),
+        pytest.param(
+            secret(token="t"), "SecretIncomplete", "lacks the key privateKey", id="no-key"
+        ),
+        pytest.param(
+            secret(hosts="", privateKey=KEY), "SecretNotForHost", "may be signed", id="no-hosts"
+        ),
+        pytest.param(
+            secret(hosts="other.example", privateKey=KEY),
+            "SecretNotForHost",
+            "ebbflow.dev/hosts=git.example",
+            id="another-host",
+        ),
+        pytest.param(
+            secret(privateKey="ssh-ed25519 AAAA"), "SecretIncomplete", "public key", id="public"
+        ),
+        pytest.param(
+            secret(privateKey=OTHER_KEY), "SecretIncomplete", "kind ssh-rsa", id="another-kind"
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_signing_key_is_said(
+    found: MemorySecret | None, reason: str, words: str
+) -> None:
+    refused = signing_key_of(account(**SIGNED), found, REPOSITORY)
+    assert isinstance(refused, Refused)
+    assert refused.reason == reason
+    assert words in refused.message
 
 
 def test_without_a_secret_the_account_is_nobody() -> None:
