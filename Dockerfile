@@ -25,6 +25,11 @@ FROM python:3.11-slim
 LABEL org.opencontainers.image.title="ebbflow" \
       org.opencontainers.image.description="Edit in Git or in the cluster; both stay the same." \
       org.opencontainers.image.licenses="Apache-2.0"
+# ssh:// repositories are reached by the ssh program, which refuses to run for a user without a name.
+RUN apt-get update -qq \
+ && apt-get install -y -qq --no-install-recommends openssh-client \
+ && rm -rf /var/lib/apt/lists/* \
+ && echo 'ebbflow:x:65532:65532::/tmp:/usr/sbin/nologin' >> /etc/passwd
 COPY --from=build /opt/ebbflow /opt/ebbflow
 # The root file system is read-only in the chart: nothing may be compiled there at run time.
 ENV PATH=/opt/ebbflow/bin:$PATH \

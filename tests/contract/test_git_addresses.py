@@ -105,7 +105,7 @@ class TestWhereConnectionsGo:
         ("policy", "url"),
         [
             pytest.param(HostPolicy(), "http://git.example/team/app", id="http"),
-            pytest.param(HTTP, "ssh://git@git.example/team/app", id="ssh"),
+            pytest.param(HTTP, "ssh://-oProxyCommand=id@git.example/team/app", id="ssh option"),
             pytest.param(HTTP, "file:///etc", id="file"),
             pytest.param(HTTP, "http://169.254.169.254/latest/meta", id="metadata"),
             pytest.param(HostPolicy(("*.corp",)), "https://git.example/team/app", id="host"),
@@ -153,9 +153,16 @@ class TestWhereConnectionsGo:
             assert await world.git.ls_heads(trusting, ["main"]) == {"main": head}
             found = await world.git.read_file(trusting, "main", head, "a")
             assert found is not None
+            made = await world.git.prepare_commit(
+                trusting, "main", head, "a", b"b\n", COMMIT_HEADER
+            )
+            assert await world.git.push(trusting, "main", made) == Pushed()
+            assert world.head() == made.commit
             other = dataclasses.replace(remote, ca_bundle=Authority().pem)
             with pytest.raises(Unreachable):
                 await world.git.ls_heads(other, ["main"])
+            with pytest.raises(Unreachable):
+                await world.git.push(other, "main", made)
             broken = dataclasses.replace(remote, ca_bundle="no certificate")
             with pytest.raises(InvalidRequest, match="caBundle"):
                 await world.git.ls_heads(broken, ["main"])

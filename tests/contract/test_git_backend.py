@@ -21,9 +21,11 @@ from ebbflow.domain.git import (
     PushRefused,
     RepositoryNotFound,
     Signature,
+    SigningKey,
     TooLarge,
     Unreachable,
 )
+from ebbflow.domain.secret import Tainted
 from tests.support.gitserver import FaultyGitServer
 from tests.support.gitworld import (
     PASSWORD,
@@ -34,6 +36,8 @@ from tests.support.gitworld import (
     RealWorld,
     RecordedMetrics,
 )
+from tests.support.sshserver import SshServer, new_key, private_text
+from tests.support.sshworld import SshWorld
 
 MISSING = "0123456789" * 4
 HEADER = CommitHeader(
@@ -42,6 +46,7 @@ HEADER = CommitHeader(
     time=1_700_000_000,
     message="Update shop\n\nEbbflow-Object: Template/default/shop\n",
 )
+SIGNING_KEY = SigningKey(Tainted(private_text(new_key())))
 SHOP = b"# The shop\nreplicas: 2\n"
 SHOP_ID = "9698bc005b5ec502fabf0ef3fe4c8be3c3db6c96"
 
@@ -52,17 +57,27 @@ def server() -> Iterator[FaultyGitServer]:
         yield running
 
 
-@pytest.fixture(params=["real", "memory"])
-async def world(
-    request: pytest.FixtureRequest, tmp_path: Path, server: FaultyGitServer
-) -> AsyncIterator[GitWorld]:
+@pytest.fixture(scope="module")
+def ssh_server() -> Iterator[SshServer]:
+    with SshServer() as running:
+        yield running
+
+
+@pytest.fixture(params=["http", "ssh", "memory"])
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[GitWorld]:
     if request.param == "memory":
         yield MemoryWorld()
         return
-    server.start()
     policy = HostPolicy(allow_insecure_http=True)
     async with DulwichBackend(tmp_path, policy, RecordedMetrics(), RealClock()) as git:
-        yield RealWorld(server, git)
+        if request.param == "ssh":
+            over_ssh: SshServer = request.getfixturevalue("ssh_server")
+            over_ssh.start()
+            yield SshWorld(over_ssh, git)
+        else:
+            over_http: FaultyGitServer = request.getfixturevalue("server")
+            over_http.start()
+            yield RealWorld(over_http, git)
 
 
 class TestListing:
@@ -159,6 +174,12 @@ class TestReading:
             await world.git.read_file(world.remote(), "main", head, "big.yaml")
         assert await world.git.read_file(world.remote(), "main", head, "small.yaml") is not None
 
+    async def test_a_pointer_of_git_lfs_is_refused_as_such(self, world: GitWorld) -> None:
+        pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:1234\nsize 12\n"
+        head = world.create({"shop.yaml": pointer})
+        with pytest.raises(NotAFile, match="Git LFS"):
+            await world.git.read_file(world.remote(), "main", head, "shop.yaml")
+
     async def test_blob_ids_of_many_paths_tell_what_changed(self, world: GitWorld) -> None:
         files = {f"d{i % 7}/f{i}.yaml": b"n: %d\n" % i for i in range(50)}
         first = world.create(dict(files))
@@ -183,6 +204,19 @@ class TestCommitting:
         assert await world.git.prepare_commit(*arguments, HEADER) == first
         later = dataclasses.replace(HEADER, time=HEADER.time + 1)
         assert (await world.git.prepare_commit(*arguments, later)).commit != first.commit
+
+    async def test_a_signed_commit_comes_out_the_same_when_it_is_made_again(
+        self, world: GitWorld
+    ) -> None:
+        head = world.create({"shop.yaml": SHOP})
+        arguments = (world.remote(), "main", head, "shop.yaml", b"replicas: 5\n")
+        signed = dataclasses.replace(HEADER, signing_key=SIGNING_KEY)
+        first = await world.git.prepare_commit(*arguments, signed)
+        assert await world.git.prepare_commit(*arguments, signed) == first
+        assert (await world.git.prepare_commit(*arguments, HEADER)).commit != first.commit
+        assert b"gpgsig -----BEGIN SSH SIGNATURE-----\n " in first.objects[-1][1]
+        assert await world.git.push(world.remote(), "main", first) == Pushed()
+        assert world.log()[0].message == HEADER.message
 
     async def test_a_pushed_commit_is_on_the_branch_with_its_people(self, world: GitWorld) -> None:
         head = world.create({"templates/shop.yaml": SHOP, "other.yaml": b"o: 1\n"})

@@ -94,7 +94,9 @@ def test_a_leader_that_sleeps_or_is_killed_is_followed_when_its_lease_has_run_ou
     # It wakes up as a leader that it no longer is, and makes no second commit.
     first.resume()
     assert first.wait_end(SOON).code == LOST
-    assert shop.subjects() == ["Update shop", "Begin"], [scene.git.diff("shop", c.sha) + c.message for c in scene.git.log("shop")]
+    assert shop.subjects() == ["Update shop", "Begin"], [
+        scene.git.diff("shop", c.sha) + c.message for c in scene.git.log("shop")
+    ]
 
     first.start()
     first.wait_ready()

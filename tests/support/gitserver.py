@@ -89,6 +89,8 @@ class FaultyGitServer(GitServer):
         """Answer 200 with a body that is not from git."""
 
         def answer(exchange: Exchange) -> None:
+            # Closing with an unread request resets the connection, and the client loses the answer.
+            exchange.handler.rfile.read(int(exchange.handler.headers.get("Content-Length") or 0))
             head = f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\n"
             head += f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
             exchange.handler.wfile.write(head.encode() + body)

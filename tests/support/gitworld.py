@@ -15,9 +15,9 @@ from typing_extensions import override
 from ebbflow.adapters.git import HostPolicy, Timeouts
 from ebbflow.devcluster.gitrepository import Content, LoggedCommit
 from ebbflow.domain.git import (
+    BasicCredential,
     CommitHeader,
     CommitId,
-    Credential,
     Remote,
     Signature,
     Unreachable,
@@ -133,7 +133,7 @@ class RealWorld(GitWorld):
     @override
     def remote(self, *, password: str = PASSWORD, repository: str | None = None) -> Remote:
         url = self.server.url_of(repository or self.name)
-        return Remote(url, Credential(USER, Tainted(password)))
+        return Remote(url, BasicCredential(USER, Tainted(password)))
 
 
 class MemoryWorld(GitWorld):
@@ -187,7 +187,7 @@ class MemoryWorld(GitWorld):
     @override
     def remote(self, *, password: str = PASSWORD, repository: str | None = None) -> Remote:
         url = f"https://git.example.com/{repository}.git" if repository else self.url
-        return Remote(url, Credential(USER, Tainted(password)))
+        return Remote(url, BasicCredential(USER, Tainted(password)))
 
 
 def noise(size: int) -> bytes:

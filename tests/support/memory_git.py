@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 
 from typing_extensions import override
 
+from ebbflow.adapters.git.signing import sign
 from ebbflow.devcluster.gitrepository import Content, Entry, LoggedCommit
 from ebbflow.domain.addresses import check_branch_name, normalise_path
 from ebbflow.domain.git import (
     AuthenticationFailed,
+    BasicCredential,
     BlobId,
     BranchMoved,
     CommitHeader,
@@ -35,6 +37,8 @@ from ebbflow.domain.git import (
     RepositoryNotFound,
     Signature,
     TooLarge,
+    is_lfs_pointer,
+    lfs_words,
 )
 from ebbflow.domain.ports import GitBackend
 from ebbflow.domain.secret import Tainted
@@ -129,7 +133,7 @@ class MemoryGit(GitBackend):
 
     def require(self, url: str, username: str, password: str) -> None:
         """Let only this user in from now on."""
-        self.repositories[url].credential = Credential(username, Tainted(password))
+        self.repositories[url].credential = BasicCredential(username, Tainted(password))
 
     def refuse_pushes(self, url: str, words: str | None) -> None:
         """Refuse every push with these words, as a hook does; None: take them again."""
@@ -162,6 +166,8 @@ class MemoryGit(GitBackend):
         data = repository.objects.found[entry[1]][1]
         if len(data) > self._max_blob_bytes:
             raise TooLarge(f"{path} has more than {self._max_blob_bytes} bytes")
+        if is_lfs_pointer(data):
+            raise NotAFile(lfs_words(path))
         return GitFile(entry[1], data)
 
     @override
@@ -208,9 +214,13 @@ class MemoryGit(GitBackend):
         text = (
             f"tree {new_tree}\nparent {parent}\n"
             f"author {_person(header.author)} {header.time} +0000\n"
-            f"committer {_person(header.committer)} {header.time} +0000\n\n{message}"
+            f"committer {_person(header.committer)} {header.time} +0000\n"
         )
-        commit = made.add(COMMIT, text.encode())
+        signature = ""
+        if header.signing_key is not None:
+            signed = sign(f"{text}\n{message}".encode(), header.signing_key).decode()
+            signature = "gpgsig " + signed.replace("\n", "\n ") + "\n"
+        commit = made.add(COMMIT, f"{text}{signature}\n{message}".encode())
         new = tuple(
             value for sha, value in made.found.items() if sha not in repository.objects.found
         )

@@ -179,7 +179,9 @@ class Committer(Model):
 class Signing(Model):
     """With which key commits are signed."""
 
-    secret_ref: SecretReference = Field(description="The Secret that holds the SSH signing key.")
+    secret_ref: SecretReference = Field(
+        description="The Secret whose key privateKey signs commits: an ssh-ed25519 key without a passphrase, as ssh-keygen writes it."
+    )
 
 
 class GitAccountSpec(Model):
@@ -253,7 +255,9 @@ class GitAccountStatus(CommonStatus):
 
     login: str | None = Field(default=None, max_length=256, description="The account's login.")
     method: str | None = Field(
-        default=None, max_length=64, description="How it authenticates: None, Basic, Token, ..."
+        default=None,
+        max_length=64,
+        description="How it authenticates: None, Basic, Token, SSH, ...",
     )
     owners: tuple[Annotated[str, Field(max_length=256)], ...] | None = Field(
         default=None, max_length=256, description="Owners that the credentials reach."

@@ -62,7 +62,7 @@ class Reason(StrEnum):
     )
     SECRET_INCOMPLETE = (
         "SecretIncomplete",
-        "The Secret lacks keys. Give it `token`, or `username` and `password`.",
+        "The Secret lacks keys, or one cannot be used. Give it `token`, or `username` and `password`, or for ssh `privateKey` and `knownHosts`.",
     )
     SECRET_NOT_FOR_HOST = (
         "SecretNotForHost",
@@ -71,6 +71,10 @@ class Reason(StrEnum):
     AUTHENTICATION_FAILED = (
         "AuthenticationFailed",
         "The Git server refused the credentials. Correct the Secret of the GitAccount.",
+    )
+    HOST_KEY_NOT_TRUSTED = (
+        "HostKeyNotTrusted",
+        "The ssh server shows a key that `knownHosts` in the account's Secret does not hold, or another one than it holds. The message says how to compare and add it.",
     )
     REPOSITORY_NOT_FOUND = (
         "RepositoryNotFound",
@@ -86,7 +90,7 @@ class Reason(StrEnum):
     )
     NOT_A_FILE = (
         "NotAFile",
-        "What lies at the path is a directory, a symbolic link or a submodule. Change `spec.git.path`.",
+        "What lies at the path is a directory, a symbolic link, a submodule or a pointer of Git LFS. Change `spec.git.path`.",
     )
     FILE_TOO_LARGE = (
         "FileTooLarge",

@@ -16,13 +16,21 @@ from ebbflow.api.gitaccount import (
     LabelSelectorRequirement,
 )
 from ebbflow.api.reasons import Reason
-from ebbflow.domain.git import Credential
+from ebbflow.domain.addresses import is_ssh
+from ebbflow.domain.git import BasicCredential, Credential, SigningKey, SshKey
 from ebbflow.domain.ports import SecretObject
 from ebbflow.domain.secret import Tainted
+from ebbflow.domain.ssh_keys import ED25519, inspect_private_key, why_no_known_hosts
 
 # Servers that take a token as the password want a user name beside it. GitHub documents this one,
 # GitLab and Gitea take any; the others ask for one of their own.
 _TOKEN_USERNAMES = {"Bitbucket": "x-token-auth", "BitbucketDataCenter": "x-token-auth"}
+_SSH_KEYS = frozenset({"privateKey", "knownHosts"})
+_OTHER_KEYS = frozenset({"token", "password", "appID"})
+_PROTECTED_KEY = (
+    "holds a passphrase, and keys with one are not supported: make a key for this use alone "
+    "(`ssh-keygen -t ed25519 -N '' -f key`) and remove the key passphrase"
+)
 _TOKEN_USERNAME = "x-access-token"  # noqa: S105 - a user name, not a token
 _PLAIN_HOST = re.compile(r"[a-z0-9:._-]{1,253}")
 
@@ -138,8 +146,14 @@ def _holds(expression: LabelSelectorRequirement, labels: Mapping[str, str]) -> b
             return value is None
 
 
-def method_of(account: GitAccount, secret: SecretObject | None) -> Method | Refused:
-    """Find out how the account authenticates from the keys of its Secret (None: there is none)."""
+def method_of(
+    account: GitAccount, secret: SecretObject | None, repository: str | None = None
+) -> Method | Refused:
+    """Find out how the account authenticates from the keys of its Secret (None: there is none).
+
+    `repository`: the address that it is for, where one is known. By ssh only a key can be used,
+    and a key only there; without an address the first method counts that the Secret has all of.
+    """
     reference = account.spec.secret_ref
     if reference is None:
         return Method("None", None)
@@ -149,23 +163,106 @@ def method_of(account: GitAccount, secret: SecretObject | None) -> Method | Refu
             Reason.SECRET_NOT_FOUND,
             f"{where} does not exist; create it or change spec.secretRef of {account.key}",
         )
-    if not secret.annotations.get(HOSTS_ANNOTATION, "").strip():
+    if not hosts_of(secret):
         host = host_of(account.spec.server_url or "")
         return _not_for_host(account, host) if host else _for_no_host(account)
     data = {k: v for k, v in secret.data.items() if v.reveal().strip()}
+    by_ssh = repository is not None and is_ssh(repository)
+    only_ssh = data.keys() & _SSH_KEYS and not data.keys() & _OTHER_KEYS
+    if by_ssh or (repository is None and only_ssh):
+        return _ssh_method(where, account, data)
+    return _http_method(where, account, data)
+
+
+def _http_method(where: str, account: GitAccount, data: Mapping[str, Tainted]) -> Method | Refused:
     if "token" in data:
         username = data["username"].reveal().strip() if "username" in data else ""
         username = username or _TOKEN_USERNAMES.get(account.spec.provider, _TOKEN_USERNAME)
-        return Method("Token", Credential(username, _stripped(data["token"])))
+        return Method("Token", BasicCredential(username, _stripped(data["token"])))
     if "username" in data and "password" in data:
         return Method(
-            "Basic", Credential(data["username"].reveal().strip(), _stripped(data["password"]))
+            "Basic", BasicCredential(data["username"].reveal().strip(), _stripped(data["password"]))
         )
-    present = ", ".join(sorted(secret.data)) or "none"
     return Refused(
         Reason.SECRET_INCOMPLETE,
-        f"{where} lacks credentials: give it the key token, or username and password "
-        f"(keys present: {present})",
+        f"{where} lacks credentials: give it the key token, or username and password, or for an "
+        f"ssh:// address privateKey and knownHosts (keys present: {_present(data)})",
+    )
+
+
+def _ssh_method(where: str, account: GitAccount, data: Mapping[str, Tainted]) -> Method | Refused:
+    problem = _ssh_problem(account, data)
+    if problem is not None:
+        return Refused(Reason.SECRET_INCOMPLETE, f"{where} {problem}")
+    # OpenSSH reads a key only if its last line ends.
+    key = data["privateKey"].reveal().strip() + "\n"
+    known_hosts = data["knownHosts"].reveal().strip() + "\n"
+    return Method("SSH", SshKey(Tainted(key), known_hosts))
+
+
+def _ssh_problem(account: GitAccount, data: Mapping[str, Tainted]) -> str | None:
+    if "privateKey" not in data:
+        return (
+            "lacks the key privateKey, which an ssh:// address needs: give it a private key "
+            f"without a passphrase (keys present: {_present(data)})"
+        )
+    if "knownHosts" not in data:
+        host = host_of(account.spec.server_url or "") or "git.example.com"
+        return (
+            f"lacks the key knownHosts. `ssh-keyscan {host}` prints its lines (-p for another "
+            "port); compare their fingerprints (`ssh-keygen -lf`) with what the server's operator "
+            f"publishes before you put them there (keys present: {_present(data)})"
+        )
+    if "passphrase" in data:
+        return _PROTECTED_KEY
+    return inspect_private_key(data["privateKey"]).problem or why_no_known_hosts(
+        data["knownHosts"].reveal()
+    )
+
+
+def _present(data: Mapping[str, Tainted]) -> str:
+    return ", ".join(sorted(data)) or "none"
+
+
+def signing_key_of(
+    account: GitAccount, secret: SecretObject | None, repository: str | None = None
+) -> SigningKey | Refused | None:
+    """Return the key that the account's commits are signed with; None if they are not.
+
+    `secret`: the one that spec.signing names (None: it does not exist). `repository`: the address
+    that commits are for, where one is known.
+    """
+    if account.spec.signing is None:
+        return None
+    where = f"Secret {account.metadata.namespace}/{account.spec.signing.secret_ref.name}"
+    if secret is None:
+        return Refused(
+            Reason.SECRET_NOT_FOUND,
+            f"{where} does not exist; create it or change spec.signing of {account.key}",
+        )
+    # Whoever may write GitAccounts could else have any key of the namespace sign what they like.
+    host = host_of(repository or account.spec.server_url or "")
+    listed = hosts_of(secret)
+    if not listed or (repository is not None and host not in listed):
+        return _not_for_signing(account, host or "git.example.com")
+    key = secret.data.get("privateKey")
+    if key is None:
+        problem: str | None = f"lacks the key privateKey (keys present: {_present(secret.data)})"
+    else:
+        problem = _signing_problem(key)
+    if key is None or problem is not None:
+        return Refused(Reason.SECRET_INCOMPLETE, f"{where} of spec.signing {problem}")
+    return SigningKey(Tainted(key.reveal().strip() + "\n"))
+
+
+def _signing_problem(key: Tainted) -> str | None:
+    facts = inspect_private_key(key)
+    if facts.problem is not None or facts.kind == ED25519:
+        return facts.problem
+    # Signatures of other kinds hold chance: a commit made again would be another one.
+    return (
+        f"has a privateKey of the kind {facts.kind or 'PEM'}, and only ssh-ed25519 keys sign the same "
+        "commit the same way each time: make one with `ssh-keygen -t ed25519 -N '' -f signing`"
     )
 
 
@@ -176,14 +273,29 @@ def _stripped(value: Tainted) -> Tainted:
 
 def check_host(account: GitAccount, secret: SecretObject, repository: str) -> Refused | None:
     """Tell whether the Secret says that it may be sent to the repository's host."""
-    listed = secret.annotations.get(HOSTS_ANNOTATION, "")
-    hosts = [host.strip().lower() for host in listed.split(",")]
+    hosts = hosts_of(secret)
     host = host_of(repository)
     if host in hosts:
         return None
     # The command must not take the Secret from the hosts that it is for already; and people run
     # it, so nothing goes into it that a shell would read as more than a name.
-    return _not_for_host(account, ",".join([host, *filter(_PLAIN_HOST.fullmatch, hosts)]))
+    return _not_for_host(account, ",".join([host, *filter(_PLAIN_HOST.fullmatch, sorted(hosts))]))
+
+
+def hosts_of(secret: SecretObject) -> frozenset[str]:
+    """Return the hosts that a Secret says to be for."""
+    listed = secret.annotations.get(HOSTS_ANNOTATION, "").split(",")
+    return frozenset(host.strip().lower() for host in listed) - {""}
+
+
+def _not_for_signing(account: GitAccount, host: str) -> Refused:
+    name = account.spec.signing.secret_ref.name if account.spec.signing else ""
+    namespace = account.metadata.namespace
+    return Refused(
+        Reason.SECRET_NOT_FOR_HOST,
+        f"Secret {namespace}/{name} does not say that commits for {host} may be signed with it; if "
+        f"they may: kubectl annotate secret -n {namespace} {name} {HOSTS_ANNOTATION}={host} --overwrite",
+    )
 
 
 def _not_for_host(account: GitAccount, hosts: str) -> Refused:

@@ -24,6 +24,7 @@ MAX_BRANCH_BYTES: Final = 255
 _IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _HOST: Final = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
+_SSH_USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
 _NUMBER: Final = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _UNSAFE_IN_URL: Final = re.compile(r"[\x00-\x20\x7f\\\"<>^`{|}]")
 _UNSAFE_IN_BRANCH: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]")
@@ -55,13 +56,14 @@ def check_repository_url(url: str, *, allow_insecure_http: bool) -> None:
         )
     parts = _split(url)
     _check_scheme(parts, url, allow_insecure_http=allow_insecure_http)
-    if parts.username is not None or parts.password is not None:
-        raise AddressNotAllowed(
-            f"The address {redact(url)} holds a user or password. Put them into a Secret and name it"
-            " in a GitAccount's spec.secretRef."
-        )
+    _check_user(parts, url)
     _check_host(parts, url)
     _check_url_path(parts, url)
+
+
+def is_ssh(url: str) -> bool:
+    """Tell whether an address is one for ssh."""
+    return url.lower().startswith("ssh:")
 
 
 def host_of(url: str) -> str:
@@ -158,7 +160,7 @@ def _split(url: str) -> SplitResult:
 
 def _check_scheme(parts: SplitResult, url: str, *, allow_insecure_http: bool) -> None:
     match parts.scheme:
-        case "https":
+        case "https" | "ssh":
             return
         case "http" if allow_insecure_http:
             return
@@ -167,16 +169,25 @@ def _check_scheme(parts: SplitResult, url: str, *, allow_insecure_http: bool) ->
                 f"{redact(url)} would send everything in the clear. Use https, or start the operator"
                 " with --allow-insecure-http."
             )
-        case "ssh":
-            raise AddressNotAllowed(
-                f"{redact(url)}: this version cannot use ssh yet. Use the https address of the"
-                " repository."
-            )
         case _:
             raise AddressNotAllowed(
                 f"{redact(url)!r} is no address of a repository that can be used. Write"
-                " https://host/path."
+                " https://host/path or ssh://git@host/path."
             )
+
+
+def _check_user(parts: SplitResult, url: str) -> None:
+    if parts.password is not None or (parts.username is not None and parts.scheme != "ssh"):
+        raise AddressNotAllowed(
+            f"The address {redact(url)} holds a user or password. Put them into a Secret and name it"
+            " in a GitAccount's spec.secretRef."
+        )
+    # It becomes an argument of a program: nothing that could be read as an option, or expanded.
+    if parts.username is not None and not _SSH_USER.fullmatch(parts.username):
+        raise AddressNotAllowed(
+            f"The user in the address of {redact(url)} is no user name. Write ssh://git@host/path,"
+            " with letters, digits, dots, hyphens and underscores in the user."
+        )
 
 
 def _check_host(parts: SplitResult, url: str) -> None:
@@ -213,7 +224,12 @@ def _check_url_path(parts: SplitResult, url: str) -> None:
         raise AddressNotAllowed(
             f"The address {redact(url)!r} holds characters that must be percent-encoded."
         )
-    segments = unquote(parts.path).removeprefix("/").removesuffix("/").split("/")
+    path = unquote(parts.path)
+    if re.search(r"[\x00-\x1f\x7f]", path):
+        raise AddressNotAllowed(
+            f"The address {redact(url)} holds an encoded control character. Remove it."
+        )
+    segments = path.removeprefix("/").removesuffix("/").split("/")
     # Servers and proxies resolve these before they look at the path: what was allowed by its
     # owner and name would not be what is opened.
     if any(segment in {"", ".", ".."} or "\\" in segment for segment in segments):

@@ -15,7 +15,7 @@ BlobId = str  # 40 hexadecimal digits
 
 
 @dataclass(frozen=True, slots=True)
-class Credential:
+class BasicCredential:
     """A user name and a password or token, sent by HTTP Basic authentication to one origin."""
 
     username: str
@@ -24,6 +24,21 @@ class Credential:
     def fingerprint(self) -> str:
         """Return what tells caches of different credentials apart, without giving them away."""
         return Tainted(f"{self.username}\0{self.password.reveal()}").fingerprint()
+
+
+@dataclass(frozen=True, slots=True)
+class SshKey:
+    """A private key for ssh, and the host keys that servers must show: lines of known_hosts(5)."""
+
+    private_key: Tainted
+    known_hosts: str
+
+    def fingerprint(self) -> str:
+        """Return what tells caches of different credentials apart, without giving them away."""
+        return Tainted(f"ssh\0{self.private_key.reveal()}\0{self.known_hosts}").fingerprint()
+
+
+Credential = BasicCredential | SshKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +58,23 @@ class GitFile:
     data: bytes
 
 
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_LFS_POINTER_BYTES = 1024  # the specification's bound of a pointer's size
+
+
+def is_lfs_pointer(data: bytes) -> bool:
+    """Tell whether a file only points to its content in Git LFS (its specification, v1)."""
+    return len(data) < _LFS_POINTER_BYTES and data.startswith(_LFS_POINTER)
+
+
+def lfs_words(path: str) -> str:
+    """Say what to do about a file that lies in Git LFS."""
+    return (
+        f"{path!r} lies in Git LFS, which is not supported: Git itself holds only a pointer to it."
+        " Take the file out of LFS (git lfs untrack), or change spec.git.path."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """A person on a commit."""
@@ -56,6 +88,13 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
+class SigningKey:
+    """An ssh key (Ed25519) that commits are signed with; it is never sent anywhere."""
+
+    private_key: Tainted
+
+
+@dataclass(frozen=True, slots=True)
 class CommitHeader:
     """Everything of a commit beside its tree and parent; equal headers make equal commits."""
 
@@ -63,6 +102,7 @@ class CommitHeader:
     committer: Signature
     time: int  # seconds since 1970, UTC, for author and committer
     message: str
+    signing_key: SigningKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +163,13 @@ class AuthenticationFailed(GitError):
     transient = False
 
 
+class HostKeyNotTrusted(GitError):
+    """An ssh server shows a key that the account's known hosts do not hold, or another one."""
+
+    reason = Reason.HOST_KEY_NOT_TRUSTED
+    transient = False
+
+
 class RepositoryNotFound(GitError):
     """HTTP 404, or the server's word that there is no such repository."""
 
@@ -152,7 +199,7 @@ class InvalidRequest(GitError):
 
 
 class NotAFile(GitError):
-    """A directory, symbolic link or submodule lies at the path (or a link on the way to it)."""
+    """A directory, link, submodule or pointer of Git LFS lies at the path (or a link before it)."""
 
     reason = Reason.NOT_A_FILE
     transient = False

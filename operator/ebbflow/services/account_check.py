@@ -7,10 +7,10 @@ from datetime import timedelta
 from ebbflow.api.base import Key
 from ebbflow.api.gitaccount import GitAccount
 from ebbflow.api.reasons import Reason
-from ebbflow.domain.access import Method, Refused, method_of
+from ebbflow.domain.access import Method, Refused, method_of, signing_key_of
 from ebbflow.domain.outcome import Done, Outcome, Report, Stalled
 from ebbflow.domain.ports import Cluster, Wake
-from ebbflow.services.git_access import GitAccess, read_secret
+from ebbflow.services.git_access import GitAccess, read_secret, read_signing_secret
 
 
 class AccountCheck:
@@ -33,7 +33,9 @@ class AccountCheck:
             return None
         self._access.remember(account)
         method = method_of(account, await read_secret(self._cluster, account))
-        outcome = self._judge(method)
+        signing_secret = await read_signing_secret(self._cluster, account)
+        signing_key = signing_key_of(account, signing_secret)
+        outcome = self._judge(signing_key if isinstance(signing_key, Refused) else method)
         status = {} if isinstance(method, Refused) else {"method": method.name}
         if self._last.get(key) != (now := (account.metadata.generation, outcome)):
             self._last[key] = now

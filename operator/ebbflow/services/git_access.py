@@ -8,8 +8,15 @@ from ebbflow.api.base import Key
 from ebbflow.api.gitaccount import Committer, GitAccount
 from ebbflow.api.reasons import Reason
 from ebbflow.api.template import AccountReference, GitPlace
-from ebbflow.domain.access import Refused, account_key, check_account, check_host, method_of
-from ebbflow.domain.git import Remote
+from ebbflow.domain.access import (
+    Refused,
+    account_key,
+    check_account,
+    check_host,
+    method_of,
+    signing_key_of,
+)
+from ebbflow.domain.git import Remote, SigningKey
 from ebbflow.domain.ports import Cluster, SecretObject
 
 
@@ -19,6 +26,7 @@ class Granted:
 
     remote: Remote
     committer: Committer
+    signing_key: SigningKey | None = None
 
 
 class GitAccess:
@@ -91,11 +99,15 @@ class GitAccess:
         # The host first: only here it is known for sure which one the Secret has to name.
         if secret is not None and (refused := check_host(account, secret, git.repository)):
             return refused
-        method = method_of(account, secret)
+        method = method_of(account, secret, git.repository)
         if isinstance(method, Refused):
             return method
+        signing_secret = await read_signing_secret(self._cluster, account)
+        signing_key = signing_key_of(account, signing_secret, git.repository)
+        if isinstance(signing_key, Refused):
+            return signing_key
         remote = Remote(git.repository, method.credential, account.spec.ca_bundle)
-        return Granted(remote, account.spec.committer)
+        return Granted(remote, account.spec.committer, signing_key)
 
 
 async def read_secret(cluster: Cluster, account: GitAccount) -> SecretObject | None:
@@ -104,3 +116,11 @@ async def read_secret(cluster: Cluster, account: GitAccount) -> SecretObject | N
     if reference is None:
         return None
     return await cluster.get_secret(account.metadata.namespace, reference.name)
+
+
+async def read_signing_secret(cluster: Cluster, account: GitAccount) -> SecretObject | None:
+    """Read the Secret of the account's signing key; None if it names none or there is none."""
+    signing = account.spec.signing
+    if signing is None:
+        return None
+    return await cluster.get_secret(account.metadata.namespace, signing.secret_ref.name)

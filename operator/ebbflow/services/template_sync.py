@@ -128,7 +128,7 @@ class TemplateSync:
         head = await self._watch.head(granted.remote, git.branch, self._max_age(template, git))
         if head is None:
             return self._branch_missing(template, git, granted)
-        target = Target(granted.remote, git, head, granted.committer)
+        target = Target(granted.remote, git, head, granted.committer, granted.signing_key)
         look = await self._look(template, target)
         match look.decision:
             case InStep():

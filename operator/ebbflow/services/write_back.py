@@ -22,6 +22,7 @@ from ebbflow.domain.git import (
     PushRefused,
     Remote,
     Signature,
+    SigningKey,
 )
 from ebbflow.domain.ports import Clock, Cluster, GitBackend
 from ebbflow.domain.sync import Base, FileSide
@@ -39,6 +40,7 @@ class Target:
     git: GitPlace
     head: CommitId
     committer: Committer
+    signing_key: SigningKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ class WriteBack:
             committer=Signature(target.committer.name, target.committer.email),
             time=int(self._clock.now().timestamp()),
             message=commit_message(template),
+            signing_key=target.signing_key,
         )
         commit = await self._prepare(target, file, document, header)
         pending = _record(commit, header, document, file)
@@ -152,6 +155,7 @@ class WriteBack:
             committer=Signature(target.committer.name, target.committer.email),
             time=pending.time,
             message=pending.message,
+            signing_key=target.signing_key,
         )
         commit = await self._prepare(target, file, document, header)
         return commit if commit.commit == pending.commit else None

@@ -30,6 +30,10 @@ from ebbflow.domain.git import AddressNotAllowed
         "https://xn--bcher-kva.example/acme/infra",
         "https://example.com/acme/with%20space",
         "https://example.com/~ann/dotfiles",
+        "ssh://git@github.com/acme/infra.git",
+        "ssh://git@git.acme.dev:2222/~ann/dotfiles",
+        "ssh://git.acme.dev/acme/infra",
+        "ssh://git@[2001:db8::7]:2222/acme/infra",
     ],
 )
 def test_an_ordinary_address_may_be_used(url: str) -> None:
@@ -40,7 +44,16 @@ def test_an_ordinary_address_may_be_used(url: str) -> None:
     ("url", "words"),
     [
         pytest.param("http://github.com/a/b", "--allow-insecure-http", id="http"),
-        pytest.param("ssh://git@github.com/a/b", "cannot use ssh yet", id="ssh"),
+        pytest.param("ssh://git:s3cret@github.com/a/b", "user or password", id="ssh password"),
+        pytest.param("ssh://-oProxyCommand=id@github.com/a/b", "no user name", id="ssh option"),
+        pytest.param("ssh://%2doProxyCommand@github.com/a/b", "no user name", id="ssh %2d"),
+        pytest.param("ssh://$(id)@github.com/a/b", "no user name", id="ssh shell"),
+        pytest.param("ssh://@github.com/a/b", "no user name", id="ssh empty user"),
+        pytest.param("ssh://git@-oProxyCommand=id/a/b", "no host name", id="ssh host option"),
+        pytest.param("ssh://git@host%25h/a/b", "no host name", id="ssh host token"),
+        pytest.param("ssh://git@github.com/a%0ab", "control character", id="ssh line break"),
+        pytest.param("ssh://git@169.254.169.254/a/b", "link-local", id="ssh metadata"),
+        pytest.param("ssh://git@github.com", "names no repository", id="ssh no path"),
         pytest.param("file:///etc/passwd", "https://host/path", id="file"),
         pytest.param("git://github.com/a/b", "https://host/path", id="git"),
         pytest.param("ext::sh -c id", "https://host/path", id="ext"),
@@ -110,6 +123,16 @@ def test_no_text_makes_the_check_fail_in_another_way(text: str) -> None:
             continue
         assert host_of(url)
         assert "@" not in url.split("/")[2]
+
+
+@given(st.text(max_size=40), st.text(max_size=40))
+def test_no_ssh_address_that_is_let_through_holds_an_option(user: str, rest: str) -> None:
+    try:
+        check_repository_url(f"ssh://{user}@{rest}", allow_insecure_http=False)
+    except AddressNotAllowed:
+        return
+    assert not user.startswith("-")
+    assert not host_of(f"ssh://{user}@{rest}").startswith("-")
 
 
 def test_http_may_be_allowed() -> None:

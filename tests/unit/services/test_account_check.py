@@ -14,9 +14,11 @@ from ebbflow.services.account_check import AccountCheck
 from ebbflow.services.git_access import GitAccess, Granted
 from tests.support import builders
 from tests.support.memory_cluster import MemoryCluster
+from tests.support.sshserver import new_key, private_text
 
 ACME = Key("GitAccount", "platform", "acme")
 USER = Key("Template", "platform", "shop")
+KEY = private_text(new_key())
 GIT = GitPlace(
     account_ref=AccountReference(name="acme"),
     repository="https://git.example/acme/infra",
@@ -68,6 +70,29 @@ async def test_a_missing_secret_is_looked_for_again(at: Fixture) -> None:
     assert isinstance(report.outcome, Stalled)
     assert report.outcome.reason == "SecretNotFound"
     assert report.outcome.recheck == timedelta(minutes=1)
+
+
+async def test_a_signing_key_that_cannot_be_used_is_said_before_a_template_finds_out(
+    at: Fixture,
+) -> None:
+    at.account(signing={"secretRef": {"name": "signing"}})
+    at.secret()
+    report = await at.check.reconcile(ACME)
+    assert report is not None
+    assert isinstance(report.outcome, Stalled)
+    assert report.outcome.reason == "SecretNotFound"
+    refused = await at.access.resolve(USER, GIT)
+    assert isinstance(refused, Refused)
+    assert "platform/signing" in refused.message
+    at.cluster.add_secret(
+        "platform", "signing", {"privateKey": KEY}, {"ebbflow.dev/hosts": "git.example"}
+    )
+    report = await at.check.reconcile(ACME)
+    assert report is not None
+    assert report.outcome == Done("AccountReady", "Authenticates by Basic")
+    granted = await at.access.resolve(USER, GIT)
+    assert isinstance(granted, Granted)
+    assert granted.signing_key is not None
 
 
 async def test_users_are_told_once_when_the_secret_appears(at: Fixture) -> None:

@@ -1,13 +1,12 @@
-"""The `GitBackend` port by dulwich, over http and https.
+"""The `GitBackend` port by dulwich, over http, https and ssh.
 
-    backend   the port: checks what it is given, and puts answers into the domain's values
-    repository, flights   what runs once for many callers, and who may touch a cache when
-    network, operation, resolve   threads, deadlines, where a connection may go
-    transport, wire, dialect, exchange   HTTP, Git's protocol version 2, and version 0 by dulwich
-    cache, trees, commits, push   objects on disk, reading and building commits, sending them
-
-A fetch that is too large for a thread (the interpreter cannot end one) belongs into a child
-process: `exchange.fetch_pack` and `ObjectCache.ingest` are the two steps that would run there.
+backend   the port: checks what it is given, and puts answers into the domain's values
+repository, flights   what runs once for many callers, and who may touch a cache when
+network, operation, resolve   threads, deadlines, where a connection may go
+link, http_link, transport, ssh_link, ssh_process   the ways to a server
+wire, dialect, exchange   Git's protocol version 2, and version 0 by dulwich
+unpacking, packs   what came, unpacked here or in a process of its own; objects on disk
+cache, trees, commits, push   what is complete, reading and building commits, sending them
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ from ebbflow.adapters.git.commits import build_commit
 from ebbflow.adapters.git.flights import HeadsBatcher
 from ebbflow.adapters.git.limits import HostPolicy, Limits, Timeouts
 from ebbflow.adapters.git.network import Network
+from ebbflow.adapters.git.packs import Oversized
 from ebbflow.adapters.git.push import NotTaken
 from ebbflow.adapters.git.repository import Repository
 from ebbflow.adapters.git.resolve import NameLookUp, look_up_name
@@ -46,6 +46,8 @@ from ebbflow.domain.git import (
     Remote,
     TooLarge,
     Unreachable,
+    is_lfs_pointer,
+    lfs_words,
 )
 from ebbflow.domain.ports import Clock, GitBackend, SyncMetrics
 
@@ -79,7 +81,13 @@ class DulwichBackend(GitBackend):
         self._clock = clock
         self._session = SessionDirectory(cache_dir)
         self._network = Network(
-            policy, self._limits, timeouts or Timeouts(), metrics, clock, look_up
+            policy,
+            self._limits,
+            timeouts or Timeouts(),
+            metrics,
+            clock,
+            look_up,
+            self._session.path,
         )
         # Reading takes the interpreter's lock anyway: a second thread would gain nothing.
         self._local = ThreadPoolExecutor(1, "git-cache")
@@ -117,12 +125,12 @@ class DulwichBackend(GitBackend):
     async def read_file(
         self, remote: Remote, branch: str, commit: CommitId, path: str
     ) -> GitFile | None:
-        limit = self._limits.blob_bytes
+        limits = self._limits
         _check_path(path)
 
         def read(cache: ObjectCache) -> GitFile | None:
-            entry = TreeReader(cache.get, commit).find(path)
-            return None if entry is None else _read_blob(cache, path, entry, limit)
+            entry = TreeReader(cache.get, commit, limits.tree_bytes).find(path)
+            return None if entry is None else _read_blob(cache, path, entry, limits.blob_bytes)
 
         return await self._at(remote, commit, read)
 
@@ -131,9 +139,10 @@ class DulwichBackend(GitBackend):
         self, remote: Remote, branch: str, commit: CommitId, paths: Collection[str]
     ) -> Mapping[str, BlobId | None]:
         wanted = tuple(paths)
+        limit = self._limits.tree_bytes
 
         def read(cache: ObjectCache) -> Mapping[str, BlobId | None]:
-            reader = TreeReader(cache.get, commit)
+            reader = TreeReader(cache.get, commit, limit)
             return {path: _blob_at(reader, path) for path in wanted}
 
         return await self._at(remote, commit, read)
@@ -146,7 +155,7 @@ class DulwichBackend(GitBackend):
         def read(cache: ObjectCache) -> bytes | None:
             try:
                 kind, data = cache.get(blob)
-            except KeyError:
+            except (KeyError, Oversized):
                 return None
             return data if kind == Blob.type_num else None
 
@@ -164,9 +173,10 @@ class DulwichBackend(GitBackend):
         header: CommitHeader,
     ) -> PreparedCommit:
         _check_path(path)
+        limit = self._limits.tree_bytes
 
         def build(cache: ObjectCache) -> PreparedCommit:
-            return build_commit(cache.get, parent, path, data, header)
+            return build_commit(cache.get, parent, path, data, header, limit)
 
         return await self._at(remote, parent, build)
 
@@ -236,14 +246,16 @@ class DulwichBackend(GitBackend):
 def _read_blob(cache: ObjectCache, path: str, entry: FileEntry, limit: int) -> GitFile:
     try:
         _, data = cache.get(entry.blob)
-    except KeyError:
-        # The server left it out, as the fetch asked of it: nothing of it was ever loaded.
+    except (KeyError, Oversized):
+        # The server left it out, as the fetch asked of it, or nothing of it is ever inflated.
         data = None
     if data is None or len(data) > limit:
         raise TooLarge(
             f"{path!r} has more than {limit // 1024} KiB. Make the file smaller (a document may"
             " have 512 KiB) or change spec.git.path."
         )
+    if is_lfs_pointer(data):
+        raise NotAFile(lfs_words(path))
     return GitFile(entry.blob, data)
 
 

@@ -19,19 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, cast
 
-from dulwich.object_store import DiskObjectStore
-from dulwich.objects import ObjectID, ShaFile
-
 from ebbflow.adapters.git.limits import Limits
+from ebbflow.adapters.git.packs import GitObject, Packs
+from ebbflow.adapters.git.unpacking import PackFile
+from ebbflow.adapters.unpack.order import Unpacked
 from ebbflow.domain.git import CommitId, Remote
 
 MAX_HAVES: Final = 16
 LOCK_NAME: Final = "lock"
 SESSION_PREFIX: Final = "session-"
 SPOOLED_BYTES: Final = 1024 * 1024
-
-GitObject = tuple[int, bytes]
-"""Git's number of the type, and the content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +92,24 @@ class ObjectCache:
             shallow=tuple(commit for commit, shallow in self._complete.items() if shallow),
         )
 
+    @property
+    def directory(self) -> Path:
+        """Where packs belong until the next `renew`."""
+        return self._store.directory
+
+    @property
+    def has_large(self) -> bool:
+        """Whether objects are here that are too large to be inflated."""
+        return self._store.has_large
+
     def get(self, sha: str) -> GitObject:
         """Return an object.
 
         Raises:
             KeyError: it is not here.
+            Oversized: it is too large to be inflated.
         """
-        return self._store.get_raw(ObjectID(sha.encode()))
+        return self._store.get(sha)
 
     def spool(self) -> IO[bytes]:
         """Return a file for a pack that is coming; it is gone when closed."""
@@ -110,23 +118,31 @@ class ObjectCache:
             tempfile.SpooledTemporaryFile(max_size=SPOOLED_BYTES, dir=str(self._directory)),
         )
 
-    def ingest(self, pack: IO[bytes], commit: CommitId, onto: Holdings) -> None:
+    def scratch(self) -> Packs:
+        """Return a place for packs of its own, to be closed by the caller."""
+        return Packs(Path(tempfile.mkdtemp(prefix="history-", dir=self._directory)), self._limits)
+
+    def ingest(
+        self, pack: PackFile, commit: CommitId, onto: Holdings, apart: Unpacked | None
+    ) -> None:
         """Take a pack that makes `commit` complete together with what it was fetched onto.
+
+        `apart`: another process put it into the directory of `onto`'s generation already.
 
         Raises:
             KeyError, and what dulwich raises: the pack is broken, or does not fit any more.
         """
-        if onto.haves and onto.generation != self._generation:
+        if onto.generation != self._generation:
             raise KeyError(commit)
-        size = pack.tell()
-        pack.seek(0)
-        self._store.add_thin_pack(pack.read, None)
-        self._note(size, commit, shallow=True)
+        if apart is None:
+            self._store.take(pack)
+        else:
+            self._store.took(apart)
+        self._note(pack.size, commit, shallow=True)
 
     def add(self, objects: Sequence[GitObject], commit: CommitId, parent: CommitId) -> None:
         """Take the objects of a commit that was made here on top of `parent`."""
-        shas = [ShaFile.from_raw_string(kind, data) for kind, data in objects]
-        self._store.add_objects([(sha, None) for sha in shas])
+        self._store.add(objects)
         if self.has(parent):
             self._note(sum(len(data) for _, data in objects), commit, shallow=False)
 
@@ -139,13 +155,11 @@ class ObjectCache:
 
     def renew(self) -> None:
         """Begin anew with nothing, in another directory; the old one is removed."""
-        old = self._path
         self._complete.clear()
         self._store.close()
         self._generation += 1
         self._packs = self._bytes = 0
         self._store = self._open()
-        shutil.rmtree(old, ignore_errors=True)
 
     def close(self) -> None:
         """Close the files and remove them."""
@@ -153,13 +167,9 @@ class ObjectCache:
         self._store.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    @property
-    def _path(self) -> Path:
-        return self._directory / str(self._generation)
-
-    def _open(self) -> DiskObjectStore:
+    def _open(self) -> Packs:
         self._directory.mkdir(mode=0o700, exist_ok=True)
-        return DiskObjectStore.init(self._path)
+        return Packs(self._directory / str(self._generation), self._limits)
 
     def _note(self, size: int, commit: CommitId, *, shallow: bool) -> None:
         self._packs += 1

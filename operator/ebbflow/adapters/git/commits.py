@@ -6,6 +6,7 @@ from typing import Final, cast
 
 from dulwich.objects import Blob, Commit, ObjectID, ShaFile, Tree
 
+from ebbflow.adapters.git.signing import sign
 from ebbflow.adapters.git.trees import DIRECTORY, REGULAR_FILE, LookUp, TreeReader
 from ebbflow.domain.addresses import normalise_path
 from ebbflow.domain.git import CommitHeader, CommitId, PreparedCommit, Signature
@@ -14,7 +15,12 @@ _STRIPPED: Final = str.maketrans(dict.fromkeys("<>\n\r\0", " "))
 
 
 def build_commit(
-    look_up: LookUp, parent: CommitId, path: str, data: bytes, header: CommitHeader
+    look_up: LookUp,
+    parent: CommitId,
+    path: str,
+    data: bytes,
+    header: CommitHeader,
+    tree_bytes: int,
 ) -> PreparedCommit:
     """Return the commit that puts `data` at `path` on top of `parent`.
 
@@ -23,8 +29,9 @@ def build_commit(
     Raises:
         NotAFile: something else than a file is at the path, or a file on the way to it.
         ValueError: the path cannot name a file.
+        InvalidRequest: the key to sign with cannot be used.
     """
-    reader = TreeReader(look_up, parent)
+    reader = TreeReader(look_up, parent, tree_bytes)
     there = reader.find(path)
     blob = Blob.from_string(data)
     trees = _changed_trees(
@@ -80,4 +87,6 @@ def _commit(tree: ObjectID, parent: CommitId, header: CommitHeader) -> Commit:
     commit.author_timezone = commit.commit_timezone = 0
     message = header.message.replace("\0", "")
     commit.message = (message if message.endswith("\n") else f"{message}\n").encode()
+    if header.signing_key is not None:
+        commit.gpgsig = sign(commit.as_raw_string(), header.signing_key)
     return commit

@@ -21,9 +21,10 @@ import urllib3.exceptions
 from dulwich.errors import ApplyDeltaError, ChecksumMismatch, FileFormatException
 from dulwich.pack import UnresolvedDeltas
 
-from ebbflow.domain.addresses import host_of, redact
+from ebbflow.domain.addresses import host_of, is_ssh, redact
 from ebbflow.domain.git import (
     AuthenticationFailed,
+    BasicCredential,
     Credential,
     GitError,
     Remote,
@@ -45,7 +46,12 @@ UNREADABLE: Final = (
     UnresolvedDeltas,
 )
 _NOT_FOUND_WORDS: Final = re.compile(
-    r"not found|does not exist|no such|not exported", re.IGNORECASE
+    r"not found|does not exist|no such|not exported|could not be found"
+    r"|not (?:appear to be )?a git repository",
+    re.IGNORECASE,
+)
+_DENIED_WORDS: Final = re.compile(
+    r"permission|access denied|not allowed|unauthori[sz]ed|forbidden|read[- ]only", re.IGNORECASE
 )
 
 
@@ -131,13 +137,39 @@ def for_failure(remote: Remote, error: Exception) -> GitError:
     )
 
 
+def broken_pack(remote: Remote, error: Exception) -> GitError:
+    """Return the error for a pack that cannot be unpacked."""
+    return Unreachable(
+        f"The Git server sent a pack for {redact(remote.url)} that cannot be read"
+        f" ({type(error).__name__}). The operator tries again; check the repository with git fsck."
+    )
+
+
 def for_refusal(remote: Remote, said: ServerSaid) -> GitError:
     """Return what words of the server in place of an answer mean."""
     words = clean_words(said.words, remote.credential)
     place = redact(remote.url)
     if _NOT_FOUND_WORDS.search(words):
         return RepositoryNotFound(f"The Git server refuses {place}: {words}. Check the address.")
+    if _DENIED_WORDS.search(words):
+        return AuthenticationFailed(
+            f"The Git server refuses {place}: {words}. Give the account of the credentials the"
+            " right to use the repository."
+        )
     return Unreachable(f"The Git server refuses {place}: {words}. The operator tries again.")
+
+
+def wrong_kind(remote: Remote) -> GitError:
+    """Return the error for credentials that this kind of address cannot use."""
+    need = (
+        "a private key (privateKey and knownHosts in the Secret)"
+        if is_ssh(remote.url)
+        else "a token, or a user name and a password"
+    )
+    return AuthenticationFailed(
+        f"{redact(remote.url)} needs {need}. Name a GitAccount with such a Secret, or use the"
+        " repository's address of the other kind."
+    )
 
 
 def not_git(remote: Remote, content_type: str | None) -> GitError:
@@ -182,7 +214,8 @@ def _unauthorized(remote: Remote, place: str) -> str:
 
 
 def _forms(credential: Credential | None) -> list[str]:
-    if credential is None or not credential.password.reveal():
+    # A private key never leaves the operator, so no server can repeat it.
+    if not isinstance(credential, BasicCredential) or not credential.password.reveal():
         return []
     password = credential.password.reveal()
     pair = f"{credential.username}:{password}"

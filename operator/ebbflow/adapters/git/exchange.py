@@ -1,22 +1,24 @@
-"""Operations on one remote over one connection: what a thread does from begin to end."""
+"""Operations on one remote over one link: what a thread does from begin to end."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from typing import IO, Final, TypeVar
-
-from dulwich.object_store import MemoryObjectStore
-from dulwich.objects import ObjectID
+from pathlib import Path
+from typing import Final, TypeVar
 
 from ebbflow.adapters.git import wire
-from ebbflow.adapters.git.cache import GitObject, ObjectCache
+from ebbflow.adapters.git.cache import ObjectCache
 from ebbflow.adapters.git.dialect import fetch_version0, gone
 from ebbflow.adapters.git.errors import ServerSaid
-from ebbflow.adapters.git.transport import Connection
+from ebbflow.adapters.git.limits import Limits
+from ebbflow.adapters.git.link import Link
 from ebbflow.adapters.git.trees import is_ancestor
+from ebbflow.adapters.git.unpacking import PackFile, is_small, unpack_apart
 from ebbflow.adapters.git.wire import Advertisement, Want
+from ebbflow.adapters.unpack.order import Unpacked
 from ebbflow.domain.git import AddressNotAllowed, CommitId, RepositoryNotFound
 
 V = TypeVar("V")
@@ -41,84 +43,91 @@ class ServerMemory:
         )
 
 
-def list_heads(
-    connection: Connection, memory: ServerMemory, branches: Collection[str]
-) -> dict[str, CommitId]:
+def list_heads(link: Link, memory: ServerMemory, branches: Collection[str]) -> dict[str, CommitId]:
     """Return where branches are: one request where the server is known, else two."""
 
     def ask(server: Advertisement) -> dict[str, CommitId]:
         if server.version == 0:
             return {name: server.heads[name] for name in branches if name in server.heads}
-        return wire.list_heads(connection, server, branches)
+        return wire.list_heads(link, server, branches)
 
-    return _with_server(connection, memory, ask)
+    return _with_server(link, memory, ask)
 
 
-def fetch_pack(connection: Connection, memory: ServerMemory, want: Want, file: IO[bytes]) -> None:
+def fetch_pack(link: Link, memory: ServerMemory, want: Want, pack: PackFile) -> None:
     """Fetch a commit's pack into a file: one request where the server is known, else two.
 
     Raises:
         CommitGone: the server does not hand the commit out.
+        TooLarge: the pack says to have more objects than it may.
     """
 
     def ask(server: Advertisement) -> None:
-        file.seek(0)
-        file.truncate()
+        pack.restart()
         if server.version == 0:
-            fetch_version0(connection, server, want, file.write)
+            fetch_version0(link, server, want, pack.write)
             return
         spec = want.filter_spec
         allowed = spec if spec is not None and memory.allows(spec) else None
-        wire.fetch(connection, server, replace(want, filter_spec=allowed), file.write)
+        wire.fetch(link, server, replace(want, filter_spec=allowed), pack.write)
 
     try:
-        _with_server(connection, memory, ask)
+        _with_server(link, memory, ask)
     except ServerSaid as said:
         if want.filter_spec is not None and _FILTER_REFUSED.search(said.words):
             memory.filters[want.filter_spec] = False
-            return fetch_pack(connection, memory, replace(want, filter_spec=None), file)
+            return fetch_pack(link, memory, replace(want, filter_spec=None), pack)
         if _NOT_HANDED_OUT.search(said.words):
             raise gone(want.commit) from said
         raise
     return None
 
 
-def fetch_history(
-    connection: Connection, memory: ServerMemory, head: CommitId, depth: int, cache: ObjectCache
-) -> Callable[[str], GitObject]:
-    """Fetch commits without their trees, into memory, and return how to look them up."""
-    store = MemoryObjectStore()
-    with cache.spool() as file:
-        fetch_pack(connection, memory, Want(head, depth, "tree:0"), file)
-        size = file.tell()
-        file.seek(0)
-        if size:
-            store.add_thin_pack(file.read, None)
-    return lambda sha: store.get_raw(ObjectID(sha.encode()))
+def unpack_if_large(
+    link: Link, pack: PackFile, directory: Path, limits: Limits, *, beside_large: bool
+) -> Unpacked | None:
+    """Unpack a large pack in a process of its own, while the operation lasts; None: it is small.
+
+    `beside_large`: large objects lie in the directory already. A pack may hold differences to
+    them, so no size that it tells of itself can be believed before it is unpacked.
+
+    Raises:
+        BrokenPack: it cannot be unpacked.
+        TooLarge: it would become more than it may.
+    """
+    if not pack.size or (not beside_large and is_small(pack, limits)):
+        return None
+    return unpack_apart(pack, directory, limits, link.operation)
 
 
 def descends(
-    connection: Connection,
+    link: Link,
     memory: ServerMemory,
     cache: ObjectCache,
     head: CommitId,
     commit: CommitId,
-    limit: int,
+    limits: Limits,
 ) -> bool:
-    """Tell whether `commit` is among the last `limit` commits that `head` is made of."""
-    look_up = fetch_history(connection, memory, head, limit, cache)
-    return is_ancestor(look_up, commit, head, limit)
+    """Tell whether `commit` is among the last `limits.history` commits that `head` is made of."""
+    with cache.spool() as file, closing(cache.scratch()) as packs:
+        pack = PackFile(file, limits)
+        # Commits without their trees, where the server can.
+        fetch_pack(link, memory, Want(head, limits.history, "tree:0"), pack)
+        apart = unpack_if_large(link, pack, packs.directory, limits, beside_large=False)
+        if apart is not None:
+            packs.took(apart)
+        elif pack.size:
+            packs.take(pack)
+        return is_ancestor(packs.get, commit, head, limits.history)
 
 
-def _with_server(
-    connection: Connection, memory: ServerMemory, ask: Callable[[Advertisement], V]
-) -> V:
+def _with_server(link: Link, memory: ServerMemory, ask: Callable[[Advertisement], V]) -> V:
     known = memory.advertisement
-    if known is not None and known.version != 0:
+    if link.spares_discovery and known is not None and known.version != 0:
         try:
             return ask(known)
         except (RepositoryNotFound, AddressNotAllowed):
             # It may be another server by now, or lie elsewhere: what it says today counts.
             memory.advertisement = None
-    memory.advertisement = wire.discover(connection)
+    memory.advertisement = wire.discover(link)
     return ask(memory.advertisement)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from pathlib import Path
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
@@ -14,10 +15,14 @@ from dulwich.errors import GitProtocolError, HangupException
 
 from ebbflow.adapters.git import errors
 from ebbflow.adapters.git.errors import ServerSaid
+from ebbflow.adapters.git.http_link import HttpLink
 from ebbflow.adapters.git.limits import HostPolicy, Limits, Timeouts
+from ebbflow.adapters.git.link import Link
 from ebbflow.adapters.git.operation import Expired, Operation
 from ebbflow.adapters.git.resolve import NameLookUp, check_url, resolve
+from ebbflow.adapters.git.ssh_link import SshLink
 from ebbflow.adapters.git.transport import Connection, Origin, Pools, origin_of
+from ebbflow.domain.addresses import is_ssh
 from ebbflow.domain.git import GitError, Remote
 from ebbflow.domain.ports import Clock, SyncMetrics
 
@@ -37,7 +42,10 @@ _FAILURES = (
 
 
 class Network:
-    """Lends threads and connections to operations, a few at a time, and sees that they end."""
+    """Lends threads and links to operations, a few at a time, and sees that they end.
+
+    workspace: a private directory for files that live as long as an operation.
+    """
 
     def __init__(
         self,
@@ -47,7 +55,9 @@ class Network:
         metrics: SyncMetrics,
         clock: Clock,
         look_up: NameLookUp,
+        workspace: Path,
     ) -> None:
+        self._workspace = workspace
         self._look_up = look_up
         self._policy = policy
         self._timeouts = timeouts
@@ -69,8 +79,8 @@ class Network:
         """
         check_url(remote.url, self._policy)
 
-    async def run(self, remote: Remote, max_bytes: int, work: Callable[[Connection], V]) -> V:
-        """Run `work` in a thread with a connection to the remote's server.
+    async def run(self, remote: Remote, max_bytes: int, work: Callable[[Link], V]) -> V:
+        """Run `work` in a thread with a link to the remote's server.
 
         Raises:
             GitError: whatever goes wrong, within the time of one operation.
@@ -139,9 +149,15 @@ class Network:
                 raise errors.for_queue(remote, self._timeouts.operation) from error
             yield
 
-    def _guarded(self, remote: Remote, operation: Operation, work: Callable[[Connection], V]) -> V:
+    def _link(self, remote: Remote, operation: Operation) -> Link:
+        if is_ssh(remote.url):
+            return SshLink(remote, operation, self._timeouts, self._workspace)
+        return HttpLink(Connection(remote, self._pools.of(remote), operation))
+
+    def _guarded(self, remote: Remote, operation: Operation, work: Callable[[Link], V]) -> V:
         try:
-            return work(Connection(remote, self._pools.of(remote), operation))
+            with closing(self._link(remote, operation)) as link:
+                return work(link)
         except (GitError, ServerSaid, *_FAILURES) as error:
             if operation.expired:
                 # Whatever it looks like: a connection that we cut can look like any of them.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import subprocess
 import threading
 from typing import Final
 
@@ -28,6 +29,7 @@ class Operation:
         self._bytes_left = max_bytes
         self._max_bytes = max_bytes
         self._guards: list[socket.socket] = []
+        self._processes: list[subprocess.Popen[bytes]] = []
         self._lock = threading.Lock()
         self._expired = False
         self._closed = False
@@ -48,6 +50,18 @@ class Operation:
                 raise Expired
             self._guards.append(socket.fromfd(sock.fileno(), sock.family, sock.type))
 
+    def watch_process(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill this process when the operation expires.
+
+        Raises:
+            Expired: it has expired already; the process was killed.
+        """
+        with self._lock:
+            if self._expired or self._closed:
+                process.kill()
+                raise Expired
+            self._processes.append(process)
+
     def receive(self, count: int) -> None:
         """Note bytes that came.
 
@@ -65,6 +79,8 @@ class Operation:
         """End every read and write of the operation; callable from any thread."""
         with self._lock:
             self._expired = True
+            for process in self._processes:
+                process.kill()
             for guard in self._guards:
                 # Not connected any more: the other side was quicker.
                 with contextlib.suppress(OSError):
@@ -77,3 +93,4 @@ class Operation:
             for guard in self._guards:
                 guard.close()
             self._guards.clear()
+            self._processes.clear()

@@ -17,8 +17,7 @@ from dulwich.objects import ObjectID, ShaFile
 from dulwich.pack import UnpackedObject, pack_objects_to_data
 from dulwich.refs import Ref
 
-from ebbflow.adapters.git.dialect import Client
-from ebbflow.adapters.git.transport import Connection
+from ebbflow.adapters.git.link import Link
 from ebbflow.domain.git import BranchMoved, CommitId, PreparedCommit, Pushed
 
 MAX_PROGRESS_BYTES: Final = 4096
@@ -39,9 +38,7 @@ class _Elsewhere(Exception):
         self.head = head
 
 
-def push_commit(
-    connection: Connection, branch: str, commit: PreparedCommit
-) -> Pushed | BranchMoved | NotTaken:
+def push_commit(link: Link, branch: str, commit: PreparedCommit) -> Pushed | BranchMoved | NotTaken:
     """Move the branch from the commit's parent to the commit (two requests).
 
     Raises:
@@ -68,7 +65,7 @@ def push_commit(
         said.extend(words[: MAX_PROGRESS_BYTES - len(said)])
 
     try:
-        result = Client(connection).send_pack("", update, pack, progress=listen)
+        result = link.client().send_pack("", update, pack, progress=listen)
     except _Elsewhere as elsewhere:
         return BranchMoved(elsewhere.head)
     except SendPackError as error:

@@ -13,17 +13,20 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import Final, TypeVar
 
-from ebbflow.adapters.git import exchange
+from ebbflow.adapters.git import errors, exchange
 from ebbflow.adapters.git.cache import Holdings, ObjectCache
 from ebbflow.adapters.git.errors import UNREADABLE
 from ebbflow.adapters.git.exchange import ServerMemory
 from ebbflow.adapters.git.flights import SingleFlight
 from ebbflow.adapters.git.limits import Limits
+from ebbflow.adapters.git.link import Link
 from ebbflow.adapters.git.network import Network
 from ebbflow.adapters.git.push import NotTaken, push_commit
-from ebbflow.adapters.git.transport import Connection
 from ebbflow.adapters.git.trees import is_ancestor
+from ebbflow.adapters.git.unpacking import PackFile
 from ebbflow.adapters.git.wire import Want
+from ebbflow.adapters.unpack.order import Unpacked
+from ebbflow.adapters.unpack.scan import BrokenPack
 from ebbflow.domain.addresses import redact
 from ebbflow.domain.git import (
     BranchMoved,
@@ -32,7 +35,6 @@ from ebbflow.domain.git import (
     PreparedCommit,
     Pushed,
     Remote,
-    Unreachable,
 )
 
 V = TypeVar("V")
@@ -64,8 +66,8 @@ class Repository:
     async def list_heads(self, branches: Collection[str]) -> Mapping[str, CommitId]:
         """Ask the server where branches are."""
 
-        def ask(connection: Connection) -> Mapping[str, CommitId]:
-            return exchange.list_heads(connection, self._memory, branches)
+        def ask(link: Link) -> Mapping[str, CommitId]:
+            return exchange.list_heads(link, self._memory, branches)
 
         with self._network.measured("ls-remote"):
             return await self._network.run(self.remote, self._limits.listing_bytes, ask)
@@ -110,7 +112,7 @@ class Repository:
             result = await self._network.run(
                 self.remote,
                 self._limits.listing_bytes,
-                lambda connection: push_commit(connection, branch, commit),
+                lambda link: push_commit(link, branch, commit),
             )
             if isinstance(result, NotTaken):
                 result = await self._after_refusal(branch, commit, result)
@@ -146,11 +148,14 @@ class Repository:
         if await self.peek(lambda cache: is_ancestor(cache.get, commit, head, limit)):
             return True
 
-        def ask(connection: Connection) -> bool:
-            return exchange.descends(connection, self._memory, self._cache, head, commit, limit)
+        def ask(link: Link) -> bool:
+            return exchange.descends(link, self._memory, self._cache, head, commit, self._limits)
 
         with self._network.measured("history"):
-            return await self._network.run(self.remote, self._limits.fetch_bytes, ask)
+            try:
+                return await self._network.run(self.remote, self._limits.fetch_bytes, ask)
+            except BrokenPack as error:
+                raise errors.broken_pack(self.remote, error) from error
 
     async def _fetch(self, commit: CommitId) -> None:
         async with self._fetching:
@@ -160,30 +165,35 @@ class Repository:
                 if not await self._fetch_onto(commit, await self.peek(ObjectCache.holdings)):
                     # A delta against an object that a filter left out: begin with nothing.
                     await self.peek(ObjectCache.renew)
-                    await self._fetch_onto(commit, Holdings())
+                    empty = Holdings((await self.peek(ObjectCache.holdings)).generation)
+                    await self._fetch_onto(commit, empty)
 
     async def _fetch_onto(self, commit: CommitId, onto: Holdings) -> bool:
         """Fetch and take a pack; False if it does not fit onto what is here."""
         # One byte more: git leaves out what has at least this size.
         spec = f"blob:limit={self._limits.blob_bytes + 1}"
         want = Want(commit, 1, spec, onto.haves, onto.shallow)
+        directory, limits = self._cache.directory, self._limits
+        beside_large = self._cache.has_large
         with self._cache.spool() as file:
+            pack = PackFile(file, limits)
 
-            def ask(connection: Connection) -> None:
-                exchange.fetch_pack(connection, self._memory, want, file)
+            def ask(link: Link) -> Unpacked | None:
+                exchange.fetch_pack(link, self._memory, want, pack)
+                return exchange.unpack_if_large(
+                    link, pack, directory, limits, beside_large=beside_large
+                )
 
-            await self._network.run(self.remote, self._limits.fetch_bytes, ask)
             try:
+                apart = await self._network.run(self.remote, limits.fetch_bytes, ask)
                 async with self._lock:
-                    await self._network.compute(lambda: self._cache.ingest(file, commit, onto))
-            except UNREADABLE as error:
+                    await self._network.compute(
+                        lambda: self._cache.ingest(pack, commit, onto, apart)
+                    )
+            except (BrokenPack, *UNREADABLE) as error:
                 if onto.haves:
                     return False
-                raise Unreachable(
-                    f"The Git server sent a pack for {redact(self.remote.url)} that cannot be read"
-                    f" ({type(error).__name__}). The operator tries again; check the repository"
-                    " with git fsck."
-                ) from error
+                raise errors.broken_pack(self.remote, error) from error
         return True
 
     async def _work(self, work: Callable[[ObjectCache], V]) -> V:

@@ -31,7 +31,7 @@ from ebbflow.adapters.git import errors
 from ebbflow.adapters.git.limits import Timeouts
 from ebbflow.adapters.git.operation import Operation
 from ebbflow.domain.addresses import redact
-from ebbflow.domain.git import AddressNotAllowed, Credential, InvalidRequest, Remote
+from ebbflow.domain.git import AddressNotAllowed, BasicCredential, InvalidRequest, Remote, SshKey
 
 MAX_REDIRECTS: Final = 3
 MAX_POOLS: Final = 64
@@ -39,7 +39,7 @@ WORDS_BYTES: Final = 2048
 # Hosts tell Git clients from browsers by the first word.
 USER_AGENT: Final = f"git/ebbflow/{__version__}"
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+DEFAULT_PORTS: Final = {"http": 80, "https": 443, "ssh": 22}
 
 Body = bytes | Iterator[bytes] | None
 Origin = tuple[str, str, int]
@@ -152,7 +152,7 @@ class Connection:
         self.operation: Final = operation
         self._pool = pool
         self._origin = origin_of(remote.url)
-        self._authorization = _basic(remote.credential) if remote.credential else None
+        self._authorization = _authorization(remote)
 
     def get(self, url: str, headers: Mapping[str, str]) -> Answer:
         """GET, following redirects that stay at the origin; the answer knows its last address.
@@ -304,9 +304,15 @@ class _HTTPSPool(HTTPSConnectionPool):
     ConnectionCls = _PinnedHTTPS
 
 
-def _basic(credential: Credential) -> str:
-    pair = f"{credential.username}:{credential.password.reveal()}"
-    return "Basic " + base64.b64encode(pair.encode()).decode()
+def _authorization(remote: Remote) -> str | None:
+    match remote.credential:
+        case None:
+            return None
+        case BasicCredential(username, password):
+            pair = f"{username}:{password.reveal()}"
+            return "Basic " + base64.b64encode(pair.encode()).decode()
+        case SshKey():
+            raise errors.wrong_kind(remote)
 
 
 def _tls_context(ca_bundle: str | None) -> ssl.SSLContext:

@@ -8,9 +8,9 @@ from typing import Final, cast
 
 from dulwich.objects import Commit, ShaFile, Tree
 
-from ebbflow.adapters.git.cache import GitObject
+from ebbflow.adapters.git.packs import GitObject, Oversized
 from ebbflow.domain.addresses import normalise_path
-from ebbflow.domain.git import BlobId, CommitId, NotAFile
+from ebbflow.domain.git import BlobId, CommitId, NotAFile, TooLarge
 
 COMMIT: Final = Commit.type_num
 TREE: Final = Tree.type_num
@@ -32,10 +32,11 @@ class FileEntry:
 
 
 class TreeReader:
-    """The trees of one commit, each read once."""
+    """The trees of one commit, each read once; `tree_bytes`: the largest that is read."""
 
-    def __init__(self, look_up: LookUp, commit: CommitId) -> None:
+    def __init__(self, look_up: LookUp, commit: CommitId, tree_bytes: int) -> None:
         self._look_up = look_up
+        self._tree_bytes = tree_bytes
         self._trees: dict[str, Tree] = {}
         self.root: Final = cast("Commit", self._typed(commit, COMMIT)).tree.decode()
 
@@ -44,6 +45,7 @@ class TreeReader:
 
         Raises:
             NotAFile: what is there, or on the way there, is something else.
+            TooLarge: a directory on the way is over the limit.
             ValueError: the path cannot name a file.
         """
         parts = normalise_path(path).split("/")
@@ -67,17 +69,28 @@ class TreeReader:
         return self._trees[sha]
 
     def _typed(self, sha: str, wanted: int) -> ShaFile:
-        kind, data = self._look_up(sha)
+        try:
+            kind, data = self._look_up(sha)
+        except Oversized:
+            raise self._too_large() from None
         if kind != wanted:
             raise KeyError(sha)
+        if len(data) > self._tree_bytes:
+            raise self._too_large()
         return ShaFile.from_raw_string(kind, data)
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(
+            f"A directory on the way to the file is over {self._tree_bytes // 1024} KiB as Git"
+            " stores it, some ten thousand entries. Use one with fewer files in it."
+        )
 
 
 def parents_of(look_up: LookUp, commit: CommitId) -> tuple[CommitId, ...]:
     """Return the parents of a commit; none if the commit is not here."""
     try:
         kind, data = look_up(commit)
-    except KeyError:
+    except (KeyError, Oversized):
         return ()
     if kind != COMMIT:
         return ()

@@ -1,9 +1,9 @@
-"""Git's protocol version 2 over HTTP: listing references and fetching, and what comes before it.
+"""Git's protocol version 2: listing references and fetching, and what comes before it.
 
-gitprotocol-v2(5), gitprotocol-http(5) and gitprotocol-pack(5). Against dulwich's own client:
+gitprotocol-v2(5) and gitprotocol-pack(5). Against dulwich's own client:
 capabilities may be remembered, so that a listing or a fetch is one request in place of two or
 three; a commit is asked for by its id; and what a server says in an ERR packet is not lost.
-Servers that speak version 0 are recognised here and served by `version0`.
+Servers that speak version 0 are recognised here and served by `dialect`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,10 @@ from dulwich.client import read_pkt_refs_v1
 from dulwich.errors import GitProtocolError, HangupException
 from dulwich.protocol import Protocol, pkt_line
 
-from ebbflow.adapters.git import errors
 from ebbflow.adapters.git.errors import ServerSaid
-from ebbflow.adapters.git.transport import Answer, Connection
+from ebbflow.adapters.git.link import Link
 from ebbflow.domain.git import CommitId, Unreachable
 
-UPLOAD_PACK: Final = "git-upload-pack"
-ADVERTISED: Final = "/info/refs?service="
 MAX_PREFIXES: Final = 100
 DELIMITER: Final = b"0001"
 FLUSH: Final = b"0000"
@@ -65,31 +62,24 @@ class Want:
     shallow: Sequence[CommitId] = ()
 
 
-def discover(connection: Connection) -> Advertisement:
+def discover(link: Link) -> Advertisement:
     """Ask which version and capabilities the server has (one request)."""
-    start = connection.remote.url.rstrip("/")
-    tail = ADVERTISED + UPLOAD_PACK
-    with connection.get(start + tail, {"Accept": "*/*", "Git-Protocol": "version=2"}) as answer:
-        if answer.content_type != f"application/x-{UPLOAD_PACK}-advertisement":
-            raise errors.not_git(connection.remote, answer.content_type)
-        base = answer.url.removesuffix(tail) if answer.url.endswith(tail) else start
-        return _read_advertisement(Protocol(answer.read, _no_write), base)
+    with link.advertisement() as (read, base):
+        return _read_advertisement(Protocol(read, _no_write), base)
 
 
-def list_heads(
-    connection: Connection, server: Advertisement, branches: Collection[str]
-) -> dict[str, CommitId]:
+def list_heads(link: Link, server: Advertisement, branches: Collection[str]) -> dict[str, CommitId]:
     """Ask where branches are (one request); those that do not exist are missing."""
     prefixes = [f"{HEADS}{branch}" for branch in sorted(branches)]
     if len(prefixes) > MAX_PREFIXES:
         prefixes = [HEADS]
     lines = [f"ref-prefix {prefix}\n".encode() for prefix in prefixes]
-    with _command(connection, server, b"ls-refs", lines) as answer:
-        found = dict(_read_heads(Protocol(answer.read, _no_write)))
+    with link.command(server.base, _command(server, b"ls-refs", lines)) as read:
+        found = dict(_read_heads(Protocol(read, _no_write)))
     return {branch: found[branch] for branch in branches if branch in found}
 
 
-def fetch(connection: Connection, server: Advertisement, want: Want, write: WritePack) -> None:
+def fetch(link: Link, server: Advertisement, want: Want, write: WritePack) -> None:
     """Fetch what a commit needs (one request); the pack goes to `write` piece by piece.
 
     Raises:
@@ -105,28 +95,15 @@ def fetch(connection: Connection, server: Advertisement, want: Want, write: Writ
     lines.append(f"want {want.commit}\n".encode())
     lines += [f"have {commit}\n".encode() for commit in want.haves]
     lines.append(b"done\n")
-    with _command(connection, server, b"fetch", lines) as answer:
-        _read_pack(Protocol(answer.read, _no_write), write)
+    with link.command(server.base, _command(server, b"fetch", lines)) as read:
+        _read_pack(Protocol(read, _no_write), write)
 
 
-def _command(
-    connection: Connection, server: Advertisement, command: bytes, lines: Sequence[bytes]
-) -> Answer:
+def _command(server: Advertisement, command: bytes, lines: Sequence[bytes]) -> bytes:
     head = [b"command=%s\n" % command, b"agent=ebbflow\n"]
     if b"object-format=sha1" in {c.rstrip(b"\n") for c in server.capabilities}:
         head.append(b"object-format=sha1\n")
-    body = b"".join(map(pkt_line, head)) + DELIMITER + b"".join(map(pkt_line, lines)) + FLUSH
-    wanted = f"application/x-{UPLOAD_PACK}-result"
-    headers = {
-        "Content-Type": f"application/x-{UPLOAD_PACK}-request",
-        "Accept": wanted,
-        "Git-Protocol": "version=2",
-    }
-    answer = connection.post(f"{server.base}/{UPLOAD_PACK}", headers, body, again=True)
-    if (answer.content_type or "").partition(";")[0] != wanted:
-        answer.close()
-        raise errors.not_git(connection.remote, answer.content_type)
-    return answer
+    return b"".join(map(pkt_line, head)) + DELIMITER + b"".join(map(pkt_line, lines)) + FLUSH
 
 
 def _read_advertisement(protocol: Protocol, base: str) -> Advertisement:

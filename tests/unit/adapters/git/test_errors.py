@@ -18,7 +18,7 @@ from ebbflow.adapters.git.errors import (
     for_status,
     retry_after,
 )
-from ebbflow.domain.git import Credential, Remote, RepositoryNotFound, Unreachable
+from ebbflow.domain.git import BasicCredential, Remote, RepositoryNotFound, Unreachable
 from ebbflow.domain.secret import Tainted
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -32,7 +32,9 @@ def test_no_form_of_the_password_passes(password: str, form: object) -> None:
         "pair": pair,
         "basic": base64.b64encode(pair.encode()).decode(),
     }.get(str(form)) or (quote(password, safe="") if form is quote else password)
-    words = clean_words(f"remote says: {spelled} is wrong", Credential("robot", Tainted(password)))
+    words = clean_words(
+        f"remote says: {spelled} is wrong", BasicCredential("robot", Tainted(password))
+    )
     assert spelled not in words
     assert password not in words
 
