@@ -55,27 +55,33 @@ class Credit:
     co_authors: tuple[Signature, ...] = ()
 
 
-def credit(record: Record | None, base: str | None, document: str) -> Credit:
-    """Return whom to name for a commit that brings `base` to `document` (hashes of documents).
+def credit(record: Record | None, document: str, file: str | None, base: str | None) -> Credit:
+    """Return whom to name for a commit that brings the file to `document`.
 
     `record` is the verified record of the object that holds the document, None if there is none.
-    `base` None: there was no file. The last user is the author. A part of unknown origin is
+    `file` is what the file holds (None: there is none), `base` what both sides last agreed on; all
+    three are hashes of documents. The last user is the author. A part of unknown origin is
     credited to `unresolved`, never to somebody who may not have made it.
     """
-    if record is None or base == document:
+    if record is None or document in (file, base):
         return Credit()
-    users = _users(_uncommitted(record, base))
+    users = _users(_uncommitted(record, file, base))
     if not users or users[-1] is None:
         return Credit()
     author, *others = (UNRESOLVED if user is None else author_of(user) for user in reversed(users))
     return Credit(author, tuple(reversed(others)))
 
 
-def _uncommitted(record: Record, base: str | None) -> tuple[Edit, ...]:
-    """Return the edits since `base`; where the record does not lead there, the last is certain."""
+def _uncommitted(record: Record, file: str | None, base: str | None) -> tuple[Edit, ...]:
+    """Return the edits that the file does not hold.
+
+    Those up to the one that made what the file holds are in it, whatever the status says. Where
+    the record leads to nothing that is known, only its last edit is certain.
+    """
     hashes = [edit.document_hash for edit in record.edits]
-    if base in hashes:
-        return record.edits[len(hashes) - hashes[::-1].index(base) :]
+    for known in (file, base):
+        if known in hashes:
+            return record.edits[len(hashes) - hashes[::-1].index(known) :]
     if base is None or base == record.base:
         return record.edits
     last = [edit for edit in record.edits if edit.user != OPERATOR][-1:]

@@ -102,7 +102,7 @@ class WriteBack:
         Raises CannotEdit if the text cannot be edited in place, GitError if it is unknown whether
         the push arrived (the record stays), StaleWrite if the object changed meanwhile.
         """
-        named = self._credit(template, base)
+        named = self._credit(template, file, base)
         header = CommitHeader(
             author=named.author,
             committer=Signature(target.committer.name, target.committer.email),
@@ -114,11 +114,16 @@ class WriteBack:
         template = await self._cluster.set_pending_write(template, pending)
         return await self._push(template, target, commit, pending)
 
-    def _credit(self, template: Template, base: Base | None) -> Credit:
+    def _credit(self, template: Template, file: FileSide | None, base: Base | None) -> Credit:
         """Return whom the commit names, by the record on the object if it proves anything."""
         key, now = self._record_key(), held(template)
         record = verify(key, now) if key is not None else None
-        return credit(record, base.document_hash if base else None, now.document_hash)
+        return credit(
+            record,
+            now.document_hash,
+            file.document_hash if file else None,
+            base.document_hash if base else None,
+        )
 
     async def _push(
         self, template: Template, target: Target, commit: PreparedCommit, pending: PendingWrite
