@@ -195,13 +195,22 @@ STEPS = st.one_of(
 @settings(max_examples=500)
 @given(st.lists(STEPS, max_size=25))
 @example(  # the status is late when bob edits what was committed for alice
-    [("edit", "alice", "1", True), ("sync", "1", True, False)]
-    + [("edit", "bob", "2", True), ("sync", "2", True, True)]
+    [
+        ("edit", "alice", "1", True),
+        ("sync", "1", True, False),
+        ("edit", "bob", "2", True),
+        ("sync", "2", True, True),
+    ]
 )
 @example(  # bob undoes alice's edit and makes it again, unseen
-    [("edit", "alice", "1", True), ("sync", "1", True, True)]
-    + [("edit", "bob", "0", False), ("sync", "0", True, True)]
-    + [("edit", "bob", "1", False), ("sync", "1", True, True)]
+    [
+        ("edit", "alice", "1", True),
+        ("sync", "1", True, True),
+        ("edit", "bob", "0", False),
+        ("sync", "0", True, True),
+        ("edit", "bob", "1", False),
+        ("sync", "1", True, True),
+    ]
 )
 def test_whatever_happens_nobody_is_named_who_did_not_edit(steps: list[tuple]) -> None:
     world = World()
