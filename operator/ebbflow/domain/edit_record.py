@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from ebbflow.api.base import GROUP
 from ebbflow.api.template import Template
-from ebbflow.domain.authorship import MAX_USER, Edit, Record
+from ebbflow.domain.authorship import MAX_USER, OPERATOR, Edit, Record
 from ebbflow.domain.document import document_hash
 
 ANNOTATION: Final = f"{GROUP}/edited-by"
@@ -32,6 +32,9 @@ MAX_TEXT: Final = 64 * 1024
 
 CREATION_SLACK: Final = 30
 """Seconds between signing and creation; the clocks of two machines are in it."""
+
+EMPTY: Final = document_hash(None)
+"""The hash of no document."""
 
 RecordKey = Callable[[], bytes | None]
 """Returns the key that records are signed with; None while it is not known."""
@@ -96,19 +99,23 @@ def verify(key: bytes, held: Held) -> Record | None:
     return None
 
 
-def after_edit(key: bytes, old: Held | None, user: str | None, made: str) -> Record:
+def after_edit(key: bytes, old: Held | None, user: str | None, made: str) -> Record | None:
     """Return the record after `user` (OPERATOR: we ourselves; None: nobody knows who) gave an
     object the document with the hash `made`.
 
     `old` is the object before, None if it is being created. Edits that are not committed yet are
-    carried over; where their record proves nothing, somebody unknown made them.
+    carried over; where their record proves nothing, somebody unknown made them. None: our own
+    write on top of what is nobody's needs no record.
     """
     edit = Edit(user if user is not None and len(user) <= MAX_USER else None, made)
     if old is None:
         return Record(None, (edit,))
-    if old.committed == old.document_hash:
-        return Record(old.document_hash, (edit,))
     before = verify(key, old)
+    if user == OPERATOR and before is None:
+        return None
+    # Without a document there is nothing that anybody made.
+    if old.document_hash in (old.committed, EMPTY):
+        return Record(old.committed, (edit,))
     if before is None:
         return Record(old.committed, (Edit(None, old.document_hash), edit))
     return Record(before.base, (*before.edits, edit))

@@ -111,6 +111,7 @@ def test_a_record_stays_small_and_names_everybody() -> None:
     for number in range(100):
         user, document = ("alice", "bob")[number % 2], f"D{number}"
         made = after_edit(KEY, held, user, document)
+        assert made is not None
         subject = replace(SHOP, generation=number + 1)
         held = Held(subject, document, "B", sign(KEY, subject, made))
     last = verify(KEY, held)
@@ -149,8 +150,10 @@ class World:
             return
         subject = replace(SHOP, generation=self.generation + 1)
         if webhook:
-            self.text = sign(KEY, subject, after_edit(KEY, self.held(), user, document))
-            self.seen.append(self.text)
+            record = after_edit(KEY, self.held(), user, document)
+            if record is not None:
+                self.text = sign(KEY, subject, record)
+                self.seen.append(self.text)
         self.document, self.generation = document, self.generation + 1
         if user != OPERATOR:
             self.since_sync.append(user)

@@ -118,6 +118,8 @@ def _decide(request: Request, signer: Signer, now: datetime) -> tuple[Outcome, l
     old, new = request.old_object, request.object
     if request.operation == "CREATE":
         old = None
+        if _document(new) is None:
+            return "kept", _patch(new, None)
     elif request.operation != "UPDATE" or old is None:
         return "kept", []
     if old is not None and not _edited(old, new):
@@ -133,6 +135,8 @@ def _recorded(
     held = None if old is None else _held(request.kind.kind, old)
     user = signer.who(request)
     record = after_edit(signer.key, held, user, made)
+    if record is None:
+        return _annotations(old).get(ANNOTATION) if old else None
     if held is None:
         record = Record(record.base, record.edits, int(now.timestamp()))
         return sign(signer.key, _subject(request.kind.kind, request.object, 1), record)

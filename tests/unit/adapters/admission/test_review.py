@@ -86,6 +86,19 @@ def test_a_creation_is_recorded_before_the_object_has_a_uid() -> None:
     assert editors(again) == ["alice", "bob"]
 
 
+def test_without_a_document_there_is_nothing_to_record() -> None:
+    empty = shop()
+    del empty["spec"]["document"]
+    born = reviewed("alice", empty, None)
+    assert "annotations" not in born["metadata"]
+    taken = reviewed(OWN, changed(born, {"a": 1}), born, manager="ebbflow")
+    assert "annotations" not in taken["metadata"]
+    assert editors(reviewed("bob", changed(committed(taken), {"a": 2}), committed(taken))) == [
+        "bob"
+    ]
+    assert editors(reviewed("bob", changed(born, {"a": 2}), born)) == ["bob"]
+
+
 def test_the_operators_own_merge_keeps_the_author() -> None:
     edited = reviewed("alice", changed(OLD, {"a": 2}), OLD)
     merged = reviewed(OWN, changed(edited, {"a": 2, "b": 1}), edited, manager="ebbflow")
