@@ -13,21 +13,29 @@ from random import SystemRandom
 import kopf
 
 from ebbflow.adapters import logs
+from ebbflow.adapters.admission.credentials import Credentials
+from ebbflow.adapters.admission.plan import plan
+from ebbflow.adapters.admission.receiver import AdmissionReceiver
 from ebbflow.adapters.clock import SystemClock
 from ebbflow.adapters.git.backend import DulwichBackend
 from ebbflow.adapters.git.limits import HostPolicy
 from ebbflow.adapters.kube import readiness
 from ebbflow.adapters.kube.client import KubeClient
-from ebbflow.adapters.kube.cluster import KubeCluster
+from ebbflow.adapters.kube.cluster import DOCUMENT_MANAGER, KubeCluster
 from ebbflow.adapters.kube.connection import NoCluster
+from ebbflow.adapters.kube.credential_secret import CredentialSecret
 from ebbflow.adapters.kube.election import LeaseElection, LeaseUnavailable
 from ebbflow.adapters.kube.events import EventRecorder
+from ebbflow.adapters.kube.identity import own_user
 from ebbflow.adapters.kube.own_writes import OwnWrites
 from ebbflow.adapters.kube.status import KubeStatusWriter
 from ebbflow.adapters.kube.watching import WatchRecord
+from ebbflow.adapters.kube.webhook import WebhookRegistration
 from ebbflow.adapters.metrics import Metrics
 from ebbflow.adapters.probes import CannotListen, HttpServer, serve_health, serve_metrics
 from ebbflow.api.kinds import KINDS
+from ebbflow.api.rbac import CREDENTIAL_SECRET
+from ebbflow.domain.secret import Tainted
 from ebbflow.handlers import gitaccount, template
 from ebbflow.handlers.events import Intake
 from ebbflow.handlers.lifecycle import Operator
@@ -50,7 +58,7 @@ CANNOT_START = 2
 
 LEASE = "ebbflow-operator"
 LEASE_NAMESPACES = ("ebbflow-system", "default")
-"""Where the Lease is kept outside a pod: the first of these that exists."""
+"""Where the Lease and the credentials of admission are kept outside a pod: the first of these that exists."""
 
 
 def main(settings: Settings) -> int:
@@ -78,11 +86,13 @@ async def _run(settings: Settings) -> int:
         stack.push_async_callback(client.close)
         if token := (await client.connection_info()).token:
             logs.register_secret(token)
-        operator = _compose(settings, client, metrics, stack)
+        receiver = _receiver(settings, client, metrics)
+        operator = _compose(settings, client, metrics, receiver, stack)
         health = await serve_health(settings.health_address, operator.ailments, operator.problems)
         stack.push_async_callback(health.stop)
         served = await serve_metrics(settings.metrics_address, metrics.render)
         stack.push_async_callback(served.stop)
+        stack.push_async_callback(_cancel, asyncio.create_task(receiver.run()))
         log.info(
             "listening: health on %s, metrics on %s",
             _text(health),
@@ -92,12 +102,38 @@ async def _run(settings: Settings) -> int:
         return await operator.run()
 
 
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 def _text(server: HttpServer) -> str:
     return f"{server.address.host}:{server.address.port}"
 
 
+def _receiver(settings: Settings, client: KubeClient, metrics: Metrics) -> AdmissionReceiver:
+    def keep_out_of_logs(credentials: Credentials) -> None:
+        logs.register_secret(Tainted(credentials.record_key.hex()))
+        logs.register_secret(Tainted(credentials.path_token))
+
+    lease, shard = lease_name(settings), settings.shard
+    return AdmissionReceiver(
+        plan(settings, os.environ, lease, lambda place: serves(shard, place), DOCUMENT_MANAGER),
+        CredentialSecret(client, _own_namespaces(), CREDENTIAL_SECRET),
+        WebhookRegistration(client),
+        lambda: own_user(client),
+        keep_out_of_logs,
+        SystemClock(),
+        metrics,
+    )
+
+
 def _compose(
-    settings: Settings, client: KubeClient, metrics: Metrics, stack: AsyncExitStack
+    settings: Settings,
+    client: KubeClient,
+    metrics: Metrics,
+    receiver: AdmissionReceiver,
+    stack: AsyncExitStack,
 ) -> Operator:
     clock, random, own_writes = SystemClock(), SystemRandom(), OwnWrites()
     schedule = Schedule(clock)
@@ -112,7 +148,9 @@ def _compose(
     watch = RepositoryWatch(git, queue.add, schedule, clock, random)
     interval = settings.poll_interval
     reconcilers: dict[str, Reconciler] = {
-        "Template": TemplateSync(cluster, status, git, access, watch, clock, metrics, interval),
+        "Template": TemplateSync(
+            cluster, status, git, access, watch, clock, metrics, interval, receiver.record_key
+        ),
         "GitAccount": AccountCheck(cluster, access, queue.add, interval),
     }
     for kind in reconcilers:
@@ -120,11 +158,12 @@ def _compose(
     return Operator(
         elections=[
             _election(settings, client, namespace, clock, metrics)
-            for namespace in _lease_namespaces()
+            for namespace in _own_namespaces()
         ],
         schedule=schedule,
         loop=Loop(reconcilers, status, queue, metrics, clock),
         watches=_watches(settings, client, queue, clock),
+        receiver=receiver,
         identity=settings.identity,
         workers=settings.workers,
     )
@@ -167,7 +206,7 @@ def _election(
     )
 
 
-def _lease_namespaces() -> tuple[str, ...]:
+def _own_namespaces() -> tuple[str, ...]:
     pod = os.environ.get("POD_NAMESPACE")
     return (pod,) if pod else LEASE_NAMESPACES
 

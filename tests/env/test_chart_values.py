@@ -107,7 +107,9 @@ def test_a_pod_is_told_who_it_is_and_where_to_answer():
     assert given["--metrics-address"] == ":8080"
     assert given["--cache-dir"] == "/var/cache/ebbflow"
     assert given["--log-format"] == "json"
-    paths = {e["name"]: e["valueFrom"]["fieldRef"]["fieldPath"] for e in container()["env"]}
+    given_env = {e["name"]: e for e in container()["env"]}
+    assert given_env.pop("ADMISSION_SERVICE")["value"] == "ebbflow-admission"
+    paths = {k: e["valueFrom"]["fieldRef"]["fieldPath"] for k, e in given_env.items()}
     assert paths == {"POD_NAME": "metadata.name", "POD_NAMESPACE": "metadata.namespace"}
 
 
@@ -189,6 +191,20 @@ def test_each_extra_is_off_until_it_is_enabled():
     assert extras <= full
 
 
+def test_the_api_server_finds_the_admission_server_behind_a_service():
+    made = objects(render())
+    (service,) = [
+        each["spec"]
+        for each in made
+        if each["kind"] == "Service" and each["metadata"]["name"] == "ebbflow-admission"
+    ]
+    (port,) = service["ports"]
+    ports = {each["name"]: each["containerPort"] for each in container()["ports"]}
+    assert (port["port"], port["targetPort"]) == (9443, "admission")
+    assert ports["admission"] == 9443
+    assert service["publishNotReadyAddresses"] is True
+
+
 def test_a_service_monitor_needs_a_cluster_that_knows_it():
     assert "ServiceMonitor" not in {document["kind"] for document in objects(render(EVERYTHING))}
 
@@ -198,11 +214,11 @@ def test_the_selectors_of_all_objects_find_the_pod():
     labels = only(made, "Deployment")["spec"]["template"]["metadata"]["labels"]
     selectors = [
         only(made, "Deployment")["spec"]["selector"]["matchLabels"],
-        only(made, "Service")["spec"]["selector"],
+        *(each["spec"]["selector"] for each in made if each["kind"] == "Service"),
         only(made, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
         only(made, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
     ]
     assert all(selector and selector.items() <= labels.items() for selector in selectors)
-    service_labels = only(made, "Service")["metadata"]["labels"]
+    service_labels, _ = (each["metadata"]["labels"] for each in made if each["kind"] == "Service")
     monitored = only(made, "ServiceMonitor")["spec"]["selector"]["matchLabels"]
     assert monitored.items() <= service_labels.items()

@@ -69,7 +69,7 @@ def test_the_worked_example_of_one_edit(scene: Scene, audit: AuditLog) -> None:
     assert changed_lines(scene.git.diff("shop", commit.sha)) == EXAMPLE_DIFF
     assert commit.message == (f"Update shop\n\nEbbflow-Object: Template/{scene.namespace}/shop\n")
     assert commit.parents == (first,) == (begin.sha,)
-    assert commit.author == "unresolved <unresolved@ebbflow.dev>"
+    assert commit.author == "kubernetes-admin <kubernetes-admin@users.ebbflow.dev>"
     assert commit.committer == "ebbflow <ebbflow@ebbflow.dev>"
     assert seen["status"]["sync"]["commit"] == commit.sha
     assert seen["status"]["observedGeneration"] == generation == seen["metadata"]["generation"]
@@ -94,7 +94,7 @@ def test_the_committer_is_the_accounts(shared: Shared) -> None:
     shop.wait_file(FIVE)
     newest = shared.git.log("by-robot")[0]
     assert newest.committer == "Robot <robot@acme.dev>"
-    assert newest.author == "unresolved <unresolved@ebbflow.dev>"
+    assert newest.author == "kubernetes-admin <kubernetes-admin@users.ebbflow.dev>"
 
 
 def test_the_subject_is_the_one_that_the_spec_gives(shared: Shared) -> None:

@@ -81,11 +81,13 @@ def test_the_name_of_a_lease_fits_kubernetes(namespaces: list[str], count: int) 
     assert len(lease_name(settings)) <= 63
 
 
-def test_in_a_pod_the_lease_lies_in_its_namespace(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_a_pod_what_the_operator_keeps_lies_in_its_namespace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("POD_NAMESPACE", "apps")
-    assert wiring._lease_namespaces() == ("apps",)
+    assert wiring._own_namespaces() == ("apps",)
     monkeypatch.delenv("POD_NAMESPACE")
-    assert wiring._lease_namespaces() == ("ebbflow-system", "default")
+    assert wiring._own_namespaces() == ("ebbflow-system", "default")
 
 
 # What keeps it from starting

@@ -35,6 +35,7 @@ RECONCILE_BUCKETS: Final = (
 QUEUE_BUCKETS: Final = tuple(10.0 ** (exponent - 8) for exponent in range(12))
 REST_BUCKETS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 GIT_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+REVIEW_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2)
 LAG_BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
 
 _QUEUE_LABELS: Final = ("name", "controller")
@@ -79,6 +80,7 @@ class Metrics(SyncMetrics):
         self._passes: dict[str, _Passes] = {}
         ProcessCollector(registry=self.registry)
         self._make_own()
+        self._make_admission()
         self._make_controller()
         self._make_queue()
         self._make_client()
@@ -109,6 +111,17 @@ class Metrics(SyncMetrics):
     def leader(self, name: str, leads: bool) -> None:
         """Tell whether this process leads under the Lease `name`."""
         self._leader.labels(name).set(1 if leads else 0)
+
+    # Admission
+
+    def admission_review(self, outcome: str, seconds: float) -> None:
+        """Count an answered review; `outcome` is recorded, kept or failed."""
+        self._reviews.labels(outcome).inc()
+        self._review_seconds.observe(seconds)
+
+    def admission_up(self, up: bool) -> None:
+        """Tell whether the admission server listens and, on the leader, is registered."""
+        self._admission_up.set(1 if up else 0)
 
     # The work queue and its workers
 
@@ -191,6 +204,19 @@ class Metrics(SyncMetrics):
         self._lag = self._histogram(
             "ebbflow_sync_lag_seconds", "From a change on one side to its arrival on the other",
             ("direction",), LAG_BUCKETS,
+        )  # fmt: skip
+
+    def _make_admission(self) -> None:
+        self._reviews = self._counter(
+            "ebbflow_admission_reviews_total", "Admission reviews that were answered", ("outcome",)
+        )
+        self._review_seconds = self._histogram(
+            "ebbflow_admission_review_duration_seconds", "How long answering a review took",
+            (), REVIEW_BUCKETS,
+        )  # fmt: skip
+        self._admission_up = self._gauge(
+            "ebbflow_admission_up",
+            "1 while the admission server listens and, on the leader, is registered", (),
         )  # fmt: skip
 
     def _make_controller(self) -> None:

@@ -143,6 +143,7 @@ class Metadata(Model):
     """The part of ObjectMeta that the operator reads."""
 
     name: str
+    generate_name: str = ""
     namespace: str = ""
     uid: str = ""
     resource_version: str = ""

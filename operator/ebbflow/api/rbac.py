@@ -16,6 +16,12 @@ from ebbflow.api.kinds import KINDS
 
 RBAC = "rbac.authorization.k8s.io"
 
+WEBHOOK_CONFIGURATION = "ebbflow"
+"""The MutatingWebhookConfiguration in which each operator has an entry."""
+
+CREDENTIAL_SECRET = "ebbflow-admission"  # noqa: S105 - the name of one
+"""The Secret with the keys of the admission webhook, in the operator's namespace."""
+
 _OPERATOR = (
     PolicyRule(
         "apiextensions.k8s.io",
@@ -37,6 +43,36 @@ _OPERATOR = (
         ("get", "create", "update"),
         "so that one of several operators leads",
         scope="OwnNamespace",
+    ),
+    PolicyRule(
+        "",
+        ("secrets",),
+        ("get", "update"),
+        "to keep the keys of the admission webhook, which all replicas share",
+        names=(CREDENTIAL_SECRET,),
+        scope="OwnNamespace",
+    ),
+    PolicyRule(
+        "",
+        ("secrets",),
+        ("create",),
+        "to make that Secret at the first start: RBAC cannot name what is being created",
+        scope="OwnNamespace",
+    ),
+    PolicyRule(
+        "admissionregistration.k8s.io",
+        ("mutatingwebhookconfigurations",),
+        ("get", "update"),
+        "to register the webhook that records who edits a document, and to repair it",
+        names=(WEBHOOK_CONFIGURATION,),
+        namespaced=False,
+    ),
+    PolicyRule(
+        "admissionregistration.k8s.io",
+        ("mutatingwebhookconfigurations",),
+        ("create",),
+        "to register it the first time: RBAC cannot name what is being created",
+        namespaced=False,
     ),
 )
 

@@ -127,7 +127,12 @@ def setting(flag: str, **attributes: Any) -> Callable[[Any], Any]:
 )
 @setting("--webhook-address", type=AddressType(), help="Where Git and keyed webhooks are received.")
 @setting("--webhook-url", help="The address under which the webhook receiver is known outside.")
-@setting("--admission-address", type=AddressType(), help="Where admission reviews are answered.")
+@setting(
+    "--admission-address",
+    type=AddressType(),
+    show_default=":9443 in a pod, else a free port of 127.0.0.1",
+    help="Where the webhook that records who edits is served; the API server must reach it.",
+)
 @setting(
     "--metrics-address",
     type=AddressType(),

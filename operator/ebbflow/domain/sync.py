@@ -24,11 +24,12 @@ SHOWN_VALUE = 256
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """Where both sides were last the same."""
+    """Where both sides were last the same; `editor` made the edit, if we have just committed it."""
 
     commit: CommitId
     blob: BlobId
     document_hash: str
+    editor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

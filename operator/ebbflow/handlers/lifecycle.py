@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from ebbflow.adapters.admission.receiver import AdmissionReceiver
 from ebbflow.adapters.kube.election import LeaseElection, LeaseUnavailable
 from ebbflow.handlers.loop import Loop
 from ebbflow.handlers.watches import Deaf, Watches
@@ -31,6 +32,7 @@ class Operator:
         schedule: Schedule,
         loop: Loop,
         watches: Watches,
+        receiver: AdmissionReceiver,
         identity: str,
         workers: int,
     ) -> None:
@@ -39,13 +41,14 @@ class Operator:
         self._schedule = schedule
         self._loop = loop
         self._watches = watches
+        self._receiver = receiver
         self._identity = identity
         self._workers = workers
 
     def problems(self) -> Sequence[str]:
         """Return what keeps the operator from being ready, as sentences."""
         if self._election.leads():
-            return self._watches.problems()
+            return [*self._watches.problems(), *self._receiver.problems()]
         if self._election.holder not in (None, self._identity):
             return []  # a standby is ready: to take over
         return [f"waiting for the Lease: {self._election.trouble or 'it is being taken'}"]
@@ -89,6 +92,8 @@ class Operator:
         return await self._election.acquire()
 
     async def _lead(self, stop: asyncio.Event) -> int:
+        receiver = asyncio.create_task(self._receiver.lead())
+        await self._receiver.prepared()
         schedule = asyncio.create_task(self._schedule.run())
         workers = asyncio.create_task(self._loop.run(self._workers))
         try:
@@ -102,11 +107,12 @@ class Operator:
             return STOPPED if ended == 0 else LOST
         finally:
             schedule.cancel()
+            receiver.cancel()
             self._loop.close()
             # Without the Lease another one acts already: passes under way are its business now.
             await asyncio.wait([workers], timeout=DRAIN_SECONDS if self._election.leads() else 0)
             workers.cancel()
-            await asyncio.gather(schedule, workers, return_exceptions=True)
+            await asyncio.gather(schedule, receiver, workers, return_exceptions=True)
 
     async def _keep_lease(self) -> None:
         log.error("%s; ending", await self._election.hold())

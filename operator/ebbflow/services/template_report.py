@@ -49,6 +49,7 @@ def in_step(
     template: Template, git: GitPlace, base: Base | None, *, reverted: bool = False
 ) -> Report:
     """Report that both sides hold the same, since the commit of `base`."""
+    before = template.status.sync
     sync = SyncStatus(
         repository=git.repository,
         branch=git.branch,
@@ -56,6 +57,7 @@ def in_step(
         commit=base and base.commit,
         blob=base and base.blob,
         document_hash=base and base.document_hash,
+        last_editor=(base and base.editor) or (before and before.last_editor),
     )
     at = f" at {base.commit[:7]}" if base else ""
     notices = (

@@ -12,6 +12,7 @@ from ebbflow.api.template import GitPlace, Template
 from ebbflow.domain.access import Refused
 from ebbflow.domain.addresses import normalise_path
 from ebbflow.domain.document import InvalidDocument, document_hash, parse
+from ebbflow.domain.edit_record import RecordKey
 from ebbflow.domain.git import CommitGone, CommitId, GitError
 from ebbflow.domain.outcome import Report
 from ebbflow.domain.ports import Clock, Cluster, GitBackend, StatusWriter, SyncMetrics
@@ -65,13 +66,14 @@ class TemplateSync:
         clock: Clock,
         metrics: SyncMetrics,
         poll_interval: timedelta,
+        record_key: RecordKey = lambda: None,
     ) -> None:
         self._cluster = cluster
         self._status = status
         self._git = git
         self._access = access
         self._watch = watch
-        self._write_back = WriteBack(cluster, git, clock)
+        self._write_back = WriteBack(cluster, git, clock, record_key)
         self._metrics = metrics
         self._poll_interval = poll_interval
 
@@ -264,7 +266,7 @@ class TemplateSync:
     ) -> Report | _Look:
         target = look.target
         try:
-            result = await self._write_back.write(look.template, target, file, document)
+            result = await self._write_back.write(look.template, target, file, document, look.base)
         except CannotEdit as error:
             self._follow(look)
             blocked = Blocked(Reason.CANNOT_EDIT_IN_PLACE, f"{target.git.path}: {error}")

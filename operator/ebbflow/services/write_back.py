@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from ebbflow.api.base import JsonObject
 from ebbflow.api.gitaccount import Committer
 from ebbflow.api.template import GitPlace, PendingWrite, Template
+from ebbflow.domain.authorship import Credit, credit, with_co_authors
 from ebbflow.domain.document import document_hash
+from ebbflow.domain.edit_record import RecordKey, held, verify
 from ebbflow.domain.git import (
     BranchMoved,
     CommitHeader,
@@ -28,8 +30,8 @@ from ebbflow.domain.ports import Clock, Cluster, GitBackend
 from ebbflow.domain.sync import Base, FileSide
 from ebbflow.domain.writeback import create, edit
 
-UNRESOLVED = Signature("unresolved", "unresolved@ebbflow.dev")
 TRAILER = "Ebbflow-Object"
+MAX_MESSAGE = 8192  # characters: what the record of a commit in the status can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,30 +81,52 @@ def commit_message(template: Template) -> str:
 class WriteBack:
     """Commits and pushes documents, and finds out what became of pushes that were cut off."""
 
-    def __init__(self, cluster: Cluster, git: GitBackend, clock: Clock) -> None:
+    def __init__(
+        self, cluster: Cluster, git: GitBackend, clock: Clock, record_key: RecordKey
+    ) -> None:
         self._cluster = cluster
         self._git = git
         self._clock = clock
+        self._record_key = record_key
 
     async def write(
-        self, template: Template, target: Target, file: FileSide | None, document: JsonObject
+        self,
+        template: Template,
+        target: Target,
+        file: FileSide | None,
+        document: JsonObject,
+        base: Base | None,
     ) -> Written | Overtaken | Rejected:
         """Commit `document` over `file` (None: a new file) and push it.
+
+        The edit is that of the object since `base`.
 
         Raises CannotEdit if the text cannot be edited in place, GitError if it is unknown whether
         the push arrived (the record stays), StaleWrite if the object changed meanwhile.
         """
+        named = self._credit(template, file, base)
         header = CommitHeader(
-            author=UNRESOLVED,
+            author=named.author,
             committer=Signature(target.committer.name, target.committer.email),
             time=int(self._clock.now().timestamp()),
-            message=commit_message(template),
+            message=with_co_authors(commit_message(template), named, MAX_MESSAGE),
             signing_key=target.signing_key,
         )
         commit = await self._prepare(target, file, document, header)
         pending = _record(commit, header, document, file)
         template = await self._cluster.set_pending_write(template, pending)
         return await self._push(template, target, commit, pending)
+
+    def _credit(self, template: Template, file: FileSide | None, base: Base | None) -> Credit:
+        """Return whom the commit names, by the record on the object if it proves anything."""
+        key, now = self._record_key(), held(template)
+        record = verify(key, now) if key is not None else None
+        return credit(
+            record,
+            now.document_hash,
+            file.document_hash if file else None,
+            base.document_hash if base else None,
+        )
 
     async def _push(
         self, template: Template, target: Target, commit: PreparedCommit, pending: PendingWrite
@@ -113,8 +137,7 @@ class WriteBack:
         template = await self._cluster.set_pending_write(template, None)
         match result:
             case Pushed():
-                base = Base(pending.commit, pending.blob, pending.document_hash)
-                return Written(template, base)
+                return Written(template, _base(pending))
             case BranchMoved(head):
                 return Overtaken(template, head)
             case PushRefused(words):
@@ -130,7 +153,7 @@ class WriteBack:
         """
         if await self._git.contains(target.remote, target.git.branch, target.head, pending.commit):
             template = await self._cluster.set_pending_write(template, None)
-            return Written(template, Base(pending.commit, pending.blob, pending.document_hash))
+            return Written(template, _base(pending))
         commit = await self._same_commit(template, target, file, pending)
         if commit is not None:
             result = await self._push(template, target, commit, pending)
@@ -168,6 +191,11 @@ class WriteBack:
         return await self._git.prepare_commit(
             target.remote, target.git.branch, target.head, path, data, header
         )
+
+
+def _base(pending: PendingWrite) -> Base:
+    editor = _signature(pending.author).name
+    return Base(pending.commit, pending.blob, pending.document_hash, editor)
 
 
 def _record(

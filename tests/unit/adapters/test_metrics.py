@@ -48,6 +48,8 @@ def exercised() -> Metrics:
     metrics.sync("to-git", 0.3)
     metrics.rest_request("200", "GET", "127.0.0.1:6443", 0.01)
     metrics.leader("ebbflow", leads=True)
+    metrics.admission_review("recorded", 0.001)
+    metrics.admission_up(up=True)
     return metrics
 
 

@@ -27,9 +27,16 @@ def test_no_rule_has_a_wildcard_and_each_says_why(rule: PolicyRule):
     assert rule.resources
 
 
-def test_secrets_are_only_read_by_name():
-    verbs = {verb for rule in POLICY if "secrets" in rule.resources for verb in rule.verbs}
-    assert verbs == {"get"}
+def test_secrets_are_only_read_by_name_and_only_the_own_one_is_written():
+    rules = [rule for rule in POLICY if "secrets" in rule.resources]
+    served = {verb for rule in rules if rule.scope == "Cluster" for verb in rule.verbs}
+    own = {(rule.names, verb) for rule in rules if rule.scope != "Cluster" for verb in rule.verbs}
+    assert served == {"get"}
+    assert own == {
+        (("ebbflow-admission",), "get"),
+        (("ebbflow-admission",), "update"),
+        ((), "create"),
+    }
 
 
 def test_people_get_no_right_to_secrets_by_these_roles():
@@ -45,6 +52,7 @@ def test_nothing_grants_rights_workloads_or_another_identity():
         "apiextensions.k8s.io",
         "events.k8s.io",
         "coordination.k8s.io",
+        "admissionregistration.k8s.io",
     }
 
 
@@ -90,6 +98,7 @@ def test_an_operator_of_some_namespaces_has_no_right_in_others():
     assert {r for rule in cluster for r in rule["resources"]} == {
         "namespaces",
         "customresourcedefinitions",
+        "mutatingwebhookconfigurations",
     }
     roles = {o["metadata"]["namespace"]: o["rules"] for o in objects if o["kind"] == "Role"}
     assert roles["a"] == roles["b"] == list(operator_rules().served)

@@ -91,6 +91,19 @@ class Ears:
             self.running = False
 
 
+class Reviews:
+    """An admission receiver that is up at once."""
+
+    def problems(self) -> Sequence[str]:
+        return ()
+
+    async def prepared(self) -> None:
+        """Nothing has to be waited for."""
+
+    async def lead(self) -> None:
+        await asyncio.Event().wait()
+
+
 class Fixture:
     def __init__(self) -> None:
         self.leases = [Lease()]
@@ -100,7 +113,9 @@ class Fixture:
     def make(self) -> None:
         """Make the operator, with the elections that there are now."""
         schedule = Schedule(ManualClock())
-        self.operator = Operator(self.leases, schedule, self.passes, self.ears, ME, workers=3)
+        self.operator = Operator(
+            self.leases, schedule, self.passes, self.ears, Reviews(), ME, workers=3
+        )
 
     @property
     def lease(self) -> Lease:

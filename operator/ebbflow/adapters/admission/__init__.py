@@ -1,0 +1,1 @@
+"""The admission webhook that records who edits a document: server, certificates, answers."""
