@@ -96,7 +96,7 @@ TABLE = {
     ),
     "empty-password": Bad(
         "SecretIncomplete",
-        ("keys present: password, username",),
+        ("keys present: username",),
         lambda made, _: made.for_hosts("127.0.0.1").with_login(GIT_USER, ""),
     ),
     "other-keys": Bad(

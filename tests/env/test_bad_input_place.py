@@ -90,8 +90,10 @@ TABLE = {
     "number-as-a-host": Bad(
         "URLNotAllowed", ("is a number",), {"repository": "http://2852039166/latest/meta-data"}
     ),
-    "ssh": Bad(
-        "URLNotAllowed", ("cannot use ssh yet", "https"), {"repository": "ssh://git@127.0.0.1/a/b"}
+    "ssh-without-a-key": Bad(
+        "AuthenticationFailed",
+        ("needs a private key", "GitAccount"),
+        {"repository": "ssh://git@127.0.0.1/a/b"},
     ),
     "nobody-listens": Bad(
         "GitUnreachable",

@@ -193,6 +193,11 @@ class RepositoryWatch:
         ):
             self._schedule_poll(repository)
 
+    def is_followed_at(self, key: Key, blob: BlobId) -> bool:
+        """Tell whether `key` is followed, and was last looked at with this blob."""
+        remote = self._followed.get(key)
+        return remote is not None and self._repositories[remote].interests[key].blob == blob
+
     def forget(self, key: Key) -> None:
         """Stop telling `key` anything; a repository that nobody follows is no longer polled."""
         remote = self._followed.pop(key, None)

@@ -131,7 +131,9 @@ class TemplateSync:
         if head is None:
             return self._branch_missing(template, git, granted)
         target = Target(granted.remote, git, head, granted.committer, granted.signing_key)
-        look = await self._look(template, target)
+        look = await self._look_at_newest(template, target)
+        if look is None:
+            return self._branch_missing(template, git, granted)
         match look.decision:
             case InStep():
                 return self._in_step(look)
@@ -156,6 +158,28 @@ class TemplateSync:
             return timedelta(0)
         synced = base_of(sync, git) is not None
         return None if synced and report.is_ready(template) else FRESH
+
+    async def _look_at_newest(self, template: Template, target: Target) -> _Look | None:
+        """Look, and once more at the newest head if it may be another; None if there is none."""
+        look = await self._look(template, target)
+        if not self._may_be_behind(look):
+            return look
+        head = await self._watch.head(target.remote, target.git.branch, timedelta(0))
+        if head is None:
+            return None
+        return await self._look(look.template, replace(target, head=head))
+
+    def _may_be_behind(self, look: _Look) -> bool:
+        """Tell whether another process may have seen a newer head than the one looked at.
+
+        It has if the object was in step with a file that this process does not know: an operator
+        that slept, or has just taken over, would take the older file for a change in Git, and undo
+        an edit that was committed already.
+        """
+        file, base = look.sides.file, look.base
+        if base is None or (file is not None and file.blob == base.blob):
+            return False
+        return not self._watch.is_followed_at(look.template.key, base.blob)
 
     async def _look(self, template: Template, target: Target) -> _Look:
         """Gather both sides at the target's head, settling a recorded commit first, and decide."""
