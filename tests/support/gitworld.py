@@ -61,7 +61,7 @@ class RecordedMetrics(SyncMetrics):
         self.operations.append((operation, outcome))
 
     @override
-    def sync(self, direction: str, seconds: float | None) -> None:
+    def sync(self, direction: str) -> None:
         raise AssertionError("the Git adapter counts no syncs")
 
 

@@ -42,7 +42,7 @@ class CountedSyncs:
     def git_operation(self, operation: str, outcome: str, seconds: float) -> None:
         """Not looked at."""
 
-    def sync(self, direction: str, seconds: float | None) -> None:
+    def sync(self, direction: str) -> None:
         self.directions.append(direction)
 
 

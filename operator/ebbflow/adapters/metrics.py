@@ -36,7 +36,6 @@ QUEUE_BUCKETS: Final = tuple(10.0 ** (exponent - 8) for exponent in range(12))
 REST_BUCKETS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 GIT_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 REVIEW_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2)
-LAG_BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600)
 
 _QUEUE_LABELS: Final = ("name", "controller")
 
@@ -98,10 +97,8 @@ class Metrics(SyncMetrics):
         self._git_seconds.labels(operation).observe(seconds)
 
     @override
-    def sync(self, direction: str, seconds: float | None) -> None:
+    def sync(self, direction: str) -> None:
         self._syncs.labels(direction).inc()
-        if seconds is not None:
-            self._lag.labels(direction).observe(max(0.0, seconds))
 
     def rest_request(self, code: str, method: str, host: str, seconds: float) -> None:
         """Count one request to the API server; `<error>` is the code where no answer came."""
@@ -201,10 +198,6 @@ class Metrics(SyncMetrics):
         self._syncs = self._counter(
             "ebbflow_sync_total", "Changes carried to the other side", ("direction",)
         )
-        self._lag = self._histogram(
-            "ebbflow_sync_lag_seconds", "From a change on one side to its arrival on the other",
-            ("direction",), LAG_BUCKETS,
-        )  # fmt: skip
 
     def _make_admission(self) -> None:
         self._reviews = self._counter(

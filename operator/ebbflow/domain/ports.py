@@ -170,6 +170,6 @@ class SyncMetrics(Protocol):
         """Count one operation on a Git server; `outcome` is ok or a reason."""
         ...
 
-    def sync(self, direction: str, seconds: float | None) -> None:
-        """Count one change carried `from-git` or `to-git`, with its lag where it is known."""
+    def sync(self, direction: str) -> None:
+        """Count one change carried `from-git` or `to-git`."""
         ...

@@ -239,7 +239,7 @@ class TemplateSync:
     async def _take(self, look: _Look, decision: TakeFromGit) -> Report:
         file = look.sides.file
         template = await self._cluster.replace_document(look.template, decision.document)
-        self._metrics.sync("from-git", None)
+        self._metrics.sync("from-git")
         log.info("taken from %s at %s", look.target.git.branch, look.target.head[:7])
         self._follow(look)
         base = look.base
@@ -297,7 +297,7 @@ class TemplateSync:
             return report.blocked(look.template, blocked, None)
         match result:
             case Written(template, base):
-                self._metrics.sync("to-git", None)
+                self._metrics.sync("to-git")
                 log.info("written to %s as %s", target.git.branch, base.commit[:7])
                 self._watch.moved(target.remote, target.git.branch, base.commit)
                 self._follow(look, base)

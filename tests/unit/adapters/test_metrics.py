@@ -45,7 +45,7 @@ def exercised() -> Metrics:
     metrics.retried("Template")
     metrics.pass_finished("Template", "error", 0.2)
     metrics.git_operation("push", "ok", 0.1)
-    metrics.sync("to-git", 0.3)
+    metrics.sync("to-git")
     metrics.rest_request("200", "GET", "127.0.0.1:6443", 0.01)
     metrics.leader("ebbflow", leads=True)
     metrics.admission_review("recorded", 0.001)
@@ -122,12 +122,12 @@ def test_passes_under_way_are_known_by_their_age(metrics: Metrics, clock: Clock)
     assert value(metrics, longest, **LABELS) == 0
 
 
-def test_a_lag_that_is_not_known_is_not_counted(metrics: Metrics) -> None:
-    metrics.sync("from-git", None)
-    metrics.sync("from-git", -3.0)
+def test_changes_are_counted_by_their_direction(metrics: Metrics) -> None:
+    metrics.sync("from-git")
+    metrics.sync("from-git")
+    metrics.sync("to-git")
     assert value(metrics, "ebbflow_sync_total", direction="from-git") == 2
-    assert value(metrics, "ebbflow_sync_lag_seconds_count", direction="from-git") == 1
-    assert value(metrics, "ebbflow_sync_lag_seconds_sum", direction="from-git") == 0
+    assert value(metrics, "ebbflow_sync_total", direction="to-git") == 1
 
 
 def test_leading_is_a_gauge(metrics: Metrics) -> None:
@@ -157,5 +157,5 @@ def test_the_page_is_rendered_as_asked(accept: str, content_type: str) -> None:
 
 
 def test_two_registries_do_not_meet(metrics: Metrics) -> None:
-    Metrics().sync("to-git", 1)
+    Metrics().sync("to-git")
     assert value(metrics, "ebbflow_sync_total", direction="to-git") is None
