@@ -91,30 +91,40 @@ class Ears:
             self.running = False
 
 
-class Reviews:
-    """An admission receiver that is up at once."""
+class Recorder:
+    """The admission webhook: registered while it leads; `ready` when its credentials are read."""
+
+    def __init__(self) -> None:
+        self.ready = asyncio.Event()
+        self.ready.set()
+        self.registered = False
+        self.missing: Sequence[str] = ()
 
     def problems(self) -> Sequence[str]:
-        return ()
+        return self.missing
 
     async def prepared(self) -> None:
-        """Nothing has to be waited for."""
+        await self.ready.wait()
 
     async def lead(self) -> None:
-        await asyncio.Event().wait()
+        self.registered = True
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.registered = False
 
 
 class Fixture:
     def __init__(self) -> None:
         self.leases = [Lease()]
-        self.passes, self.ears = Passes(), Ears()
+        self.passes, self.ears, self.recorder = Passes(), Ears(), Recorder()
         self.make()
 
     def make(self) -> None:
         """Make the operator, with the elections that there are now."""
         schedule = Schedule(ManualClock())
         self.operator = Operator(
-            self.leases, schedule, self.passes, self.ears, Reviews(), ME, workers=3
+            self.leases, schedule, self.passes, self.ears, self.recorder, ME, workers=3
         )
 
     @property
@@ -268,3 +278,39 @@ def test_a_leader_is_as_ready_and_as_well_as_its_watches(at: Fixture) -> None:
     at.ears.missing, at.ears.alive = ["a CRD is missing"], False
     assert at.operator.problems() == ["a CRD is missing"]
     assert at.operator.ailments() == ["the watches are deaf"]
+
+
+# Who edits
+
+
+async def test_the_webhook_is_registered_while_it_leads(at: Fixture) -> None:
+    running = await at.start_leading()
+    assert at.recorder.registered
+    at.lease.lost.set()
+    at.passes.finish.set()
+    await ended(running)
+    assert not at.recorder.registered
+
+
+async def test_no_pass_begins_before_it_can_know_the_authors(at: Fixture) -> None:
+    at.recorder.ready.clear()
+    at.lease.won.set()
+    running = at.start()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert at.recorder.registered
+    assert not at.passes.began.is_set()
+    at.recorder.ready.set()
+    await asyncio.wait_for(at.passes.began.wait(), QUICK)
+    at.passes.finish.set()
+    await ended(running)
+
+
+async def test_a_leader_is_not_ready_before_the_webhook_was_registered_once(at: Fixture) -> None:
+    running = await at.start_leading()
+    at.recorder.missing = ["the admission webhook is not registered yet"]
+    assert at.operator.problems() == at.recorder.missing
+    at.recorder.missing = ()
+    assert at.operator.problems() == []
+    at.passes.finish.set()
+    await ended(running)
