@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from ebbflow.api.base import GROUP, JsonObject
+from ebbflow.api.base import JsonObject
 from ebbflow.api.reasons import Reason
 from ebbflow.api.template import GitPlace, SyncStatus, Template
+from ebbflow.domain.conditions import REQUESTED_AT
 from ebbflow.domain.document import InvalidDocument, validate
 from ebbflow.domain.git import GitError
 from ebbflow.domain.outcome import Done, Notice, Outcome, Report, Stalled, Waiting
 from ebbflow.domain.sync import Base, Blocked
 
-REQUESTED_AT = f"{GROUP}/requested-at"
 UNREACHABLE_RETRY = timedelta(seconds=10)
 CONTENDED_RETRY = timedelta(seconds=1)
 

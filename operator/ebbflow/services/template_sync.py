@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TypeVar
 
 from ebbflow.api.base import Key
 from ebbflow.api.reasons import Reason
@@ -38,6 +40,8 @@ from ebbflow.services.repository_watch import FRESH, Interest, RepositoryWatch
 from ebbflow.services.write_back import Overtaken, Rejected, Target, WriteBack, Written
 
 log = logging.getLogger(__name__)
+
+Done = TypeVar("Done")
 
 TRIES = 10  # replays of one edit within a pass, while others push to the branch
 
@@ -134,16 +138,7 @@ class TemplateSync:
         look = await self._look_at_newest(template, target)
         if look is None:
             return self._branch_missing(template, git, granted)
-        match look.decision:
-            case InStep():
-                return self._in_step(look)
-            case TakeFromGit() as decision:
-                return await self._take(look, decision)
-            case Blocked() as decision:
-                self._follow(look)
-                return report.blocked(look.template, decision, None)
-            case WriteToGit():
-                return await self._write(look)
+        return await self._act(look, self._write)
 
     def _max_age(self, template: Template, git: GitPlace) -> timedelta | None:
         """Return how old the knowledge of the branch may be (None: the last known head will do,
@@ -247,7 +242,7 @@ class TemplateSync:
             base = Base(look.target.head, file.blob, file.document_hash)
         return report.in_step(template, look.target.git, base, reverted=decision.reverts)
 
-    async def _write(self, look: _Look) -> Report:
+    async def _write(self, look: _Look, _edit: WriteToGit) -> Report:
         """Write the edit to the branch; while others are faster, look again and replay it."""
         remote, branch = look.target.remote, look.target.git.branch
         async with self._watch.turn(remote, branch):
@@ -265,9 +260,15 @@ class TemplateSync:
 
     async def _try_to_write(self, look: _Look) -> Report | _Look:
         """Make one try; returns the look with the object as it now is if the branch moved."""
+        return await self._act(look, self._write_once)
+
+    async def _act(
+        self, look: _Look, write: Callable[[_Look, WriteToGit], Awaitable[Done]]
+    ) -> Report | Done:
+        """Do what was decided; `write` is how an edit gets to the branch from here."""
         match look.decision:
             case WriteToGit() as decision:
-                return await self._write_once(look, decision)
+                return await write(look, decision)
             case InStep():
                 return self._in_step(look)
             case TakeFromGit() as taken:
