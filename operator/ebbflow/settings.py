@@ -31,6 +31,7 @@ class Settings:
     identity: str
     cache_dir: Path
     poll_interval: timedelta = timedelta(minutes=1)
+    commit_window: timedelta = timedelta(seconds=2)
     namespaces: tuple[str, ...] = ()
     default_service_account: str = "default"
     allow_insecure_http: bool = False

@@ -149,7 +149,17 @@ def _compose(
     interval = settings.poll_interval
     reconcilers: dict[str, Reconciler] = {
         "Template": TemplateSync(
-            cluster, status, git, access, watch, clock, metrics, interval, receiver.record_key
+            cluster,
+            status,
+            git,
+            access,
+            watch,
+            clock,
+            metrics,
+            poll_interval=interval,
+            commit_window=settings.commit_window,
+            record_key=receiver.record_key,
+            is_secret=logs.redactor.holds,
         ),
         "GitAccount": AccountCheck(cluster, access, queue.add, interval),
     }

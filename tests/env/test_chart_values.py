@@ -90,7 +90,11 @@ def test_every_setting_of_the_operator_can_be_given():
 def test_the_values_have_the_operators_own_defaults():
     defaults = {field.name: field.default for field in fields(Settings)}
     operator = yaml.safe_load((CHART / "values.yaml").read_text())["operator"]
-    for value, setting in (("pollInterval", "poll_interval"), ("leaseDuration", "lease_duration")):
+    for value, setting in (
+        ("pollInterval", "poll_interval"),
+        ("commitWindow", "commit_window"),
+        ("leaseDuration", "lease_duration"),
+    ):
         default = defaults[setting]
         assert isinstance(default, timedelta)
         assert operator[value] == format_duration(default)

@@ -49,7 +49,7 @@ def test_a_write_back_that_is_under_way_is_finished_first(
     go_on.set()
     assert_ended_well(operator.wait_end(SECONDS))
     assert shop.file() == FIVE
-    assert "pendingWrite" not in shop.get()["status"]["sync"]
+    shop.wait_settled()
 
 
 def test_servers_that_hang_do_not_hold_it_up(

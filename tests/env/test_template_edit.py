@@ -73,7 +73,7 @@ def test_the_worked_example_of_one_edit(scene: Scene, audit: AuditLog) -> None:
     assert commit.committer == "ebbflow <ebbflow@ebbflow.dev>"
     assert seen["status"]["sync"]["commit"] == commit.sha
     assert seen["status"]["observedGeneration"] == generation == seen["metadata"]["generation"]
-    assert "pendingWrite" not in seen["status"]["sync"]
+    shop.wait_settled()
     assert shop.ready() == ("True", "InStep", f"In step with main at {commit.sha[:7]}")
     the_poll_that_sees_the_commit_writes_nothing(shop, audit)
 

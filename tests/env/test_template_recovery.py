@@ -310,7 +310,7 @@ def test_an_edit_made_in_trouble_is_committed_once_when_it_is_over(
     shop.look_now()
     assert shop.subjects().count(f"Update {name}") == 1
     assert shop.subjects()[-1] == "Begin"
-    assert "pendingWrite" not in shop.get()["status"]["sync"]
+    shop.wait_settled()
 
 
 def test_a_push_whose_answer_was_lost_is_one_commit(servers: Callable[[str], Scene]) -> None:
@@ -323,4 +323,4 @@ def test_a_push_whose_answer_was_lost_is_one_commit(servers: Callable[[str], Sce
     shop.wait()
     shop.look_now()
     assert shop.subjects() == ["Update answer-lost", "Begin"]
-    assert "pendingWrite" not in shop.get()["status"]["sync"]
+    shop.wait_settled()

@@ -83,6 +83,12 @@ def template(**spec: Any) -> JsonObject:
     }
 
 
+def annotated(**annotations: str) -> JsonObject:
+    raw = template()
+    raw["metadata"]["annotations"] = annotations
+    return raw
+
+
 async def made(world: World, raw: JsonObject | None = None) -> Template:
     await world.create(raw or template())
     return await read(world)
@@ -147,6 +153,27 @@ class ClusterContract:
         del raw["spec"]
         before = await made(world, raw)
         assert (await world.cluster.replace_document(before, DOCUMENT)).spec.document == DOCUMENT
+
+    async def test_a_document_takes_annotations_along(self, world: World) -> None:
+        before = await made(world, annotated(**{"ebbflow.dev/resolve": "git", "a": "b"}))
+        after = await world.cluster.replace_document(
+            before, {"apiVersion": "v1.2"}, ["ebbflow.dev/resolve"]
+        )
+        assert after.metadata.annotations == {"a": "b"}
+        assert await read(world) == after
+
+    async def test_annotations_are_removed_and_nothing_else(self, world: World) -> None:
+        before = await made(world, annotated(**{"ebbflow.dev/resolve": "git", "a": "b"}))
+        after = await world.cluster.remove_annotations(before, ["ebbflow.dev/resolve"])
+        assert after.metadata.annotations == {"a": "b"}
+        assert after.spec == before.spec
+        assert await read(world) == after
+
+    async def test_removing_an_annotation_over_an_edit_is_stale(self, world: World) -> None:
+        before = await made(world, annotated(a="b"))
+        await world.patch("shop", {"metadata": {"annotations": {"a": "c"}}})
+        with pytest.raises(StaleWrite):
+            await world.cluster.remove_annotations(before, ["a"])
 
     async def test_a_document_written_over_another_edit_is_stale(self, world: World) -> None:
         before = await made(world)
@@ -268,6 +295,18 @@ class ClusterContract:
         assert after.status.sync is not None
         assert after.status.sync.dump() == SYNC
         assert after.metadata.generation == 1
+
+    async def test_the_writer_returns_the_object_as_stored(self, world: World) -> None:
+        stored = await world.writer.write(Report(await made(world), IN_STEP, {"sync": SYNC}))
+        assert stored == await read(world)
+        assert stored is not None
+        assert await world.writer.write(Report(stored, IN_STEP, {"sync": SYNC})) == stored
+
+    async def test_the_writer_returns_nothing_for_what_somebody_changed(self, world: World) -> None:
+        before = await made(world)
+        await world.patch("shop", {"metadata": {"annotations": {"a": "b"}}})
+        assert await world.writer.write(Report(before, IN_STEP, {"sync": SYNC})) is None
+        assert (await read(world)).status.sync is not None
 
     async def test_the_second_equal_status_makes_no_request(self, world: World) -> None:
         await world.writer.write(Report(await made(world), IN_STEP, {"sync": SYNC}))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,7 +20,14 @@ from ebbflow.api.base import API_VERSION, JsonObject, Key, Resource
 from ebbflow.api.template import PendingWrite, Template
 from ebbflow.domain.conditions import owned_status, ready_transition, wished_status
 from ebbflow.domain.outcome import Notice, Report
-from ebbflow.domain.ports import Clock, Cluster, SecretObject, StaleWrite, StatusWriter
+from ebbflow.domain.ports import (
+    Clock,
+    Cluster,
+    InvalidObject,
+    SecretObject,
+    StaleWrite,
+    StatusWriter,
+)
 from ebbflow.domain.secret import Tainted
 
 R = TypeVar("R", bound=Resource)
@@ -84,6 +91,7 @@ class MemoryCluster(Cluster):
         self.calls: list[str] = []
         self.rivals: list[Callable[[], object]] = []
         self.failures: list[Exception] = []
+        self._death: tuple[str, BaseException] | None = None
         self._objects: dict[Key, JsonObject] = {}
         self._secrets: dict[tuple[str, str], MemorySecret] = {}
         self._namespaces: dict[str, dict[str, str]] = {"default": _name_label("default")}
@@ -149,6 +157,10 @@ class MemoryCluster(Cluster):
     def add_namespace(self, name: str, labels: Mapping[str, str] | None = None) -> None:
         self._namespaces[name] = {**_name_label(name), **(labels or {})}
 
+    def die_at(self, call: str, error: BaseException) -> None:
+        """Raise `error` at the next call that begins like this, before it has an effect."""
+        self._death = (call, error)
+
     # The port
 
     async def get(self, kind: type[R], namespace: str, name: str) -> R | None:
@@ -165,9 +177,19 @@ class MemoryCluster(Cluster):
         self._called(f"get Namespace/{name}")
         return self._namespaces.get(name)
 
-    async def replace_document(self, template: Template, document: JsonObject) -> Template:
+    async def replace_document(
+        self, template: Template, document: JsonObject, without: Collection[str] = ()
+    ) -> Template:
         raw = self._to_write("replace document of", template)
         raw.setdefault("spec", {})["document"] = document
+        for name in without:
+            del raw["metadata"]["annotations"][name]
+        return parse(Template, self._store(template.key, raw))
+
+    async def remove_annotations(self, template: Template, names: Collection[str]) -> Template:
+        raw = self._to_write("remove annotations of", template)
+        for name in names:
+            del raw["metadata"]["annotations"][name]
         return parse(Template, self._store(template.key, raw))
 
     async def set_pending_write(self, template: Template, pending: PendingWrite | None) -> Template:
@@ -211,6 +233,9 @@ class MemoryCluster(Cluster):
 
     def _called(self, what: str) -> None:
         self.calls.append(what)
+        if self._death is not None and what.startswith(self._death[0]):
+            error, self._death = self._death[1], None
+            raise error
         if self.failures:
             raise self.failures.pop(0)
 
@@ -235,19 +260,32 @@ class MemoryStatusWriter(StatusWriter):
         self._cluster = cluster
         self._clock = clock or ManualClock()
 
-    async def write(self, report: Report) -> None:
-        key = report.observed.key
+    async def write(self, report: Report) -> Resource | None:
+        observed = report.observed
+        key = observed.key
         wished = wished_status(report, self._clock.now())
+        stored: Resource | None = observed
         try:
-            if wished != owned_status(report.observed.status.dump()):
-                stored = self._cluster.write_status(report.observed, wished)
-                if stored is None:
-                    return
+            if wished != owned_status(observed.status.dump()):
+                before = self._cluster.raw(key)
+                raw = self._cluster.write_status(observed, wished)
+                if raw is None or before is None:
+                    return None
+                same = before["metadata"]["resourceVersion"] == observed.metadata.resource_version
+                stored = _read(type(observed), raw) if same else None
         finally:
             self.events += [(key, notice) for notice in report.notices]
         transition = ready_transition(report)
         if transition is not None:
             self.events.append((key, transition))
+        return stored
+
+
+def _read(kind: type[Resource], raw: JsonObject) -> Resource | None:
+    try:
+        return parse(kind, raw)
+    except InvalidObject:
+        return None
 
 
 def _name_label(name: str) -> dict[str, str]:

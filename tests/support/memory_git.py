@@ -22,6 +22,7 @@ from ebbflow.domain.git import (
     BasicCredential,
     BlobId,
     BranchMoved,
+    CommitGone,
     CommitHeader,
     CommitId,
     Credential,
@@ -37,6 +38,7 @@ from ebbflow.domain.git import (
     RepositoryNotFound,
     Signature,
     TooLarge,
+    Unreachable,
     is_lfs_pointer,
     lfs_words,
 )
@@ -70,6 +72,8 @@ class MemoryGit(GitBackend):
         self.operations: Counter[str] = Counter()  # ls-remote, fetch, history, push
         self.before_push: list[Callable[[], None]] = []
         self.after_push: list[Callable[[], None]] = []  # may raise: the answer is lost
+        self.late: list[Callable[[], object]] = []  # pushes on their way, which have not arrived
+        self.hold_next_push = False
         self._max_blob_bytes = max_blob_bytes
         self._fetched: set[tuple[Remote, CommitId]] = set()
 
@@ -130,6 +134,13 @@ class MemoryGit(GitBackend):
         repository = self.repositories[url]
         ancestry = repository.objects.ancestry(repository.branches[branch])
         return [_logged(repository.objects, sha) for sha in ancestry]
+
+    def rewrite_history(self, url: str, files: Mapping[str, Content]) -> CommitId:
+        """Replace everything by one new commit, as a forced push and a clean-up do; its id."""
+        self.repositories[url].objects = Objects()
+        self.repositories[url].branches.clear()
+        self._fetched.clear()
+        return self.commit(url, files, "Begin anew")
 
     def require(self, url: str, username: str, password: str) -> None:
         """Let only this user in from now on."""
@@ -231,6 +242,15 @@ class MemoryGit(GitBackend):
         for hook in list(self.before_push):
             hook()
         repository = await self._request("push", remote)
+        if self.hold_next_push:
+            self.hold_next_push = False
+            self.late.append(lambda: self._receive(repository, branch, commit))
+            raise Unreachable(f"{remote.url} did not answer")
+        return self._receive(repository, branch, commit)
+
+    def _receive(
+        self, repository: MemoryRepository, branch: str, commit: PreparedCommit
+    ) -> PushResult:
         head = repository.branches.get(branch)
         if head == commit.commit:
             return Pushed()
@@ -269,6 +289,8 @@ class MemoryGit(GitBackend):
             await asyncio.sleep(0)
             return self.repositories[remote.url]
         repository = await self._request("fetch", remote)
+        if commit not in repository.objects.found:
+            raise CommitGone(f"{remote.url} no longer has {commit[:7]}")
         self._fetched.add((remote, commit))
         return repository
 

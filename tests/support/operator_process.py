@@ -237,6 +237,7 @@ class OperatorProcess:
         return [
             *(sys.executable, "-m", "ebbflow", "operator"),
             "--poll-interval=1s",
+            "--commit-window=0s",
             "--health-address=127.0.0.1:0",
             "--metrics-address=127.0.0.1:0",
             "--log-format=json",

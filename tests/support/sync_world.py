@@ -8,9 +8,10 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
-from ebbflow.api.base import JsonObject, Key
+from ebbflow.api.base import GROUP, JsonObject, Key
 from ebbflow.api.template import Template
-from ebbflow.domain.outcome import Report
+from ebbflow.domain.git import Remote
+from ebbflow.domain.outcome import Postponed, Report
 from ebbflow.services.git_access import GitAccess
 from ebbflow.services.repository_watch import RepositoryWatch
 from ebbflow.services.schedule import Schedule
@@ -49,7 +50,7 @@ class CountedSyncs:
 class SyncWorld:
     """One Template `shop`, one repository, and passes made by hand."""
 
-    def __init__(self) -> None:
+    def __init__(self, window: timedelta = timedelta(0)) -> None:
         self.clock = ManualClock()
         self.cluster = MemoryCluster()
         self.status = MemoryStatusWriter(self.cluster, self.clock)
@@ -57,6 +58,7 @@ class SyncWorld:
         self.woken: list[Key] = []
         self.schedule = Schedule(self.clock)
         self.metrics = CountedSyncs()
+        self.window = window
         self.restart()
 
     def restart(self) -> None:
@@ -73,7 +75,8 @@ class SyncWorld:
             self.watch,
             self.clock,
             self.metrics,
-            timedelta(minutes=1),
+            poll_interval=timedelta(minutes=1),
+            commit_window=self.window,
         )
 
     def template(self, document: JsonObject | None = None, **spec: Any) -> None:
@@ -90,6 +93,17 @@ class SyncWorld:
     def push(self, text: bytes | None) -> str:
         """Commit the file as a person would; None removes it."""
         return self.git.commit(URL, _file(text) or {PATH: None}, "By hand")
+
+    def push_seen(self, text: bytes) -> str:
+        """Commit the file as a person would, and let the operator's poll see it."""
+        commit = self.push(text)
+        self.watch.moved(Remote(URL), "main", commit)
+        return commit
+
+    def annotate(self, **annotations: str) -> None:
+        """Annotate the object; `requested_at` stands for ebbflow.dev/requested-at."""
+        named = {f"{GROUP}/{key.replace('_', '-')}": text for key, text in annotations.items()}
+        self.cluster.edit(SHOP, lambda raw: raw["metadata"]["annotations"].update(named))
 
     def edit(self, **arguments: str) -> None:
         """Change arguments of the object's document as a person would."""
@@ -121,10 +135,10 @@ class SyncWorld:
         """Subjects of the branch's commits, newest first."""
         return [commit.message.splitlines()[0] for commit in self.git.log(URL)]
 
-    async def reconcile(self, key: Key = SHOP) -> Report | None:
+    async def reconcile(self, key: Key = SHOP) -> Report | Postponed | None:
         """Make one pass and write its status, as the loop does."""
         report = await self.service.reconcile(key)
-        if report is not None:
+        if isinstance(report, Report):
             await self.status.write(report)
         return report
 

@@ -107,6 +107,11 @@ class Synced:
         assert (stalled["status"], stalled["reason"]) == ("True", reason)
         return str(stalled["message"])
 
+    def wait_settled(self) -> None:
+        """Wait until no commit is recorded as on its way any more."""
+        what = f"the record of {self.name}'s commit to go"
+        eventually(lambda: "pendingWrite" not in self.get()["status"]["sync"], WAIT_SECONDS, what)
+
     def wait_arguments(self, **expected: Any) -> JsonObject:
         """Wait until the document has exactly these arguments; the object."""
 

@@ -93,6 +93,12 @@ class Redactor:
             text = pattern.sub(replacement, text)
         return text
 
+    def holds(self, text: str) -> bool:
+        """Tell whether `text` holds a known secret of at least 8 characters; shorter ones occur in
+        ordinary words.
+        """
+        return any(len(form) >= SHORTEST_PART and form in text for form in self._longest_first)
+
 
 def _forms(value: str) -> set[str]:
     """Every way in which `value` could stand in a text."""

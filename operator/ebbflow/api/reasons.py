@@ -106,7 +106,11 @@ class Reason(StrEnum):
     )
     CONFLICT = (
         "Conflict",
-        "The same fields were changed on both sides. `status.sync.conflicts` lists them; make the sides agree.",
+        "The same fields were changed on both sides. `status.sync.conflicts` lists them; make the sides agree, or annotate ebbflow.dev/resolve.",
+    )
+    SECRET_IN_DOCUMENT = (
+        "SecretInDocument",
+        "The edited document holds a secret, which is never written to Git. The message names the field; put the value into a Secret.",
     )
     CANNOT_EDIT_IN_PLACE = (
         "CannotEditInPlace",

@@ -234,6 +234,11 @@ class PendingWrite(Model):
     author: str = Field(max_length=1024, description="The author's name and address.")
     time: Whole = Field(description="The commit's time, in seconds since 1970.")
     message: str = Field(max_length=8192, description="The whole commit message.")
+    uses: dict[str, Hash] | None = Field(
+        default=None,
+        max_length=8,
+        description="Annotations that the commit uses up, each with the hash of its value.",
+    )
 
 
 class FieldConflict(Model):

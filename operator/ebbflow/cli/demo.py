@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import signal
 import sys
@@ -17,13 +18,16 @@ from rich.markup import escape
 from ebbflow.cli.demo_stage import PATH, DemoFailed, Stage, set_up
 from ebbflow.devcluster.trouble import DevClusterError
 
+GRACE = ("--as=grace@example.com", "--as-group=system:masters")
+"""A second person, by impersonation: the cluster of the demo has no other way to log in."""
+
 PATIENCE = 30.0  # seconds for a change to get to the other side; it takes about one
 
 
 @click.command()
 @click.option("--once", is_flag=True, help="Check each step and exit, instead of staying up.")
 def demo(*, once: bool) -> None:
-    """Show the two-way loop: a push reaches the cluster, an edit becomes a commit.
+    """Show the two-way loop: a push reaches the cluster, an edit becomes a commit, both at once merge.
 
     Needs neither a cluster nor a container engine nor an account anywhere. It stays up to play
     with until Ctrl-C.
@@ -78,6 +82,8 @@ class Demo:
         self._first_sync()
         self._push()
         self._edit()
+        self._merge()
+        self._conflict()
 
     def _first_sync(self) -> None:
         self._title("A Template names a file in Git; the file's content becomes its document")
@@ -88,8 +94,7 @@ class Demo:
     def _push(self) -> None:
         self._title("A push reaches the cluster")
         self._edit_file('REPLICAS: "2"', 'REPLICAS: "3"')
-        self._show(["git", "commit", "--quiet", "--all", "--message", "Three replicas"], True)
-        self._show(["git", "push", "--quiet"], True)
+        self._commit_and_push("Three replicas")
         self._measure("git push → object in the cluster", lambda: self._replicas() == "3")
         self._show(
             [
@@ -108,10 +113,13 @@ class Demo:
         )
         before = self._remote_head()
         self._show(
-            ["kubectl", "edit", "templates.ebbflow.dev", "shop"],
+            ["kubectl", *GRACE, "edit", "templates.ebbflow.dev", "shop"],
             KUBE_EDITOR=f"{sys.executable} {editor}",
         )
-        self._measure("kubectl edit → commit in Git", lambda: self._remote_head() != before)
+        self._measure(
+            "kubectl edit → commit in Git, after 2 s for more edits",
+            lambda: self._remote_head() != before,
+        )
         self._show(["git", "pull", "--quiet"], True)
         shown = self._show(["git", "show"], True)
         changed = [
@@ -122,6 +130,60 @@ class Demo:
         if changed != ['-  REPLICAS: "3"     # how many', '+  REPLICAS: "5"     # how many']:
             raise DemoFailed("the commit changes other lines than the edited one")
         self._measure("in step again", self._ready)
+
+    def _merge(self) -> None:
+        self._title("Two people edit at once, on both sides: nothing is lost")
+        self._patch("REPLICAS", "7")
+        self._edit_file("GREETING: 'hello'", "GREETING: 'welcome'")
+        self._commit_and_push("Greet warmly")
+        self._measure("both edits on both sides", lambda: self._holds("7", "welcome"))
+        self._show(["git", "pull", "--quiet"], True)
+        log = self._show(["git", "log", "-3", "--format=%h  %<(22)%an %s"], True)
+        newest = log.splitlines()[0]
+        if "grace@example.com" not in newest:
+            raise DemoFailed(f"the newest commit does not name who made the edit: {newest}")
+
+    def _conflict(self) -> None:
+        self._title("Both change the same field: nobody's edit is thrown away, a person decides")
+        self._patch("GREETING", "hola")
+        self._edit_file("GREETING: 'welcome'", "GREETING: 'bonjour'")
+        self._commit_and_push("Greet in French")
+        self._measure(
+            "conflict reported", lambda: "bonjour" in self._field("status.sync.conflicts")
+        )
+        conflicts = "jsonpath={.status.sync.conflicts}{'\\n'}"
+        self._show(["kubectl", "get", "templates.ebbflow.dev", "shop", "-o", conflicts])
+        self._show(
+            [
+                *("kubectl", *GRACE, "annotate", "templates.ebbflow.dev", "shop"),
+                "ebbflow.dev/resolve=cluster",
+            ]
+        )
+        self._measure("resolved, on both sides", lambda: self._holds("7", "hola"))
+        self._show(["git", "pull", "--quiet"], True)
+        self._show(["git", "log", "-2", "--format=%h  %<(22)%an %s"], True)
+        if "'hola' # what visitors see" not in (self._stage.clone / PATH).read_text():
+            raise DemoFailed("the file does not hold the edit that won, with its comment")
+
+    def _patch(self, argument: str, value: str) -> None:
+        patch = json.dumps({"spec": {"document": {"arguments": {argument: value}}}})
+        command = ["patch", "templates.ebbflow.dev", "shop", "--type=merge", "-p", patch]
+        self._show(["kubectl", *GRACE, *command])
+
+    def _commit_and_push(self, message: str) -> None:
+        self._show(["git", "commit", "--quiet", "--all", "--message", message], True)
+        self._show(["git", "push", "--quiet"], True)
+
+    def _holds(self, replicas: str, greeting: str) -> bool:
+        """Tell whether both sides hold these arguments, and the object says so."""
+        file = self._stage.git.show("shop", "main", PATH).decode()
+        arguments = ("spec.document.arguments.REPLICAS", "spec.document.arguments.GREETING")
+        return (
+            tuple(map(self._field, arguments)) == (replicas, greeting)
+            and f'REPLICAS: "{replicas}"' in file
+            and f"GREETING: '{greeting}'" in file
+            and self._ready()
+        )
 
     def _edit_file(self, old: str, new: str) -> None:
         self._console.print(f"[bold]$[/] sed -i {escape(repr(f's/{old}/{new}/'))} {PATH}")

@@ -194,6 +194,7 @@ def _start_operator(stage: Stage, stack: ExitStack) -> None:
     )
     stack.callback(part.end, grace_seconds=5.0)
     _wait_until_ready(f"http://127.0.0.1:{port}/readyz", stage)
+    _wait_until_editors_are_recorded(stage)
 
 
 def _wait_until_ready(url: str, stage: Stage) -> None:
@@ -208,3 +209,13 @@ def _wait_until_ready(url: str, stage: Stage) -> None:
     raise DemoFailed(
         f"the operator is not ready after {READY_SECONDS:.0f} s; its log ends:\n{tail}"
     )
+
+
+def _wait_until_editors_are_recorded(stage: Stage) -> None:
+    """Wait for the admission webhook; edits before it would be by nobody."""
+    path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+    deadline = time.monotonic() + READY_SECONDS
+    while not stage.cluster.request("GET", path).json().get("items"):
+        if time.monotonic() > deadline:
+            raise DemoFailed("the operator has not registered its admission webhook")
+        time.sleep(0.05)

@@ -22,9 +22,12 @@ NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 class DurationType(click.ParamType[Any]):
-    """A Go duration, at least a second."""
+    """A Go duration, at least `least`."""
 
     name = "duration"
+
+    def __init__(self, least: str = "1s") -> None:
+        self._least = least
 
     @override
     def convert(
@@ -36,8 +39,8 @@ class DurationType(click.ParamType[Any]):
             duration = parse_duration(value)
         except ValueError as error:
             self.fail(f"{value!r} {error}", param, ctx)
-        if duration < timedelta(seconds=1):
-            self.fail(f"{value!r} must be at least 1s", param, ctx)
+        if duration < parse_duration(self._least):
+            self.fail(f"{value!r} must be at least {self._least}", param, ctx)
         return duration
 
 
@@ -114,6 +117,12 @@ def setting(flag: str, **attributes: Any) -> Callable[[Any], Any]:
     help="Serve only this namespace; may be repeated, or hold several with commas. None: all.",
 )
 @setting("--poll-interval", type=DurationType(), default="1m", help="How often to ask Git servers.")
+@setting(
+    "--commit-window",
+    type=DurationType("0s"),
+    default="2s",
+    help="Edits of an object that come within this time are one commit.",
+)
 @setting(
     "--default-service-account",
     default="default",

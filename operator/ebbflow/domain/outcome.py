@@ -40,6 +40,13 @@ Outcome = Done | Waiting | Stalled
 
 
 @dataclass(frozen=True, slots=True)
+class Postponed:
+    """Nothing to report yet: make another pass after `after`. The status stays as it is."""
+
+    after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something that happened once and deserves an event."""
 

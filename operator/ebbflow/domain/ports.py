@@ -68,8 +68,18 @@ class Cluster(Protocol):
         """Read the labels of a namespace; None if it does not exist."""
         ...
 
-    async def replace_document(self, template: Template, document: JsonObject) -> Template:
+    async def replace_document(
+        self, template: Template, document: JsonObject, without: Collection[str] = ()
+    ) -> Template:
         """Put `document` whole into spec.document, only if the object is still as `template`.
+
+        The annotations named in `without` go in the same write. Returns the object as stored.
+        Raises StaleWrite if it changed since it was read.
+        """
+        ...
+
+    async def remove_annotations(self, template: Template, names: Collection[str]) -> Template:
+        """Remove annotations that `template` has, only if the object is still as it.
 
         Returns the object as stored. Raises StaleWrite if it changed since it was read.
         """
@@ -86,10 +96,11 @@ class Cluster(Protocol):
 class StatusWriter(Protocol):
     """The one writer of conditions and the rest of a status."""
 
-    async def write(self, report: Report) -> None:
+    async def write(self, report: Report) -> Resource | None:
         """Bring the object's status to what the report says; no request if it is so already.
 
-        Emits the report's notices, and one event for each transition of Ready.
+        Emits the report's notices, and one event for each transition of Ready. Returns the object
+        as stored; None if it is gone, or was changed by somebody else meanwhile (read it again).
         """
         ...
 

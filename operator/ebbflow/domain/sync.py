@@ -7,19 +7,22 @@ document.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Final, Literal
 
-from ebbflow.api.base import JsonObject
+from ebbflow.api.base import GROUP, JsonObject
 from ebbflow.api.reasons import Reason
 from ebbflow.api.template import FieldConflict, GitPlace, SyncOptions, SyncStatus
+from ebbflow.domain.conflicts import shown_conflicts
 from ebbflow.domain.document import InvalidDocument, document_hash, validate
 from ebbflow.domain.git import BlobId, CommitId
-from ebbflow.domain.merge import ABSENT, MergeConflict, merge
+from ebbflow.domain.leaks import IsSecret, leaked_path, nothing_is_secret
+from ebbflow.domain.merge import MergeConflict, Prefer, merge
 
-SHOWN_CONFLICTS = 20
-SHOWN_VALUE = 256
+RESOLVE: Final = f"{GROUP}/resolve"
+"""The annotation by which a person says which side wins a conflict; it is used once."""
+
+Resolution = Literal["git", "cluster"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +58,14 @@ class Sides:
     """All that a decision needs to know.
 
     `base` is None before the first sync of this place; `base_document` is None where it was not
-    needed or is no longer to be had.
+    needed or is no longer to be had. `resolve` is what the annotation RESOLVE says.
     """
 
     cluster: JsonObject | None
     file: FileSide | UnreadableFile | None
     base: Base | None
     base_document: JsonObject | None = None
+    resolve: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +75,14 @@ class InStep:
 
 @dataclass(frozen=True, slots=True)
 class TakeFromGit:
-    """The object gets the file's document; `reverts`: an edit in the cluster is undone by it."""
+    """The object gets the file's document.
+
+    `reverts`: an edit in the cluster is undone by it. `resolved`: the annotation RESOLVE decided.
+    """
 
     document: JsonObject
     reverts: bool = False
+    resolved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +90,13 @@ class WriteToGit:
     """The file gets this document (`file` None: it is created), and so does the object.
 
     `merged`: the document differs from the object's, because both sides had been edited.
+    `resolved`: the annotation RESOLVE decided.
     """
 
     document: JsonObject
     file: FileSide | None
     merged: bool = False
+    resolved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +132,17 @@ def edited_in_git(file: FileSide | UnreadableFile | None, base: Base | None) -> 
     )
 
 
-def decide(sides: Sides, options: SyncOptions, git: GitPlace) -> Decision:
-    """Decide what one pass has to do."""
+def decide(
+    sides: Sides, options: SyncOptions, git: GitPlace, is_secret: IsSecret = nothing_is_secret
+) -> Decision:
+    """Decide what one pass has to do. Nothing that holds a new secret is written to Git."""
+    decision = _decide(sides, options, git)
+    if isinstance(decision, WriteToGit):
+        return _leaking(decision, is_secret) or decision
+    return decision
+
+
+def _decide(sides: Sides, options: SyncOptions, git: GitPlace) -> Decision:
     match sides.file:
         case UnreadableFile(_, message):
             return Blocked(Reason.INVALID_DOCUMENT, message)
@@ -131,6 +150,17 @@ def decide(sides: Sides, options: SyncOptions, git: GitPlace) -> Decision:
             return _decide_without_file(sides, git)
         case FileSide() as file:
             return _decide_with_file(sides, file, options)
+
+
+def _leaking(write: WriteToGit, is_secret: IsSecret) -> Blocked | None:
+    path = leaked_path(write.document, write.file.document if write.file else None, is_secret)
+    if path is None:
+        return None
+    return Blocked(
+        Reason.SECRET_IN_DOCUMENT,
+        f"spec.document.{path} holds a secret, which is not written to Git; put it into a Secret "
+        f"and name it by an expression or by spec.argumentOverrides",
+    )
 
 
 def _decide_without_file(sides: Sides, git: GitPlace) -> Decision:
@@ -178,32 +208,59 @@ def _decide_cluster_edit(
 def _decide_both(
     sides: Sides, cluster: JsonObject, file: FileSide, options: SyncOptions
 ) -> Decision:
+    resolution = _resolution(sides.resolve)
+    prefer = _preferred_side(options, resolution)
     if sides.base_document is None:
-        return Blocked(
-            Reason.CONFLICT,
-            "both sides changed, and the last synced content is no longer to be had from Git, "
-            "so the edits cannot be told apart; make spec.document and the file the same",
-        )
-    merged = merge(sides.base_document, cluster, file.document)
-    if merged.conflicts:
-        prefer = _preferred_side(options)
         if prefer is None:
-            return _conflict(merged.conflicts)
+            return _indistinguishable(sides.resolve)
+        return _whole_side(prefer, cluster, file, resolved=resolution is not None)
+    merged = merge(sides.base_document, cluster, file.document)
+    conflicts = merged.conflicts
+    if conflicts:
+        if prefer is None:
+            return _conflict(conflicts, cluster, file.document, sides.resolve)
         merged = merge(sides.base_document, cluster, file.document, prefer=prefer)
     if invalid := _invalid(merged.document):
-        return Blocked(
-            Reason.CONFLICT,
-            f"both sides changed, and together the edits make no valid document "
-            f"({invalid.message}); make spec.document and the file the same",
-        )
-    if document_hash(merged.document) == file.document_hash:
-        return TakeFromGit(file.document)
-    return WriteToGit(
-        merged.document, file, merged=document_hash(merged.document) != document_hash(cluster)
-    )
+        if prefer is not None and resolution is not None:
+            return _whole_side(prefer, cluster, file, resolved=True)
+        return _unfit_together(invalid, sides.resolve)
+    return _carry(merged.document, cluster, file, resolved=bool(conflicts and resolution))
 
 
-def _preferred_side(options: SyncOptions) -> Literal["ours", "theirs"] | None:
+def _carry(
+    merged: JsonObject, cluster: JsonObject, file: FileSide, *, resolved: bool
+) -> TakeFromGit | WriteToGit:
+    """Bring both sides to the merged document, by way of Git where the file lacks anything."""
+    if document_hash(merged) == file.document_hash:
+        return TakeFromGit(file.document, resolved=resolved)
+    differs = document_hash(merged) != document_hash(cluster)
+    return WriteToGit(merged, file, merged=differs, resolved=resolved)
+
+
+def _whole_side(
+    prefer: Prefer, cluster: JsonObject, file: FileSide, *, resolved: bool
+) -> TakeFromGit | WriteToGit:
+    if prefer == "theirs":
+        return TakeFromGit(file.document, resolved=resolved)
+    return WriteToGit(cluster, file, resolved=resolved)
+
+
+def _resolution(annotation: str | None) -> Resolution | None:
+    match annotation:
+        case "git" | "cluster":
+            return annotation
+        case _:
+            return None
+
+
+def _preferred_side(options: SyncOptions, resolution: Resolution | None) -> Prefer | None:
+    match resolution:
+        case "git":
+            return "theirs"
+        case "cluster":
+            return "ours"
+        case None:
+            pass
     match options.on_conflict:
         case "PreferGit":
             return "theirs"
@@ -222,27 +279,40 @@ def _invalid(document: JsonObject) -> Blocked | None:
     return None
 
 
-def _conflict(conflicts: tuple[MergeConflict, ...]) -> Blocked:
+def _unfit_together(invalid: Blocked, resolve: str | None) -> Blocked:
+    return Blocked(
+        Reason.CONFLICT,
+        f"both sides changed, and together the edits make no valid document "
+        f"({invalid.message}); {_ways_out(resolve)}",
+    )
+
+
+def _indistinguishable(resolve: str | None) -> Blocked:
+    return Blocked(
+        Reason.CONFLICT,
+        f"both sides changed, and the last synced content is no longer to be had from Git, "
+        f"so the edits cannot be told apart; {_ways_out(resolve)}",
+    )
+
+
+def _conflict(
+    conflicts: tuple[MergeConflict, ...],
+    cluster: JsonObject,
+    file: JsonObject,
+    resolve: str | None,
+) -> Blocked:
     paths = ", ".join(c.path for c in conflicts[:5])
     more = f" and {len(conflicts) - 5} more" if len(conflicts) > 5 else ""  # noqa: PLR2004
     return Blocked(
         Reason.CONFLICT,
         f"both sides changed {paths}{more}; status.sync.conflicts has the values: "
-        f"make spec.document and the file the same there",
-        tuple(
-            FieldConflict(
-                path=c.path[:1024],
-                base=_shown(c.base),
-                cluster=_shown(c.ours),
-                git=_shown(c.theirs),
-            )
-            for c in conflicts[:SHOWN_CONFLICTS]
-        ),
+        f"{_ways_out(resolve)}",
+        shown_conflicts(conflicts, cluster, file),
     )
 
 
-def _shown(value: Any) -> str | None:
-    if value is ABSENT:
-        return None
-    text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-    return text if len(text) <= SHOWN_VALUE else text[: SHOWN_VALUE - 1] + "…"
+def _ways_out(resolve: str | None) -> str:
+    ways = f"make spec.document and the file the same, or annotate {RESOLVE}=git or =cluster"
+    if resolve is None:
+        return ways
+    return f"{ways} (it is {resolve[:40]!r})"

@@ -12,7 +12,7 @@ from ebbflow.adapters.logs import log_context
 from ebbflow.api.base import Key
 from ebbflow.api.reasons import Reason
 from ebbflow.domain.conditions import ready_transition
-from ebbflow.domain.outcome import Done, Outcome, Report, Stalled, Waiting
+from ebbflow.domain.outcome import Done, Outcome, Postponed, Report, Stalled, Waiting
 from ebbflow.domain.ports import Clock, ClusterError, InvalidObject, StaleWrite, StatusWriter
 from ebbflow.handlers.workqueue import WorkQueue
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 class Reconciler(Protocol):
     """A service that makes one pass over one object of its kind."""
 
-    async def reconcile(self, key: Key) -> Report | None: ...
+    async def reconcile(self, key: Key) -> Report | Postponed | None: ...
 
 
 class LoopMetrics(Protocol):
@@ -81,7 +81,7 @@ class Loop:
         self._queue.cancel_delayed(key)
         try:
             report = await self._reconcilers[key.kind].reconcile(key)
-            if report is not None:
+            if isinstance(report, Report):
                 await self._status.write(report)
                 _log_what_happened(report)
         except StaleWrite:
@@ -99,12 +99,12 @@ class Loop:
             log.exception("the pass over %s failed; trying again in %.1f s", key, seconds)
             return "error"
         self._queue.forget(key)
-        return self._ask_for_the_next(key, report.outcome if report else None)
+        return self._ask_for_the_next(key, report.outcome if isinstance(report, Report) else report)
 
-    def _ask_for_the_next(self, key: Key, outcome: Outcome | None) -> str:
+    def _ask_for_the_next(self, key: Key, outcome: Outcome | Postponed | None) -> str:
         after: timedelta | None
         match outcome:
-            case Done() | Waiting():
+            case Done() | Waiting() | Postponed():
                 after = outcome.after
             case Stalled():
                 after = outcome.recheck

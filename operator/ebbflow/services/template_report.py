@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from ebbflow.api.base import JsonObject
@@ -70,6 +71,13 @@ def in_step(
     )
     outcome = Done(Reason.IN_STEP, f"In step with {git.branch}{at}")
     return Report(template, outcome, {"sync": sync.dump()}, notices if reverted else ())
+
+
+def arrived(template: Template, git: GitPlace, base: Base) -> Report:
+    """Report that a commit whose fate was unknown is on the branch; the pass goes on."""
+    found = in_step(template, git, base)
+    message = f"The commit {base.commit[:7]} had arrived on {git.branch}; looking at both sides"
+    return replace(found, outcome=Waiting(Reason.PROGRESSING, message, timedelta(0)))
 
 
 def blocked(template: Template, decision: Blocked, recheck: timedelta | None) -> Report:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -13,30 +13,28 @@ from ebbflow.api.reasons import Reason
 from ebbflow.api.template import GitPlace, Template
 from ebbflow.domain.access import Refused
 from ebbflow.domain.addresses import normalise_path
-from ebbflow.domain.document import InvalidDocument, document_hash, parse
 from ebbflow.domain.edit_record import RecordKey
-from ebbflow.domain.git import CommitGone, CommitId, GitError
-from ebbflow.domain.outcome import Report
+from ebbflow.domain.git import CommitId, GitError
+from ebbflow.domain.leaks import IsSecret, nothing_is_secret
+from ebbflow.domain.outcome import Postponed, Report
 from ebbflow.domain.ports import Clock, Cluster, GitBackend, StatusWriter, SyncMetrics
 from ebbflow.domain.sync import (
+    RESOLVE,
     Base,
     Blocked,
-    Decision,
     FileSide,
     InStep,
-    Sides,
     TakeFromGit,
-    UnreadableFile,
     WriteToGit,
     base_of,
-    decide,
     edited_in_cluster,
-    edited_in_git,
 )
 from ebbflow.domain.writeback import CannotEdit
 from ebbflow.services import template_report as report
+from ebbflow.services.edit_window import EditWindow
 from ebbflow.services.git_access import GitAccess, Granted
 from ebbflow.services.repository_watch import FRESH, Interest, RepositoryWatch
+from ebbflow.services.template_look import Look, Looker
 from ebbflow.services.write_back import Overtaken, Rejected, Target, WriteBack, Written
 
 log = logging.getLogger(__name__)
@@ -44,17 +42,6 @@ log = logging.getLogger(__name__)
 Done = TypeVar("Done")
 
 TRIES = 10  # replays of one edit within a pass, while others push to the branch
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """One look at both sides, at one head of the branch."""
-
-    template: Template
-    target: Target
-    base: Base | None
-    sides: Sides
-    decision: Decision
 
 
 class TemplateSync:
@@ -70,19 +57,24 @@ class TemplateSync:
         clock: Clock,
         metrics: SyncMetrics,
         poll_interval: timedelta,
+        commit_window: timedelta = timedelta(0),
         record_key: RecordKey = lambda: None,
+        is_secret: IsSecret = nothing_is_secret,
     ) -> None:
         self._cluster = cluster
         self._status = status
-        self._git = git
         self._access = access
         self._watch = watch
         self._write_back = WriteBack(cluster, git, clock, record_key)
+        self._looker = Looker(status, git, watch, self._write_back, is_secret)
+        self._window = EditWindow(clock, commit_window)
         self._metrics = metrics
         self._poll_interval = poll_interval
 
-    async def reconcile(self, key: Key) -> Report | None:
+    async def reconcile(self, key: Key) -> Report | Postponed | None:
         """Make one pass; None if there is nothing to say: the object is gone or suspended.
+
+        Postponed: the object holds an edit that waits for others to be one commit with it.
 
         Raises StaleWrite if the object changed under the pass (make another), ClusterError if the
         API server refused something.
@@ -109,14 +101,18 @@ class TemplateSync:
         if template is None or template.status.conditions:
             return template
         # To kstatus an object without conditions is finished: say at once that this one is not.
-        await self._status.write(report.first_touch(template))
+        stored = await self._status.write(report.first_touch(template))
+        if isinstance(stored, Template):
+            return stored
         return await self._cluster.get(Template, key.namespace, key.name)
 
     def _forget(self, key: Key) -> None:
         self._watch.forget(key)
         self._access.forget(key)
+        self._window.close(key)
+        self._write_back.forget(key)
 
-    async def _with_access(self, template: Template, git: GitPlace) -> Report:
+    async def _with_access(self, template: Template, git: GitPlace) -> Report | Postponed:
         interval = self._every(template)
         granted = await self._access.resolve(template.key, git)
         if isinstance(granted, Refused):
@@ -130,7 +126,9 @@ class TemplateSync:
                 self._watch.forget(template.key)
             return report.git_failed(template, error, interval)
 
-    async def _sync(self, template: Template, git: GitPlace, granted: Granted) -> Report:
+    async def _sync(
+        self, template: Template, git: GitPlace, granted: Granted
+    ) -> Report | Postponed:
         head = await self._watch.head(granted.remote, git.branch, self._max_age(template, git))
         if head is None:
             return self._branch_missing(template, git, granted)
@@ -138,7 +136,26 @@ class TemplateSync:
         look = await self._look_at_newest(template, target)
         if look is None:
             return self._branch_missing(template, git, granted)
+        if wait := self._wait(look):
+            self._follow(look)
+            return Postponed(wait)
         return await self._act(look, self._write)
+
+    def _wait(self, look: Look) -> timedelta:
+        """Return how long an edit has to wait for others that are to be one commit with it.
+
+        It does not where somebody asks for a pass now, or has just resolved a conflict.
+        """
+        key = look.template.key
+        committing = isinstance(look.decision, WriteToGit) and not look.decision.resolved
+        edited = edited_in_cluster(look.sides.cluster, look.base)
+        if not (committing and edited) or report.is_requested(look.template):
+            self._window.close(key)
+            return timedelta(0)
+        remaining = self._window.remaining(key)
+        if not remaining:
+            self._window.close(key)
+        return remaining
 
     def _max_age(self, template: Template, git: GitPlace) -> timedelta | None:
         """Return how old the knowledge of the branch may be (None: the last known head will do,
@@ -154,17 +171,17 @@ class TemplateSync:
         synced = base_of(sync, git) is not None
         return None if synced and report.is_ready(template) else FRESH
 
-    async def _look_at_newest(self, template: Template, target: Target) -> _Look | None:
+    async def _look_at_newest(self, template: Template, target: Target) -> Look | None:
         """Look, and once more at the newest head if it may be another; None if there is none."""
-        look = await self._look(template, target)
+        look = await self._looker.look(template, target)
         if not self._may_be_behind(look):
             return look
         head = await self._watch.head(target.remote, target.git.branch, timedelta(0))
         if head is None:
             return None
-        return await self._look(look.template, replace(target, head=head))
+        return await self._looker.look(look.template, replace(target, head=head))
 
-    def _may_be_behind(self, look: _Look) -> bool:
+    def _may_be_behind(self, look: Look) -> bool:
         """Tell whether another process may have seen a newer head than the one looked at.
 
         It has if the object was in step with a file that this process does not know: an operator
@@ -176,54 +193,7 @@ class TemplateSync:
             return False
         return not self._watch.is_followed_at(look.template.key, base.blob)
 
-    async def _look(self, template: Template, target: Target) -> _Look:
-        """Gather both sides at the target's head, settling a recorded commit first, and decide."""
-        base = base_of(template.status.sync, target.git)
-        pending = template.status.sync.pending_write if template.status.sync else None
-        file = await self._read(target)
-        if pending is not None:
-            readable = file if isinstance(file, FileSide) else None
-            match await self._write_back.settle(template, target, readable, pending):
-                case Written(template, base):
-                    if target.head == pending.parent:
-                        # Pushed just now; else it was in the branch, and perhaps not the newest.
-                        self._watch.moved(target.remote, target.git.branch, base.commit)
-                        target = replace(target, head=base.commit)
-                        file = await self._read(target)
-                case Template() as unsettled:
-                    template = unsettled
-        sides = Sides(template.spec.document, file, base)
-        if edited_in_cluster(sides.cluster, base) and edited_in_git(file, base):
-            sides = replace(sides, base_document=await self._read_base(target, base))
-        return _Look(template, target, base, sides, decide(sides, template.spec.sync, target.git))
-
-    async def _read(self, target: Target) -> FileSide | UnreadableFile | None:
-        git = target.git
-        file = await self._git.read_file(target.remote, git.branch, target.head, git.path)
-        if file is None:
-            return None
-        try:
-            document = parse(file.data, git.path).value
-        except InvalidDocument as error:
-            return UnreadableFile(file.blob, f"{git.path}: {error}")
-        return FileSide(file.blob, file.data, document, document_hash(document))
-
-    async def _read_base(self, target: Target, base: Base | None) -> dict[str, object] | None:
-        """Read the document that both sides last agreed on; None if it is no longer to be had."""
-        if base is None:
-            return None
-        git = target.git
-        data = await self._git.read_blob(target.remote, base.blob)
-        try:
-            if data is None:
-                # A fresh cache does not have it yet.
-                file = await self._git.read_file(target.remote, git.branch, base.commit, git.path)
-                data = file.data if file is not None and file.blob == base.blob else None
-            return parse(data, git.path).value if data is not None else None
-        except (CommitGone, InvalidDocument):
-            return None
-
-    def _in_step(self, look: _Look) -> Report:
+    def _in_step(self, look: Look) -> Report:
         self._follow(look)
         file = look.sides.file
         base = look.base
@@ -231,9 +201,10 @@ class TemplateSync:
             base = Base(look.target.head, file.blob, file.document_hash)
         return report.in_step(look.template, look.target.git, base)
 
-    async def _take(self, look: _Look, decision: TakeFromGit) -> Report:
+    async def _take(self, look: Look, decision: TakeFromGit) -> Report:
         file = look.sides.file
-        template = await self._cluster.replace_document(look.template, decision.document)
+        used = (RESOLVE,) if decision.resolved else ()
+        template = await self._cluster.replace_document(look.template, decision.document, used)
         self._metrics.sync("from-git")
         log.info("taken from %s at %s", look.target.git.branch, look.target.head[:7])
         self._follow(look)
@@ -242,7 +213,7 @@ class TemplateSync:
             base = Base(look.target.head, file.blob, file.document_hash)
         return report.in_step(template, look.target.git, base, reverted=decision.reverts)
 
-    async def _write(self, look: _Look, _edit: WriteToGit) -> Report:
+    async def _write(self, look: Look, _edit: WriteToGit) -> Report:
         """Write the edit to the branch; while others are faster, look again and replay it."""
         remote, branch = look.target.remote, look.target.git.branch
         async with self._watch.turn(remote, branch):
@@ -251,19 +222,19 @@ class TemplateSync:
                 if head is None:
                     break
                 if head != look.target.head:
-                    look = await self._look(look.template, replace(look.target, head=head))
+                    look = await self._looker.look(look.template, replace(look.target, head=head))
                 done = await self._try_to_write(look)
                 if isinstance(done, Report):
                     return done
                 look = done
         return report.contended(look.template, branch)
 
-    async def _try_to_write(self, look: _Look) -> Report | _Look:
+    async def _try_to_write(self, look: Look) -> Report | Look:
         """Make one try; returns the look with the object as it now is if the branch moved."""
         return await self._act(look, self._write_once)
 
     async def _act(
-        self, look: _Look, write: Callable[[_Look, WriteToGit], Awaitable[Done]]
+        self, look: Look, write: Callable[[Look, WriteToGit], Awaitable[Done]]
     ) -> Report | Done:
         """Do what was decided; `write` is how an edit gets to the branch from here."""
         match look.decision:
@@ -277,21 +248,22 @@ class TemplateSync:
                 self._follow(look)
                 return report.blocked(look.template, blocked, None)
 
-    async def _write_once(self, look: _Look, decision: WriteToGit) -> Report | _Look:
+    async def _write_once(self, look: Look, decision: WriteToGit) -> Report | Look:
         if decision.merged:
             # The object first: if we die between the two, the next pass finds the object ahead of
             # the file by the whole merge. The other way round it would find the file's half of the
             # merge missing from the object and take that for an edit.
             template = await self._cluster.replace_document(look.template, decision.document)
             look = replace(look, template=template)
-        return await self._commit(look, decision.document, decision.file)
+        return await self._commit(look, decision)
 
-    async def _commit(
-        self, look: _Look, document: dict[str, object], file: FileSide | None
-    ) -> Report | _Look:
+    async def _commit(self, look: Look, decision: WriteToGit) -> Report | Look:
         target = look.target
+        used = (RESOLVE,) if decision.resolved else ()
         try:
-            result = await self._write_back.write(look.template, target, file, document, look.base)
+            result = await self._write_back.write(
+                look.template, target, decision.file, decision.document, look.base, used
+            )
         except CannotEdit as error:
             self._follow(look)
             blocked = Blocked(Reason.CANNOT_EDIT_IN_PLACE, f"{target.git.path}: {error}")
@@ -302,13 +274,22 @@ class TemplateSync:
                 log.info("written to %s as %s", target.git.branch, base.commit[:7])
                 self._watch.moved(target.remote, target.git.branch, base.commit)
                 self._follow(look, base)
-                return report.in_step(template, target.git, base)
+                template = await self._write_back.use_up(template)
+                return await self._conclude(report.in_step(template, target.git, base))
             case Overtaken(template, head):
                 self._watch.moved(target.remote, target.git.branch, head)
                 return replace(look, template=template)
             case Rejected(template, words):
                 self._follow(look)
                 return report.refused(template, target.git, words, self._every(look.template))
+
+    async def _conclude(self, done: Report) -> Report:
+        """Write the status before the record of the commit goes: never is the base known nowhere."""
+        stored = await self._status.write(done)
+        if not isinstance(stored, Template):
+            # Somebody changed the object meanwhile: the pass that follows ends the record.
+            return done
+        return replace(done, observed=await self._write_back.close(stored), notices=())
 
     def _branch_missing(self, template: Template, git: GitPlace, granted: Granted) -> Report:
         self._watch.follow(
@@ -317,7 +298,7 @@ class TemplateSync:
         )
         return report.branch_missing(template, git)
 
-    def _follow(self, look: _Look, written: Base | None = None) -> None:
+    def _follow(self, look: Look, written: Base | None = None) -> None:
         file = look.sides.file
         blob = written.blob if written else (file.blob if file else None)
         head: CommitId = written.commit if written else look.target.head

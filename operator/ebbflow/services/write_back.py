@@ -2,17 +2,21 @@
 
 The commit is made in memory and recorded in the object's status before it is pushed. Whoever finds
 the record later either sees the commit in the branch (it arrived) or makes the very same commit
-again from the record, so a crash never makes a second one.
+again from the record, so a crash never makes a second one. The record stays until the status says
+where both sides are now the same: whoever came between the two would take the commit for an edit
+of somebody else.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from ebbflow.api.base import JsonObject
+from ebbflow.api.base import JsonObject, Key
 from ebbflow.api.gitaccount import Committer
 from ebbflow.api.template import GitPlace, PendingWrite, Template
 from ebbflow.domain.authorship import Credit, credit, with_co_authors
+from ebbflow.domain.commit_message import MAX_MESSAGE, commit_message, used_annotations
 from ebbflow.domain.document import document_hash
 from ebbflow.domain.edit_record import RecordKey, held, verify
 from ebbflow.domain.git import (
@@ -30,9 +34,6 @@ from ebbflow.domain.ports import Clock, Cluster, GitBackend
 from ebbflow.domain.sync import Base, FileSide
 from ebbflow.domain.writeback import create, edit
 
-TRAILER = "Ebbflow-Object"
-MAX_MESSAGE = 8192  # characters: what the record of a commit in the status can hold
-
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -47,7 +48,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The commit is on the branch; `base` is what both sides now agree on."""
+    """The commit is on the branch; `base` is what both sides now agree on.
+
+    The record is still there: `WriteBack.close` ends it, once the status holds the base.
+    """
 
     template: Template
     base: Base
@@ -69,15 +73,6 @@ class Rejected:
     words: str
 
 
-def commit_message(template: Template) -> str:
-    """Return subject and trailer of the commit for an edit of the object."""
-    names = template.key
-    subject = template.spec.sync.commit_message
-    for field, value in zip(("kind", "namespace", "name"), names, strict=True):
-        subject = subject.replace("{" + field + "}", value)
-    return f"{subject.strip()}\n\n{TRAILER}: {names}\n"
-
-
 class WriteBack:
     """Commits and pushes documents, and finds out what became of pushes that were cut off."""
 
@@ -88,6 +83,7 @@ class WriteBack:
         self._git = git
         self._clock = clock
         self._record_key = record_key
+        self._given_up: dict[Key, set[str]] = {}
 
     async def write(
         self,
@@ -96,10 +92,12 @@ class WriteBack:
         file: FileSide | None,
         document: JsonObject,
         base: Base | None,
+        uses: Collection[str] = (),
     ) -> Written | Overtaken | Rejected:
         """Commit `document` over `file` (None: a new file) and push it.
 
-        The edit is that of the object since `base`.
+        The edit is that of the object since `base`. `uses` are annotations of the object that are
+        used up when the commit is on the branch, beside that for the commit's message.
 
         Raises CannotEdit if the text cannot be edited in place, GitError if it is unknown whether
         the push arrived (the record stays), StaleWrite if the object changed meanwhile.
@@ -114,6 +112,7 @@ class WriteBack:
         )
         commit = await self._prepare(target, file, document, header)
         pending = _record(commit, header, document, file)
+        pending = pending.model_copy(update={"uses": _uses(template, uses)})
         template = await self._cluster.set_pending_write(template, pending)
         return await self._push(template, target, commit, pending)
 
@@ -132,33 +131,66 @@ class WriteBack:
         self, template: Template, target: Target, commit: PreparedCommit, pending: PendingWrite
     ) -> Written | Overtaken | Rejected:
         result = await self._git.push(target.remote, target.git.branch, commit)
-        # Every answer is a certain one (an uncertain one is a GitError): the record has done its
-        # work.
-        template = await self._cluster.set_pending_write(template, None)
         match result:
             case Pushed():
                 return Written(template, _base(pending))
+            # Both are certain answers (an uncertain one is a GitError): nothing arrived.
             case BranchMoved(head):
-                return Overtaken(template, head)
+                return Overtaken(await self._clear(template), head)
             case PushRefused(words):
-                return Rejected(template, words)
+                return Rejected(await self._clear(template), words)
+
+    async def use_up(self, template: Template) -> Template:
+        """Remove the annotations that the recorded commit, which is on the branch, has used up.
+
+        To be called before the status says that all is done.
+        """
+        pending = template.status.sync.pending_write if template.status.sync else None
+        annotations = template.metadata.annotations
+        used = [
+            name
+            for name, value in ((pending and pending.uses) or {}).items()
+            if name in annotations and document_hash(annotations[name]) == value
+        ]
+        return await self._cluster.remove_annotations(template, used) if used else template
+
+    async def close(self, template: Template) -> Template:
+        """End the record of a commit that is on the branch; the status holds the new base."""
+        self._given_up.pop(template.key, None)
+        return await self._clear(template)
+
+    async def _clear(self, template: Template) -> Template:
+        return await self._cluster.set_pending_write(template, None)
+
+    def may_have_written(self, key: Key, hash_of_document: str) -> bool:
+        """Tell whether a push of this document was given up while nobody knew what became of it.
+
+        Such a push can still arrive later: then the file's change is an older edit of the object,
+        and none of somebody else.
+        """
+        return hash_of_document in self._given_up.get(key, ())
+
+    def forget(self, key: Key) -> None:
+        """Drop what is known of an object that is gone."""
+        self._given_up.pop(key, None)
 
     async def settle(
         self, template: Template, target: Target, file: FileSide | None, pending: PendingWrite
     ) -> Written | Template:
-        """Find out what became of a recorded commit; afterwards the record is gone.
+        """Find out what became of a recorded commit.
 
         `file` is the file at `target.head`. Returns Written if the commit is on the branch (or was
-        made again, bit by bit, and pushed), else the object: then its edit is decided on anew.
+        made again, bit by bit, and pushed); else the object without the record: then its edit is
+        decided on anew.
         """
         if await self._git.contains(target.remote, target.git.branch, target.head, pending.commit):
-            template = await self._cluster.set_pending_write(template, None)
             return Written(template, _base(pending))
         commit = await self._same_commit(template, target, file, pending)
         if commit is not None:
             result = await self._push(template, target, commit, pending)
             return result if isinstance(result, Written) else result.template
-        return await self._cluster.set_pending_write(template, None)
+        self._given_up.setdefault(template.key, set()).add(pending.document_hash)
+        return await self._clear(template)
 
     async def _same_commit(
         self, template: Template, target: Target, file: FileSide | None, pending: PendingWrite
@@ -196,6 +228,12 @@ class WriteBack:
 def _base(pending: PendingWrite) -> Base:
     editor = _signature(pending.author).name
     return Base(pending.commit, pending.blob, pending.document_hash, editor)
+
+
+def _uses(template: Template, more: Collection[str]) -> dict[str, str] | None:
+    annotations = template.metadata.annotations
+    names = (*used_annotations(template), *more)
+    return {n: document_hash(annotations[n]) for n in names if n in annotations} or None
 
 
 def _record(

@@ -164,3 +164,16 @@ def test_a_long_hostile_text_takes_no_time() -> None:
         "bearer ",
     ):
         assert redactor(piece * 20_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        pytest.param(f"a {SECRET} b", True, id="inside-a-text"),
+        pytest.param(base64.b64encode(SECRET.encode()).decode(), True, id="as-base64"),
+        pytest.param("an ordinary text", False, id="not-there"),
+        pytest.param("a short one", False, id="a-short-secret-is-an-ordinary-word"),
+    ],
+)
+def test_it_tells_whether_a_text_holds_a_known_secret(text: str, held: bool) -> None:
+    assert knowing(SECRET, "short").holds(text) is held

@@ -65,6 +65,7 @@ def test_every_flag_is_also_an_environment_variable_and_says_what_it_does(
     [
         ("namespace", "shop", ("shop",)),
         ("poll-interval", "90s", timedelta(seconds=90)),
+        ("commit-window", "0s", timedelta(0)),
         ("default-service-account", "deployer", "deployer"),
         ("allowed-hosts", "git.example.com", ("git.example.com",)),
         ("webhook-address", ":8080", Address("0.0.0.0", 8080)),  # noqa: S104 - what it means
@@ -134,6 +135,7 @@ def test_allowed_hosts_may_be_repeated_or_separated(run: Run) -> None:
     [
         ("--poll-interval=soon", "'soon' must be a duration"),
         ("--poll-interval=0.5s", "'0.5s' must be at least 1s"),
+        ("--commit-window=-1s", "'-1s' must be a duration"),
         ("--lease-duration=15", "'15' must be a duration"),
         ("--health-address=8080", "'8080' is not host:port"),
         ("--metrics-address=localhost:http", "'localhost:http' is not host:port"),

@@ -47,10 +47,11 @@ def wished(
     *,
     first: bool = False,
     known: bool = True,
+    resolve: str | None = None,
     **options: Any,
 ) -> Decision:
     side = file(git) if isinstance(git, dict) else git
-    sides = Sides(cluster, side, None if first else base(), OLD if known else None)
+    sides = Sides(cluster, side, None if first else base(), OLD if known else None, resolve)
     return decide(sides, SyncOptions(**options), GIT)
 
 
@@ -193,3 +194,50 @@ def test_a_base_counts_for_its_own_place_only(change: dict[str, Any], known: boo
         **change,
     }
     assert (base_of(SyncStatus(**status), GIT) is not None) is known
+
+
+@pytest.mark.parametrize("on_conflict", ["Fail", "PreferGit", "PreferCluster"])
+@pytest.mark.parametrize(
+    ("resolve", "known", "expected"),
+    [
+        pytest.param("git", True, TakeFromGit(RIVAL, resolved=True), id="git"),
+        pytest.param("cluster", True, WriteToGit(MINE, file(RIVAL), resolved=True), id="cluster"),
+        pytest.param("git", False, TakeFromGit(RIVAL, resolved=True), id="git-without-a-base"),
+        pytest.param(
+            "cluster",
+            False,
+            WriteToGit(MINE, file(RIVAL), resolved=True),
+            id="cluster-without-a-base",
+        ),
+    ],
+)
+def test_a_person_overrules_every_preference(
+    on_conflict: str, resolve: str, known: bool, expected: Decision
+) -> None:
+    assert wished(MINE, RIVAL, known=known, resolve=resolve, on_conflict=on_conflict) == expected
+
+
+@pytest.mark.parametrize("resolve", ["git", "cluster"])
+def test_a_resolution_without_a_conflict_is_kept_for_later(resolve: str) -> None:
+    decision = wished(MINE, THEIRS, resolve=resolve)
+    assert decision == WriteToGit(BOTH, file(THEIRS), merged=True)
+
+
+@pytest.mark.parametrize(
+    ("on_conflict", "expected"),
+    [("PreferGit", TakeFromGit(RIVAL)), ("PreferCluster", WriteToGit(MINE, file(RIVAL)))],
+)
+def test_a_preference_holds_without_a_base_too(on_conflict: str, expected: Decision) -> None:
+    assert wished(MINE, RIVAL, known=False, on_conflict=on_conflict) == expected
+
+
+@pytest.mark.parametrize(
+    ("git", "first"),
+    [pytest.param(OLD, False, id="an-edit"), pytest.param(None, True, id="a-new-file")],
+)
+def test_a_secret_is_not_written_to_git(git: Any, first: bool) -> None:
+    decision = wished(document({"a": "ghp_" + "x" * 36, "b": 1}), git, first=first)
+    assert isinstance(decision, Blocked)
+    assert decision.reason == "SecretInDocument"
+    assert "spec.document.arguments.a" in decision.message
+    assert "ghp_" not in decision.message

@@ -13,7 +13,7 @@ import pytest
 from ebbflow.api.base import Key
 from ebbflow.api.reasons import Reason
 from ebbflow.api.template import Template
-from ebbflow.domain.outcome import Done, Notice, Outcome, Report, Stalled, Waiting
+from ebbflow.domain.outcome import Done, Notice, Outcome, Postponed, Report, Stalled, Waiting
 from ebbflow.domain.ports import ClusterError, InvalidObject, StaleWrite
 from ebbflow.handlers.loop import Loop
 from ebbflow.handlers.workqueue import WorkQueue
@@ -23,7 +23,7 @@ from tests.support.memory_cluster import ManualClock, MemoryCluster
 SHOP, INN = Key("Template", "default", "shop"), Key("Template", "default", "inn")
 SYNC = {"commit": "c" * 40}
 
-Pass = Callable[[], Awaitable[Report | None]]
+Pass = Callable[[], Awaitable[Report | Postponed | None]]
 
 
 class Counted:
@@ -79,7 +79,7 @@ class Fixture:
         self.loop = Loop({"Template": self}, self.statuses, self.queue, self.metrics, self.clock)
         self.template = _template()
 
-    async def reconcile(self, key: Key) -> Report | None:
+    async def reconcile(self, key: Key) -> Report | Postponed | None:
         self.made.append(key)
         waiting = self.passes.get(key)
         return await waiting.pop(0)() if waiting else None
@@ -178,6 +178,18 @@ async def test_the_outcome_says_when_to_look_again(
 async def test_an_object_that_is_gone_needs_no_status(at: Fixture) -> None:
     await at.work_off(SHOP)
     assert (at.metrics.results, at.statuses.reports) == (["success"], [])
+
+
+async def test_a_postponed_pass_is_made_later_and_writes_nothing(at: Fixture) -> None:
+    async def postpone() -> Postponed:
+        return Postponed(timedelta(seconds=2))
+
+    at.passes[SHOP] = [postpone]
+    await at.work_off(SHOP)
+    assert at.metrics.results == ["requeue_after"]
+    assert at.statuses.reports == []
+    assert not at.due_within(SHOP, 1.9)
+    assert at.due_within(SHOP, 0.1)
 
 
 async def test_a_pass_replaces_the_one_that_was_asked_for_later(at: Fixture) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, TypeVar
@@ -77,11 +77,19 @@ class KubeCluster(Cluster):
         return None if raw is None else raw["metadata"].get("labels") or {}
 
     @override
-    async def replace_document(self, template: Template, document: JsonObject) -> Template:
+    async def replace_document(
+        self, template: Template, document: JsonObject, without: Collection[str] = ()
+    ) -> Template:
         operations: Operations = []
         if "spec" not in template.model_fields_set:
             operations.append(_add("/spec", {}))
         operations.append(_add("/spec/document", document))
+        operations += map(_remove_annotation, without)
+        return await self._patch(template, operations, "", DOCUMENT_MANAGER)
+
+    @override
+    async def remove_annotations(self, template: Template, names: Collection[str]) -> Template:
+        operations = [_remove_annotation(name) for name in names]
         return await self._patch(template, operations, "", DOCUMENT_MANAGER)
 
     @override
@@ -148,6 +156,12 @@ class KubeCluster(Cluster):
 
 def _add(path: str, value: object) -> JsonObject:
     return {"op": "add", "path": path, "value": value}
+
+
+def _remove_annotation(name: str) -> JsonObject:
+    # RFC 6901: ~ and / of a key are written ~0 and ~1.
+    key = name.replace("~", "~0").replace("/", "~1")
+    return {"op": "remove", "path": f"/metadata/annotations/{key}"}
 
 
 def _decode(value: str) -> Tainted | None:

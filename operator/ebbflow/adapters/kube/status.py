@@ -15,11 +15,12 @@ from ebbflow.adapters.kube.client import KubeClient
 from ebbflow.adapters.kube.events import EventRecorder
 from ebbflow.adapters.kube.naming import APPLY, path_of
 from ebbflow.adapters.kube.own_writes import OwnWrites
+from ebbflow.adapters.kube.parsing import parse
 from ebbflow.api.base import API_VERSION, JsonObject, Metadata, Resource
 from ebbflow.api.reasons import Reason
 from ebbflow.domain.conditions import owned_status, ready_transition, wished_status
 from ebbflow.domain.outcome import Report, Waiting
-from ebbflow.domain.ports import Clock, ClusterError, StaleWrite, StatusWriter
+from ebbflow.domain.ports import Clock, ClusterError, InvalidObject, StaleWrite, StatusWriter
 
 STATUS_MANAGER: Final = "ebbflow-status"
 
@@ -52,7 +53,7 @@ class KubeStatusWriter(StatusWriter):
         self._redact = redact
 
     @override
-    async def write(self, report: Report) -> None:
+    async def write(self, report: Report) -> Resource | None:
         """Bring the object's status to what the report says; no request if it is so already.
 
         An object that is gone needs no status. Raises StaleWrite if another object has the name
@@ -61,11 +62,13 @@ class KubeStatusWriter(StatusWriter):
         report = self._redacted(report)
         now = self._clock.now()
         wished = wished_status(report, now)
+        stored: Resource | None = report.observed
         try:
             if wished != owned_status(report.observed.status.dump()):
-                report = await self._apply_or_explain(report, wished)
+                report, raw = await self._apply_or_explain(report, wished)
+                stored = _read(type(report.observed), raw)
         except ObjectMissing:
-            return
+            return None
         finally:
             # They happened, whether the status could be written or not.
             for notice in report.notices:
@@ -73,24 +76,27 @@ class KubeStatusWriter(StatusWriter):
         transition = ready_transition(report)
         if transition is not None:
             await self._events.emit(report.observed, transition, now)
+        return stored
 
-    async def _apply_or_explain(self, report: Report, wished: JsonObject) -> Report:
+    async def _apply_or_explain(
+        self, report: Report, wished: JsonObject
+    ) -> tuple[Report, JsonObject | None]:
         """Apply the status; where it is refused, apply the old one with a condition that says so.
 
         The rest of the old status must stay: an apply without it would remove it, and with it the
-        knowledge of where the two sides were last the same. Returns what was written.
+        knowledge of where the two sides were last the same. Returns what was written, and the
+        object with it.
         """
         try:
-            await self._apply(report.observed, wished)
+            return report, await self._apply(report.observed, wished)
         except ClusterError as error:
             if error.code not in _REFUSED:
                 raise
             refused = _refusal(report, error)
             kept = wished_status(refused, self._clock.now())
-            if kept != owned_status(report.observed.status.dump()):
-                await self._apply(report.observed, kept)
-            return refused
-        return report
+            if kept == owned_status(report.observed.status.dump()):
+                return refused, None
+            return refused, await self._apply(report.observed, kept)
 
     async def _apply(
         self,
@@ -98,11 +104,12 @@ class KubeStatusWriter(StatusWriter):
         status: JsonObject,
         moved_to: str | None = None,
         tries: int = TRIES,
-    ) -> None:
+    ) -> JsonObject | None:
         """Apply the status to the very object that was observed, even if it was edited since.
 
         The version makes sure of that (the uid in an apply of a status is not looked at): one that
         is out of date is a 409, and the object is read again to see that it is still the same.
+        Returns the object as stored, None if it was edited since.
         """
         version = moved_to or observed.metadata.resource_version
         try:
@@ -111,11 +118,12 @@ class KubeStatusWriter(StatusWriter):
             if tries == 1:
                 raise
             return await self._apply(observed, status, await self._moved_to(observed), tries - 1)
-        if moved_to is None:
-            # Nobody else changed the object since our read. If somebody did, a watcher may join
-            # the two changes, and theirs must not be passed over as ours.
-            self._own_writes.note(stored.uid, stored.resource_version)
-        return None
+        if moved_to is not None:
+            # A watcher may join our change and that of somebody else, and theirs must not be
+            # passed over as ours: this write is not noted.
+            return None
+        self._own_writes.note(stored["metadata"]["uid"], stored["metadata"]["resourceVersion"])
+        return stored
 
     async def _moved_to(self, observed: Resource) -> str:
         """Return the object's version now; raises StaleWrite if it is another object by now."""
@@ -126,9 +134,9 @@ class KubeStatusWriter(StatusWriter):
             raise StaleWrite(f"{observed.key} was deleted and made anew", code=HTTPStatus.CONFLICT)
         return live.resource_version
 
-    async def _apply_at(self, version: str, observed: Resource, status: JsonObject) -> Metadata:
+    async def _apply_at(self, version: str, observed: Resource, status: JsonObject) -> JsonObject:
         meta = observed.metadata
-        raw = await self._client.request(
+        return await self._client.request(
             "PATCH",
             path_of(observed.declaration, meta.namespace, meta.name, "status"),
             body={
@@ -144,12 +152,27 @@ class KubeStatusWriter(StatusWriter):
             content_type=APPLY,
             query={"fieldManager": STATUS_MANAGER, "force": "true"},
         )
-        return Metadata.model_validate(raw["metadata"])
 
     def _redacted(self, report: Report) -> Report:
         outcome = replace(report.outcome, message=self._redact(report.outcome.message))
         notices = tuple(replace(n, message=self._redact(n.message)) for n in report.notices)
-        return replace(report, outcome=outcome, notices=notices)
+        status = report.status
+        sync = status.get("sync") or {}
+        if sync.get("conflicts"):
+            shown = [
+                {field: text and self._redact(text) for field, text in conflict.items()}
+                for conflict in sync["conflicts"]
+            ]
+            status = {**status, "sync": {**sync, "conflicts": shown}}
+        return replace(report, outcome=outcome, notices=notices, status=status)
+
+
+def _read(kind: type[Resource], raw: JsonObject | None) -> Resource | None:
+    """Read what was stored; None for an object that does not fit its model, which has a status too."""
+    try:
+        return None if raw is None else parse(kind, raw)
+    except InvalidObject:
+        return None
 
 
 def _refusal(report: Report, error: ClusterError) -> Report:

@@ -1,0 +1,144 @@
+"""A look at both sides: read what the object and its file hold, end what a crash left, decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ebbflow.api.template import PendingWrite, Template
+from ebbflow.domain.document import InvalidDocument, document_hash, parse
+from ebbflow.domain.git import CommitGone
+from ebbflow.domain.leaks import IsSecret
+from ebbflow.domain.ports import GitBackend, StaleWrite, StatusWriter
+from ebbflow.domain.sync import (
+    RESOLVE,
+    Base,
+    Decision,
+    FileSide,
+    Sides,
+    UnreadableFile,
+    base_of,
+    decide,
+    edited_in_cluster,
+    edited_in_git,
+)
+from ebbflow.services import template_report as report
+from ebbflow.services.repository_watch import RepositoryWatch
+from ebbflow.services.write_back import Target, WriteBack, Written
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a pass saw at one head of the branch, and what follows from it."""
+
+    template: Template
+    target: Target
+    base: Base | None
+    sides: Sides
+    decision: Decision
+
+
+class Looker:
+    """Gathers both sides of one Template and decides what is to be done."""
+
+    def __init__(
+        self,
+        status: StatusWriter,
+        git: GitBackend,
+        watch: RepositoryWatch,
+        write_back: WriteBack,
+        is_secret: IsSecret,
+    ) -> None:
+        self._status = status
+        self._git = git
+        self._watch = watch
+        self._write_back = write_back
+        self._is_secret = is_secret
+
+    async def look(self, template: Template, target: Target) -> Look:
+        """Look at the target's head, after settling a recorded commit.
+
+        Raises StaleWrite if the object changed meanwhile, GitError where Git cannot be read.
+        """
+        pending = template.status.sync.pending_write if template.status.sync else None
+        file = await self._read(target)
+        if pending is not None:
+            template, target = await self._settle(template, target, file, pending)
+            file = await self._read(target)
+        base = self._true_base(template, target, file)
+        sides = Sides(
+            template.spec.document,
+            file,
+            base,
+            resolve=template.metadata.annotations.get(RESOLVE),
+        )
+        if edited_in_cluster(sides.cluster, base) and edited_in_git(file, base):
+            sides = replace(sides, base_document=await self._read_base(target, base))
+        decision = decide(sides, template.spec.sync, target.git, self._is_secret)
+        return Look(template, target, base, sides, decision)
+
+    async def _settle(
+        self,
+        template: Template,
+        target: Target,
+        file: FileSide | UnreadableFile | None,
+        pending: PendingWrite,
+    ) -> tuple[Template, Target]:
+        """End the record of a commit; returns the object, and the target where the branch is now."""
+        readable = file if isinstance(file, FileSide) else None
+        match await self._write_back.settle(template, target, readable, pending):
+            case Written(_, base):
+                if target.head == pending.parent:
+                    # Pushed just now; else it was in the branch, and perhaps not the newest.
+                    self._watch.moved(target.remote, target.git.branch, base.commit)
+                    target = replace(target, head=base.commit)
+                return await self.conclude(template, target, base), target
+            case Template() as unsettled:
+                return unsettled, target
+
+    async def conclude(self, template: Template, target: Target, base: Base) -> Template:
+        """Put the base of a commit that arrived into the status, then end the commit's record.
+
+        Raises StaleWrite if the object changed meanwhile; the record is still there then.
+        """
+        template = await self._write_back.use_up(template)
+        stored = await self._status.write(report.arrived(template, target.git, base))
+        if not isinstance(stored, Template):
+            raise StaleWrite(f"{template.key} changed while a commit was settled", code=409)
+        return await self._write_back.close(stored)
+
+    def _true_base(
+        self, template: Template, target: Target, file: FileSide | UnreadableFile | None
+    ) -> Base | None:
+        """Return where both sides were last the same, also if our own push told nobody."""
+        base = base_of(template.status.sync, target.git)
+        if not edited_in_git(file, base) or not isinstance(file, FileSide):
+            return base
+        if self._write_back.may_have_written(template.key, file.document_hash):
+            return Base(target.head, file.blob, file.document_hash)
+        return base
+
+    async def _read(self, target: Target) -> FileSide | UnreadableFile | None:
+        git = target.git
+        file = await self._git.read_file(target.remote, git.branch, target.head, git.path)
+        if file is None:
+            return None
+        try:
+            document = parse(file.data, git.path).value
+        except InvalidDocument as error:
+            return UnreadableFile(file.blob, f"{git.path}: {error}")
+        return FileSide(file.blob, file.data, document, document_hash(document))
+
+    async def _read_base(self, target: Target, base: Base | None) -> dict[str, object] | None:
+        """Read the document that both sides last agreed on; None if it is no longer to be had."""
+        if base is None:
+            return None
+        git = target.git
+        data = await self._git.read_blob(target.remote, base.blob)
+        try:
+            if data is None:
+                # A fresh cache does not have it yet.
+                file = await self._git.read_file(target.remote, git.branch, base.commit, git.path)
+                data = file.data if file is not None and file.blob == base.blob else None
+            return parse(data, git.path).value if data is not None else None
+        except (CommitGone, InvalidDocument):
+            return None
