@@ -54,8 +54,10 @@ env: controlplane
 gen: $(READY)
 	@$(BIN)/python hack/generate.py
 
-soak: $(READY)
+soak: controlplane
 	@EBBFLOW_EXAMPLES=20000 $(SECONDS_OF) "property tests, 20000 examples each" $(PYTEST) -n auto --timeout 7200 -m hypothesis tests/unit
+	@EBBFLOW_SEED=$$(date +%s) EBBFLOW_HISTORIES=20000 $(SECONDS_OF) "20000 random histories in memory" $(PYTEST) -n auto --timeout 600 tests/unit/services/test_random_history.py
+	@EBBFLOW_EDITS=5000 $(SECONDS_OF) "5000 random edits on real servers" $(PYTEST) tests/env/test_random_history.py
 
 bench: controlplane
 	@$(BIN)/python -m bench
