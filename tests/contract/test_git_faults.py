@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import time
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from ebbflow.domain.git import (
     TooLarge,
     Unreachable,
 )
+from ebbflow.domain.ports import GitBackend
 from tests.support.gitserver import FaultyGitServer
 from tests.support.gitworld import (
     COMMIT_HEADER,
@@ -32,6 +34,22 @@ from tests.support.gitworld import (
     RecordedMetrics,
     noise,
 )
+
+
+def real_server(root: Path) -> FaultyGitServer:
+    return FaultyGitServer(root, username=USER, password=PASSWORD)
+
+
+async def ask(
+    server: FaultyGitServer, git: GitBackend, *, hang: bool = False, after: float = 0
+) -> str | None:
+    """Ask a server of its own for its branch, `after` seconds from now."""
+    world = RealWorld(server, git)
+    world.create({"a": b"a\n"})
+    if hang:
+        server.hang(pause=0.02)
+    await asyncio.sleep(after)
+    return (await git.ls_heads(world.remote(), ["main"])).get("main")
 
 
 class TestSlowAndBroken:
@@ -90,6 +108,36 @@ class TestSlowAndBroken:
         assert not any(task.done() for task in hung)
         server.calm()
         await asyncio.gather(*hung, return_exceptions=True)
+
+    async def test_many_servers_that_hang_leave_room_for_others(
+        self, make: MakeBackend, tmp_path: Path
+    ) -> None:
+        git = await make(timeouts=Timeouts(operation=30, connect=5, read=30, slow=0.1))
+        with ExitStack() as stack:
+            *hanging, well = [stack.enter_context(real_server(tmp_path / str(n))) for n in range(9)]
+            hung = [asyncio.create_task(ask(server, git, hang=True)) for server in hanging]
+            head = await asyncio.wait_for(ask(well, git), 10)
+            assert head is not None
+            assert not any(task.done() for task in hung)
+            for server in hanging:
+                server.calm()
+            await asyncio.gather(*hung, return_exceptions=True)
+
+    async def test_no_more_operations_wait_for_slow_servers_than_there_are_threads(
+        self, make: MakeBackend, tmp_path: Path
+    ) -> None:
+        limits = Limits(network_threads=2, slow_operations=1)
+        git = await make(
+            limits=limits, timeouts=Timeouts(operation=0.9, connect=0.5, read=0.8, slow=0.05)
+        )
+        with ExitStack() as stack:
+            *hanging, well = [stack.enter_context(real_server(tmp_path / str(n))) for n in range(5)]
+            hung = [asyncio.create_task(ask(server, git, hang=True)) for server in hanging]
+            # It waits for one of the three to give up, and is not refused.
+            assert await asyncio.wait_for(ask(well, git, after=0.3), 10) is not None
+            results = await asyncio.gather(*hung, return_exceptions=True)
+        assert {type(result) for result in results} == {Unreachable}
+        assert sum(len(server.seen) for server in hanging) >= limits.network_threads + 1
 
     @pytest.mark.parametrize("service", ["info-refs upload-pack", "upload-pack"])
     async def test_a_dropped_connection_is_transient(

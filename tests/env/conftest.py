@@ -31,6 +31,7 @@ from tests.support.operator_process import OperatorProcess
 from tests.support.operators import Operators
 from tests.support.rbac_session import RbacCheck
 from tests.support.rbac_usage import Window, measure
+from tests.support.servers import GitServers
 from tests.support.tools import need
 
 GIT_USER = "ebbflow"
@@ -254,6 +255,16 @@ def shared(
     ):
         account = link_account(kubectl, name, canary)
         yield Shared(name, server, account, made(), canary, kubectl)
+    search.verify()
+
+
+@pytest.fixture(scope="module")
+def servers(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitServers]:
+    """A maker of worlds with a Git server and an account of their own, for `shared`'s operator."""
+    search, root = CanarySearch(), tmp_path_factory.mktemp("servers")
+    with GitServers(shared.kubectl, shared.namespace, root, search, GIT_USER) as made:
+        yield made
+        shared.look_everywhere(search)
     search.verify()
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 import ipaddress
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,20 @@ from cryptography.x509.oid import NameOID
 from typing_extensions import override
 
 from ebbflow.devcluster.githttp import Exchange
+from ebbflow.devcluster.gitrepository import Content, GitRepository
 from ebbflow.devcluster.gitserver import GitServer
 
 Fault = Callable[[Exchange], None]
+
+PUSHES = "pushes.log"
+# Git runs it in the repository when a push was carried out. The parents are noted at once: the
+# history may be rewritten later.
+NOTE_PUSHES = f"""\
+#!/bin/sh
+while read -r old new ref; do
+  echo "$old $ref $(git rev-list --parents --max-count=1 "$new")" >> {PUSHES}
+done
+"""
 
 
 @dataclass(frozen=True)
@@ -31,6 +42,28 @@ class SeenRequest:
     service: str
     authorization: str | None
     connection: int  # the client's port: the same for requests on one connection
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A push that the server carried out, with the parents of its commit."""
+
+    old: str
+    new: str
+    ref: str
+    parents: tuple[str, ...]
+
+
+def pushes_to(repository: GitRepository) -> list[Push]:
+    """Return what a FaultyGitServer took for this repository, oldest first.
+
+    What tests commit as people would goes past the server, and is not among it.
+    """
+    noted = repository.path / PUSHES
+    if not noted.exists():
+        return []
+    lines = (line.split() for line in noted.read_text(encoding="ascii").splitlines())
+    return [Push(old, new, ref, tuple(parents)) for old, ref, new, *parents in lines]
 
 
 @dataclass
@@ -54,6 +87,24 @@ class FaultyGitServer(GitServer):
         self._before_receive: list[Callable[[], None]] = []
         self._released = threading.Event()
         super().__init__(root, **options)
+
+    @override
+    def create_repository(
+        self, name: str, files: Mapping[str, Content] | None = None, **options: Any
+    ) -> str:
+        commit = super().create_repository(name, files, **options)
+        self.hook(name, "post-receive", NOTE_PUSHES)
+        return commit
+
+    def hook(self, repository: str, name: str, script: str | None) -> None:
+        """Give a repository one of Git's hooks, or take it away."""
+        hook = self.root / f"{repository}.git" / "hooks" / name
+        if script is None:
+            hook.unlink()
+            return
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(script, encoding="utf-8")
+        hook.chmod(0o755)
 
     def fail(
         self,
@@ -118,15 +169,7 @@ class FaultyGitServer(GitServer):
     def drop(self, *, times: int | None = 1, service: str | None = None) -> None:
         """Close the connection in the middle of an answer."""
 
-        def answer(exchange: Exchange) -> None:
-            name = exchange.service.removeprefix("info-refs ")
-            form = "result" if name == exchange.service else "advertisement"
-            kind = f"application/x-git-{name}-{form}"
-            head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: 10000\r\n\r\n"
-            exchange.handler.wfile.write(head.encode() + b"0032half of a")
-            exchange.close()
-
-        self._plan(answer, times, service)
+        self._plan(_half_an_answer, times, service)
 
     def refuse_connections_after_accept(
         self, *, times: int | None = 1, service: str | None = None
@@ -138,19 +181,31 @@ class FaultyGitServer(GitServer):
         """Let git take the push, then close the connection before the answer."""
         self._plan(lambda exchange: exchange.run_git_silently(), times, "receive-pack")
 
+    def fail_after_push(self, status: int, *, times: int | None = 1) -> None:
+        """Let git take the push, then answer with an HTTP status."""
+
+        def answer(exchange: Exchange) -> None:
+            exchange.run_git_silently()
+            exchange.status(status, "Something is wrong.")
+
+        self._plan(answer, times, "receive-pack")
+
+    def drop_after_push(self, *, times: int | None = 1) -> None:
+        """Let git take the push, then send half of an answer."""
+
+        def answer(exchange: Exchange) -> None:
+            exchange.run_git_silently()
+            _half_an_answer(exchange)
+
+        self._plan(answer, times, "receive-pack")
+
     def before_receive(self, callback: Callable[[], None]) -> None:
         """Run this once, right before the next pack is handed to git."""
         self._before_receive.append(callback)
 
     def refuse_pushes(self, repository: str, words: str | None) -> None:
         """Refuse every push by a pre-receive hook that says these words; None: take them again."""
-        hook = self.root / f"{repository}.git" / "hooks" / "pre-receive"
-        if words is None:
-            hook.unlink()
-            return
-        hook.parent.mkdir(exist_ok=True)
-        hook.write_text(f"#!/bin/sh\ncat >&2 <<'WORDS'\n{words}\nWORDS\nexit 1\n", encoding="utf-8")
-        hook.chmod(0o755)
+        self.hook(repository, "pre-receive", refusal(words) if words is not None else None)
 
     def calm(self) -> None:
         """Forget every fault, and let go of connections that hang."""
@@ -195,6 +250,20 @@ class FaultyGitServer(GitServer):
                     planned.times -= 1
                 return planned.fault
         return None
+
+
+def refusal(words: str) -> str:
+    """Return the script of a hook that says these words and refuses."""
+    return f"#!/bin/sh\ncat >&2 <<'WORDS'\n{words}\nWORDS\nexit 1\n"
+
+
+def _half_an_answer(exchange: Exchange) -> None:
+    name = exchange.service.removeprefix("info-refs ")
+    form = "result" if name == exchange.service else "advertisement"
+    kind = f"application/x-git-{name}-{form}"
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: 10000\r\n\r\n"
+    exchange.handler.wfile.write(head.encode() + b"0032half of a")
+    exchange.close()
 
 
 class Authority:

@@ -31,6 +31,7 @@ class Limits:
     packs, cache_bytes: when one repository's cache on disk is thrown away and begun anew.
     idle_seconds: after how long without use a repository's cache is removed.
     network_threads: operations on servers at once; one more thread reads caches.
+    slow_operations: how many more may wait for servers that are slow to answer.
     """
 
     fetch_bytes: int = 64 * MIB
@@ -49,6 +50,7 @@ class Limits:
     cache_bytes: int = 256 * MIB
     idle_seconds: float = 3600
     network_threads: int = 3
+    slow_operations: int = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,13 @@ class Timeouts:
     operation: the whole of one operation on a server, however slowly its bytes drip.
     connect: until a connection stands.
     read: until the next bytes come.
+    slow: after which an operation no longer counts among the `network_threads`.
     """
 
     operation: float = 60
     connect: float = 10
     read: float = 30
+    slow: float = 2
 
 
 @dataclass(frozen=True, slots=True)

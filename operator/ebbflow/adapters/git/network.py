@@ -64,10 +64,12 @@ class Network:
         self._metrics = metrics
         self._clock = clock
         self._pools = Pools(timeouts, limits.network_threads)
-        self._threads = ThreadPoolExecutor(limits.network_threads, "git-network")
+        threads = limits.network_threads + limits.slow_operations
+        self._threads = ThreadPoolExecutor(threads, "git-network")
+        self._threads_left = asyncio.Semaphore(threads)
         self._name_threads = ThreadPoolExecutor(NAME_THREADS, "git-names")
         self._slots = asyncio.Semaphore(limits.network_threads)
-        # One host that hangs must leave a thread for the others.
+        # One server that hangs must leave threads for the others.
         self._slots_of_origin = max(1, limits.network_threads - 1)
         self._origins: WeakValueDictionary[Origin, asyncio.Semaphore] = WeakValueDictionary()
 
@@ -144,10 +146,34 @@ class Network:
             try:
                 async with asyncio.timeout(self._timeouts.operation):
                     await stack.enter_async_context(own)
-                    await stack.enter_async_context(self._slots)
+                    await stack.enter_async_context(self._threads_left)
+                    await stack.enter_async_context(self._place())
             except TimeoutError as error:
                 raise errors.for_queue(remote, self._timeouts.operation) from error
             yield
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """Hold one of the places for operations that work, until this one proves to be slow.
+
+        An operation that waits for its server costs a thread but no work. If it kept its place, a
+        few servers that hang, of anybody's choice, would hold up all others for as long.
+        """
+        await self._slots.acquire()
+        held = True
+
+        def give_back() -> None:
+            nonlocal held
+            if held:
+                held = False
+                self._slots.release()
+
+        timer = asyncio.get_running_loop().call_later(self._timeouts.slow, give_back)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            give_back()
 
     def _link(self, remote: Remote, operation: Operation) -> Link:
         if is_ssh(remote.url):
