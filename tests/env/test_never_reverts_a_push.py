@@ -13,15 +13,18 @@ import pytest
 
 from tests.env.conftest import Shared
 from tests.support.builders import template
+from tests.support.gitserver import FaultyGitServer
 from tests.support.invariants import (
     assert_conflict_reported,
     assert_history,
     assert_settled,
     own_commits,
 )
+from tests.support.kubectl import Kubectl
+from tests.support.operators import Operators
 from tests.support.people import Person, rights_in
 from tests.support.servers import GitServers
-from tests.support.synced import SHOP, Synced, attach, changed_lines, link
+from tests.support.synced import SHOP, Scene, Synced, attach, changed_lines, link
 from tests.support.waiting import eventually
 
 BY_ALICE = "alice <alice@users.ebbflow.dev>"
@@ -116,6 +119,29 @@ def test_the_same_key_on_both_sides_is_reported_and_neither_value_is_lost(
     shop.push(FIVE, "Agreed")
     shop.wait()
     assert_settled(shop)
+
+
+def test_what_is_pushed_while_an_edit_waits_for_others_stays(
+    kubectl: Kubectl, git: FaultyGitServer, namespace: str, account: str, operators: Operators
+) -> None:
+    operators("--commit-window=2s")
+    scene = Scene(kubectl, git, namespace, account)
+    shops = {what: link(scene, what, ready=False) for what in PUSHES}
+    same_key = link(scene, "same-key")
+    for shop in (*shops.values(), same_key):
+        shop.wait()
+        shop.edit(REPLICAS="5")
+    for what, shop in shops.items():
+        git.commit(what, PUSHES[what](shop.path).files, "By hand")
+    same_key.push(SHOP.replace(b'"2"', b'"6"'), "By hand")
+    for what, shop in shops.items():
+        assert shop.subjects() == ["By hand", "Begin"], "the window was over too soon"
+        shop.wait_file(PUSHES[what](shop.path).file)
+        shop.wait()
+        assert_settled(shop, {"REPLICAS": "5"})
+        assert shop.subjects() == [f"Update {what}", "By hand", "Begin"]
+    same_key.wait_stalled("Conflict")
+    assert_conflict_reported(same_key, "arguments.REPLICAS")
 
 
 # Git is away
