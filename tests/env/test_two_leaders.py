@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import pytest
 
+from ebbflow.devcluster.gitrepository import GitFailed
 from tests.env.conftest import fresh_namespace
 from tests.support.canary import CanarySearch
 from tests.support.gitserver import FaultyGitServer
-from tests.support.invariants import assert_settled
+from tests.support.invariants import assert_settled, repository_of
 from tests.support.kubectl import Kubectl
 from tests.support.operator_process import OperatorProcess
 from tests.support.operators import Operators
@@ -98,11 +99,23 @@ def test_each_edit_is_one_commit_and_each_push_is_kept(both: Both) -> None:
 
 
 def push_colour(shop: Synced, old: str, new: str) -> None:
-    """Push as a person does: whatever else the file holds by now stays."""
-    text = shop.file()
-    assert old.encode() in text
-    # The file may be committed to between reading and writing it, as with any person: try again.
-    shop.push(text.replace(old.encode(), new.encode(), 1), f"{new} {shop.name}")
+    """Push as a person does: onto what was read, and once more if somebody was faster."""
+    repository = repository_of(shop)
+
+    def push() -> bool:
+        head = shop.head()
+        text = repository.show(head, shop.path).replace(old.encode(), new.encode(), 1)
+        repository.point("person", head)
+        made = shop.world.git.commit(
+            shop.repository, {shop.path: text}, f"{new} {shop.name}", branch="person"
+        )
+        try:
+            repository.git("update-ref", f"refs/heads/{shop.branch}", made, head)
+        except GitFailed:
+            return False
+        return True
+
+    eventually(push, SETTLED_SECONDS, "a person's push to be taken")
 
 
 def test_one_that_wakes_from_a_long_sleep_undoes_nothing(both: Both) -> None:

@@ -50,7 +50,7 @@ class Limits:
     cache_bytes: int = 256 * MIB
     idle_seconds: float = 3600
     network_threads: int = 3
-    slow_operations: int = 32
+    slow_operations: int = 12
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ class Network:
         threads = limits.network_threads + limits.slow_operations
         self._threads = ThreadPoolExecutor(threads, "git-network")
         self._threads_left = asyncio.Semaphore(threads)
+        self._computing = ThreadPoolExecutor(limits.network_threads, "git-packs")
         self._name_threads = ThreadPoolExecutor(NAME_THREADS, "git-names")
         self._slots = asyncio.Semaphore(limits.network_threads)
         # One server that hangs must leave threads for the others.
@@ -107,8 +108,8 @@ class Network:
                 operation.close()
 
     async def compute(self, work: Callable[[], V]) -> V:
-        """Run `work` that belongs to an operation but needs no server, in the same threads."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        """Run `work` that belongs to an operation but needs no server, a few at a time."""
+        return await asyncio.get_running_loop().run_in_executor(self._computing, work)
 
     @contextmanager
     def measured(self, name: str) -> Iterator[Callable[[str], None]]:
@@ -134,6 +135,7 @@ class Network:
     def close(self) -> None:
         """Close every connection and end the threads."""
         self._threads.shutdown(wait=True, cancel_futures=True)
+        self._computing.shutdown(wait=True, cancel_futures=True)
         self._name_threads.shutdown(wait=False, cancel_futures=True)
         self._pools.close()
 
