@@ -15,9 +15,11 @@ import pytest
 from ebbflow.adapters.git import Limits, Timeouts
 from ebbflow.domain.git import (
     AuthenticationFailed,
+    BranchMoved,
     CommitGone,
     GitError,
     Pushed,
+    PushRefused,
     RepositoryNotFound,
     TooLarge,
     Unreachable,
@@ -138,6 +140,20 @@ class TestSlowAndBroken:
             results = await asyncio.gather(*hung, return_exceptions=True)
         assert {type(result) for result in results} == {Unreachable}
         assert sum(len(server.seen) for server in hanging) >= limits.network_threads + 1
+
+    async def test_a_branch_that_is_kept_from_pushes_is_refused_and_not_gone(
+        self, world: RealWorld, server: FaultyGitServer
+    ) -> None:
+        head = world.create({"a": b"a\n"})
+        remote = world.remote()
+        server.repository(world.name).configure("receive.hideRefs", "refs/heads/main")
+        made = await world.git.prepare_commit(remote, "main", head, "a", b"b\n", COMMIT_HEADER)
+        refused = await world.git.push(remote, "main", made)
+        assert refused == PushRefused(
+            "the server lets this account read the branch but not push to it"
+        )
+        world.point("main", None)
+        assert await world.git.push(remote, "main", made) == BranchMoved(None)
 
     @pytest.mark.parametrize("service", ["info-refs upload-pack", "upload-pack"])
     async def test_a_dropped_connection_is_transient(

@@ -75,6 +75,7 @@ REFUSALS = {
     "without-a-word": hook("pre-receive", "#!/bin/sh\nexit 1\n", "pre-receive hook declined"),
     "at-length": hook("pre-receive", ENDLESS, "this is not allowed"),
     "telling-the-password": telling_the_password(),
+    "not-offered": config("receive.hideRefs", "refs/heads/main", "read the branch but not push"),
     "too-large": config("receive.maxInputSize", "100", "unpack"),
 }
 

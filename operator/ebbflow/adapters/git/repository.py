@@ -42,6 +42,8 @@ V = TypeVar("V")
 MAX_ANSWERS: Final = 256
 RENEWALS: Final = 3
 
+_NOT_OFFERED: Final = "the server lets this account read the branch but not push to it"
+
 
 class Repository:
     """Operations on one remote that share its cache and what was learnt of its server."""
@@ -114,6 +116,9 @@ class Repository:
                 self._limits.listing_bytes,
                 lambda link: push_commit(link, branch, commit),
             )
+            if isinstance(result, BranchMoved) and result.head is None:
+                # Gone, or among the references that this server keeps from who pushes.
+                result = NotTaken(_NOT_OFFERED)
             if isinstance(result, NotTaken):
                 result = await self._after_refusal(branch, commit, result)
             match result:
