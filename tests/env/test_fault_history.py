@@ -262,3 +262,19 @@ def test_a_person_who_goes_on_while_a_merge_waits_for_the_server_is_no_conflict(
     shop.world.git.calm()
     wait_file_or_conflict(shop, FIVE.replace(b"red", b"green"))
     assert_settled(shop, {"REPLICAS": "5"})
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="what was merged into the object is written over the file that a person has taken back",
+)
+def test_what_a_person_takes_back_while_it_is_merged_stays_taken_back(servers: GitServers) -> None:
+    shop = link(servers("taken-back"), "taken-back")
+    edit_while_nobody_looks(shop, REPLICAS="5")
+    shop.push(BLUE, "Blue")
+    shop.world.git.before_receive(lambda: shop.push(SHOP, "Red again") and None)
+    shop.patch(suspend=False)
+    eventually(lambda: b'"5"' in shop.file(), 10, "the edit to be committed")
+    assert shop.file() == FIVE
+    shop.wait()
+    assert_settled(shop, {"REPLICAS": "5"})
