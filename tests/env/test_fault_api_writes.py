@@ -24,6 +24,7 @@ from tests.support.synced import SHOP, Scene, Synced, link
 BOTH = SHOP.replace(b'"2"', b'"5"').replace(b"red", b"blue")
 BLUE = SHOP.replace(b"red", b"blue")
 HITS = 3
+RECOVERY_SECONDS = 40.0  # all rows recover at once, on a machine that may be busy
 RETRY_AFTER = 2
 
 AddRule = Callable[[ApiProxy, Synced], Rule]
@@ -129,7 +130,7 @@ def test_edits_on_both_sides_are_carried_once_the_api_server_takes_writes_again(
     disturbed: Disturbed, name: str
 ) -> None:
     shop = disturbed.shops[name]
-    shop.wait_file(BOTH)
+    shop.wait_file(BOTH, RECOVERY_SECONDS)
     shop.wait_arguments(REPLICAS="5", COLOUR="blue")
     shop.wait()
     assert_settled(shop, {"REPLICAS": "5"})
@@ -143,7 +144,7 @@ def test_a_write_that_was_told_to_wait_waits_as_long_as_it_was_told(
 ) -> None:
     name = f"429-for-{resource.replace('/', '-')}"
     shop = disturbed.shops[name]
-    shop.wait_file(BOTH)
+    shop.wait_file(BOTH, RECOVERY_SECONDS)
     tried = disturbed.proxy.requests(matching(resource=resource, name=name, writes=True))
     refused = [index for index, request in enumerate(tried) if request.status == 429]
     assert refused

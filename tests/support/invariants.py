@@ -28,6 +28,8 @@ TRAILER = "Ebbflow-Object: "
 def assert_settled(shop: Synced, *edits: Edit) -> None:
     """Check everything, after one more pass: it is in step, and each edit is one commit."""
     shop.look_now()
+    shop.wait(reason="InStep")
+    shop.wait_settled()
     assert_in_step(shop)
     for edit in edits:
         assert_in_git_once(shop, edit)

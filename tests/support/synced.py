@@ -180,14 +180,14 @@ class Synced:
         log = self.world.git.log(self.repository, self.branch)
         return [commit.message.splitlines()[0] for commit in log]
 
-    def wait_file(self, content: bytes) -> None:
-        """Wait until the file is exactly this."""
+    def wait_file(self, content: bytes, timeout: float = WAIT_SECONDS) -> None:
+        """Wait until the file is exactly this; `timeout` is in seconds."""
 
         def same() -> bool:
             assert self.file() == content, self.file().decode(errors="replace")
             return True
 
-        eventually(same, WAIT_SECONDS, f"{self.repository}:{self.path} to hold the edit")
+        eventually(same, timeout, f"{self.repository}:{self.path} to hold the edit")
 
 
 def link(
