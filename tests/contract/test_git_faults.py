@@ -203,6 +203,29 @@ class TestSlowAndBroken:
         assert await world.git.push(world.remote(), "main", made) == Pushed()
         assert len(world.log()) == 2
 
+    @pytest.mark.parametrize("after", [False, True], ids=["before git saw it", "after git took it"])
+    async def test_a_push_is_cut_on_the_side_that_was_asked_for(
+        self,
+        world: RealWorld,
+        server: FaultyGitServer,
+        after: bool,
+    ) -> None:
+        head = world.create({"a": b"a\n"})
+        made = await world.git.prepare_commit(
+            world.remote(), "main", head, "a", b"b\n", COMMIT_HEADER
+        )
+        seen: list[str | None] = []
+
+        def strike() -> bool:
+            seen.append(world.head())
+            return False
+
+        server.strike(server.seen[-1].repository, "receive-pack", strike, after=after)
+        with pytest.raises(Unreachable):
+            await world.git.push(world.remote(), "main", made)
+        assert seen == [world.head()] == [made.commit if after else head]
+        assert await world.git.push(world.remote(), "main", made) == Pushed()
+
     @pytest.mark.parametrize(
         ("status", "error", "wait"),
         [

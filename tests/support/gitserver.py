@@ -74,6 +74,17 @@ class _Planned:
     repository: str | None = None
 
 
+@dataclass
+class Strike:
+    """Something that happens once around one request of a repository; see `strike`."""
+
+    repository: str
+    service: str
+    skip: int
+    after: bool
+    function: Callable[[], bool]
+
+
 class FaultyGitServer(GitServer):
     """A GitServer that also fails: each method says what the next requests meet.
 
@@ -85,6 +96,7 @@ class FaultyGitServer(GitServer):
         self.seen: list[SeenRequest] = []
         self._planned: list[_Planned] = []
         self._before_receive: list[Callable[[], None]] = []
+        self._strikes: list[Strike] = []
         self._released = threading.Event()
         super().__init__(root, **options)
 
@@ -203,6 +215,23 @@ class FaultyGitServer(GitServer):
         """Run this once, right before the next pack is handed to git."""
         self._before_receive.append(callback)
 
+    def strike(
+        self,
+        repository: str,
+        service: str,
+        function: Callable[[], bool],
+        *,
+        skip: int = 0,
+        after: bool = False,
+    ) -> None:
+        """Call a function once, around a request that passed authentication.
+
+        The first `skip` requests for the service pass. Without `after` git has not seen the request
+        when the function is called; if that returns True git answers it, else the connection is
+        closed. With `after` git has done what was asked, and its answer is lost in any case.
+        """
+        self._strikes.append(Strike(repository, service, skip, after, function))
+
     def refuse_pushes(self, repository: str, words: str | None) -> None:
         """Refuse every push by a pre-receive hook that says these words; None: take them again."""
         self.hook(repository, "pre-receive", refusal(words) if words is not None else None)
@@ -210,6 +239,7 @@ class FaultyGitServer(GitServer):
     def calm(self) -> None:
         """Forget every fault, and let go of connections that hang."""
         self._planned.clear()
+        self._strikes.clear()
         self._released.set()
         self._released = threading.Event()
 
@@ -234,7 +264,27 @@ class FaultyGitServer(GitServer):
     def answer(self, exchange: Exchange) -> None:
         if exchange.service == "receive-pack" and self._before_receive:
             self._before_receive.pop(0)()
-        super().answer(exchange)
+        strike = self._next_strike(exchange)
+        if strike is None:
+            super().answer(exchange)
+        elif strike.after:
+            exchange.run_git_silently()
+            strike.function()
+        elif strike.function():
+            super().answer(exchange)
+        else:
+            exchange.close()
+
+    def _next_strike(self, exchange: Exchange) -> Strike | None:
+        with self._lock:
+            for strike in self._strikes:
+                if (strike.repository, strike.service) != (exchange.repository, exchange.service):
+                    continue
+                strike.skip -= 1
+                if strike.skip < 0:
+                    self._strikes.remove(strike)
+                    return strike
+        return None
 
     def _plan(self, fault: Fault, times: int | None, service: str | None) -> None:
         self._planned.append(_Planned(fault, times, service))
