@@ -14,7 +14,7 @@ help:
 	@echo "make unit     the tests that need no API server"
 	@echo "make env      the tests on a real API server and a real Git server"
 	@echo "make gen      write crds/, helm/, deploy/ and docs/reference/ from the models"
-	@echo "make soak     run the property tests with very many examples (an hour or more)"
+	@echo "make soak     the property tests with very many examples, and every fault at every moment (an hour or more)"
 	@echo "make bench    measure; the figures go to bench/results/"
 	@echo "make lock     renew requirements.lock"
 
@@ -58,6 +58,7 @@ soak: controlplane
 	@EBBFLOW_EXAMPLES=20000 $(SECONDS_OF) "property tests, 20000 examples each" $(PYTEST) -n auto --timeout 7200 -m hypothesis tests/unit
 	@EBBFLOW_SEED=$$(date +%s) EBBFLOW_HISTORIES=20000 $(SECONDS_OF) "20000 random histories in memory" $(PYTEST) -n auto --timeout 600 tests/unit/services/test_random_history.py
 	@EBBFLOW_EDITS=5000 $(SECONDS_OF) "5000 random edits on real servers" $(PYTEST) tests/env/test_random_history.py
+	@EBBFLOW_SOAK=1 $(SECONDS_OF) "write-backs killed anywhere, etcd away for 90 s" $(PYTEST) tests/env/test_write_back_killed.py tests/env/test_etcd_away.py
 
 bench: controlplane
 	@$(BIN)/python -m bench

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from ebbflow.domain.edit_record import ANNOTATION
-from tests.support.kubectl import Kubectl, _write_editor, full_name
+from tests.support.kubectl import KINDS, PATCH_TYPES, Kubectl, _write_editor, full_name
 from tests.support.synced import Synced
 from tests.support.waiting import eventually
 
 JsonObject = dict[str, Any]
 
 RECORDING_SECONDS = 20.0
+IMPERSONATE = "Impersonate-User"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,21 @@ class Person:
     def sets(self, synced: Synced, **arguments: Any) -> JsonObject:
         """Edit arguments of the document by `kubectl patch`."""
         return self.patch(synced, {"spec": {"document": {"arguments": arguments}}})
+
+    def changes(self, synced: Synced, patch: JsonObject) -> JsonObject:
+        """Merge a patch into the object quickly, over REST; the object as it is then."""
+        return self.kubectl.api.call(
+            "PATCH",
+            KINDS["Template"].path(synced.world.namespace, synced.name),
+            patch,
+            content_type=PATCH_TYPES["merge"],
+            headers={IMPERSONATE: self.user},
+        )
+
+    def creates(self, thing: JsonObject) -> JsonObject:
+        """Create an object quickly, over REST; the stored object."""
+        path = KINDS[thing["kind"]].path(thing["metadata"]["namespace"])
+        return self.kubectl.api.call("POST", path, thing, headers={IMPERSONATE: self.user})
 
     def edits(self, synced: Synced, sed_expression: str) -> None:
         """Run `kubectl edit` with an editor that applies a sed -E expression."""
