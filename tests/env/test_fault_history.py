@@ -231,10 +231,6 @@ def test_one_push_to_the_same_file_before_ours_is_merged(shared: Shared) -> None
     assert_settled(shop, {"REPLICAS": "5"})
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="what a first try merged into the object is taken for an edit in the cluster by the next",
-)
 def test_pushes_of_the_same_field_before_each_of_our_tries_are_no_conflict(
     servers: GitServers,
 ) -> None:
@@ -245,10 +241,6 @@ def test_pushes_of_the_same_field_before_each_of_our_tries_are_no_conflict(
     assert_settled(shop, {"REPLICAS": "5"})
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="what was merged into the object before the outage is taken for an edit in the cluster",
-)
 def test_a_person_who_goes_on_while_a_merge_waits_for_the_server_is_no_conflict(
     servers: GitServers,
 ) -> None:
@@ -264,10 +256,6 @@ def test_a_person_who_goes_on_while_a_merge_waits_for_the_server_is_no_conflict(
     assert_settled(shop, {"REPLICAS": "5"})
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="what was merged into the object is written over the file that a person has taken back",
-)
 def test_what_a_person_takes_back_while_it_is_merged_stays_taken_back(servers: GitServers) -> None:
     shop = link(servers("taken-back"), "taken-back")
     edit_while_nobody_looks(shop, REPLICAS="5")

@@ -157,10 +157,15 @@ class ClusterContract:
     async def test_a_document_takes_annotations_along(self, world: World) -> None:
         before = await made(world, annotated(**{"ebbflow.dev/resolve": "git", "a": "b"}))
         after = await world.cluster.replace_document(
-            before, {"apiVersion": "v1.2"}, ["ebbflow.dev/resolve"]
+            before, {"apiVersion": "v1.2"}, {"ebbflow.dev/resolve": None, "ebbflow.dev/taken": "c"}
         )
-        assert after.metadata.annotations == {"a": "b"}
+        assert after.metadata.annotations == {"a": "b", "ebbflow.dev/taken": "c"}
         assert await read(world) == after
+
+    async def test_a_document_brings_the_first_annotation(self, world: World) -> None:
+        before = await made(world)
+        after = await world.cluster.replace_document(before, DOCUMENT, {"a/b~c": "d", "e": None})
+        assert after.metadata.annotations == {"a/b~c": "d"}
 
     async def test_annotations_are_removed_and_nothing_else(self, world: World) -> None:
         before = await made(world, annotated(**{"ebbflow.dev/resolve": "git", "a": "b"}))

@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from ebbflow.adapters.kube.parsing import parse
+from ebbflow.adapters.kube.status import is_other
 from ebbflow.api.base import API_VERSION, JsonObject, Key, Resource
 from ebbflow.api.template import PendingWrite, Template
 from ebbflow.domain.conditions import owned_status, ready_transition, wished_status
@@ -178,12 +179,18 @@ class MemoryCluster(Cluster):
         return self._namespaces.get(name)
 
     async def replace_document(
-        self, template: Template, document: JsonObject, without: Collection[str] = ()
+        self,
+        template: Template,
+        document: JsonObject,
+        annotations: Mapping[str, str | None] | None = None,
     ) -> Template:
         raw = self._to_write("replace document of", template)
         raw.setdefault("spec", {})["document"] = document
-        for name in without:
-            del raw["metadata"]["annotations"][name]
+        stored = raw["metadata"].setdefault("annotations", {})
+        for name, text in (annotations or {}).items():
+            stored.pop(name, None)
+            if text is not None:
+                stored[name] = text
         return parse(Template, self._store(template.key, raw))
 
     async def remove_annotations(self, template: Template, names: Collection[str]) -> Template:
@@ -212,6 +219,8 @@ class MemoryCluster(Cluster):
             return None
         if raw["metadata"]["uid"] != observed.metadata.uid:
             raise StaleWrite(f"{observed.key} was made anew", code=409)
+        if is_other(observed, raw):
+            raise StaleWrite(f"{observed.key} was changed", code=409)
         kept = raw.get("status") or {}
         new = copy.deepcopy(status)
         new.update({field: kept[field] for field in ("active", "queue") if field in kept})

@@ -105,7 +105,8 @@ def wished_status(report: Report, now: datetime) -> JsonObject:
 def _handled(report: Report) -> str | None:
     """The token that this pass answers: the annotation now, else what was answered before."""
     token = report.observed.metadata.annotations.get(REQUESTED_AT)
-    if token is None:
+    under_way = isinstance(report.outcome, Waiting) and report.outcome.reason is Reason.PROGRESSING
+    if token is None or under_way:
         return report.observed.status.last_handled_requested_at
     return clip(token, MAX_TOKEN)
 

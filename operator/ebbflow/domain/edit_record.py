@@ -21,6 +21,7 @@ from ebbflow.api.base import GROUP
 from ebbflow.api.template import Template
 from ebbflow.domain.authorship import MAX_USER, OPERATOR, Edit, Record
 from ebbflow.domain.document import document_hash
+from ebbflow.domain.taken import synced
 
 ANNOTATION: Final = f"{GROUP}/edited-by"
 
@@ -123,7 +124,8 @@ def after_edit(key: bytes, old: Held | None, user: str | None, made: str) -> Rec
 
 def held(template: Template) -> Held:
     """Return what a live Template holds."""
-    metadata, sync = template.metadata, template.status.sync
+    metadata, status = template.metadata, template.status
+    sync = synced(metadata, status.observed_generation, status.sync)
     created = metadata.creation_timestamp
     return Held(
         Subject(

@@ -69,11 +69,14 @@ class Cluster(Protocol):
         ...
 
     async def replace_document(
-        self, template: Template, document: JsonObject, without: Collection[str] = ()
+        self,
+        template: Template,
+        document: JsonObject,
+        annotations: Mapping[str, str | None] | None = None,
     ) -> Template:
         """Put `document` whole into spec.document, only if the object is still as `template`.
 
-        The annotations named in `without` go in the same write. Returns the object as stored.
+        `annotations` are set in the same write; those with None go. Returns the object as stored.
         Raises StaleWrite if it changed since it was read.
         """
         ...

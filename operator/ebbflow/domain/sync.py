@@ -12,12 +12,13 @@ from typing import Final, Literal
 
 from ebbflow.api.base import GROUP, JsonObject
 from ebbflow.api.reasons import Reason
-from ebbflow.api.template import FieldConflict, GitPlace, SyncOptions, SyncStatus
+from ebbflow.api.template import FieldConflict, GitPlace, SyncOptions, SyncStatus, Template
 from ebbflow.domain.conflicts import shown_conflicts
 from ebbflow.domain.document import InvalidDocument, document_hash, validate
 from ebbflow.domain.git import BlobId, CommitId
 from ebbflow.domain.leaks import IsSecret, leaked_path, nothing_is_secret
 from ebbflow.domain.merge import MergeConflict, Prefer, merge
+from ebbflow.domain.taken import synced
 
 RESOLVE: Final = f"{GROUP}/resolve"
 """The annotation by which a person says which side wins a conflict; it is used once."""
@@ -111,8 +112,14 @@ class Blocked:
 Decision = InStep | TakeFromGit | WriteToGit | Blocked
 
 
+def synced_of(template: Template) -> SyncStatus | None:
+    """Return where the object says that both sides were last the same, for whatever place."""
+    status = template.status
+    return synced(template.metadata, status.observed_generation, status.sync)
+
+
 def base_of(sync: SyncStatus | None, git: GitPlace) -> Base | None:
-    """Return the agreed base that the status records, if it speaks of the very place of `git`."""
+    """Return the agreed base that is recorded, if it speaks of the very place of `git`."""
     if sync is None or sync.commit is None or sync.blob is None or sync.document_hash is None:
         return None
     if (sync.repository, sync.branch, sync.path) != (git.repository, git.branch, git.path):

@@ -9,11 +9,13 @@ from datetime import timedelta
 from typing import Protocol
 
 from ebbflow.adapters.logs import log_context
-from ebbflow.api.base import Key
+from ebbflow.api.base import JsonObject, Key, Resource
 from ebbflow.api.reasons import Reason
+from ebbflow.api.template import Template
 from ebbflow.domain.conditions import ready_transition
 from ebbflow.domain.outcome import Done, Outcome, Postponed, Report, Stalled, Waiting
 from ebbflow.domain.ports import Clock, ClusterError, InvalidObject, StaleWrite, StatusWriter
+from ebbflow.domain.sync import synced_of
 from ebbflow.handlers.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
@@ -120,7 +122,7 @@ class Loop:
         if error.observed is None:
             return "error"
         # The rest of the status stays: it is what both sides last agreed on.
-        kept = error.observed.status.dump()
+        kept = _kept_status(error.observed)
         outcome = Stalled(Reason.INVALID_SPEC, str(error))
         try:
             await self._status.write(Report(error.observed, outcome, kept))
@@ -128,6 +130,13 @@ class Loop:
             seconds = self._queue.back_off(key)
             log.warning("%s: %s; trying again in %.1f s", key, failure, seconds)
         return "error"
+
+
+def _kept_status(observed: Resource) -> JsonObject:
+    kept = observed.status.dump()
+    if isinstance(observed, Template) and (sync := synced_of(observed)) is not None:
+        kept["sync"] = sync.dump()
+    return kept
 
 
 def _log_what_happened(report: Report) -> None:

@@ -20,6 +20,7 @@ from ebbflow.domain.sync import (
     decide,
     edited_in_cluster,
     edited_in_git,
+    synced_of,
 )
 from ebbflow.services import template_report as report
 from ebbflow.services.repository_watch import RepositoryWatch
@@ -64,7 +65,8 @@ class Looker:
         if pending is not None:
             template, target = await self._settle(template, target, file, pending)
             file = await self._read(target)
-        base = self._true_base(template, target, file)
+        base = base_of(synced_of(template), target.git)
+        base = await self._write_back.arrived_late(template.key, target) or base
         sides = Sides(
             template.spec.document,
             file,
@@ -105,17 +107,6 @@ class Looker:
         if not isinstance(stored, Template):
             raise StaleWrite(f"{template.key} changed while a commit was settled", code=409)
         return await self._write_back.close(stored)
-
-    def _true_base(
-        self, template: Template, target: Target, file: FileSide | UnreadableFile | None
-    ) -> Base | None:
-        """Return where both sides were last the same, also if our own push told nobody."""
-        base = base_of(template.status.sync, target.git)
-        if not edited_in_git(file, base) or not isinstance(file, FileSide):
-            return base
-        if self._write_back.may_have_written(template.key, file.document_hash):
-            return Base(target.head, file.blob, file.document_hash)
-        return base
 
     async def _read(self, target: Target) -> FileSide | UnreadableFile | None:
         git = target.git

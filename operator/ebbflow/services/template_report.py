@@ -12,7 +12,7 @@ from ebbflow.domain.conditions import REQUESTED_AT
 from ebbflow.domain.document import InvalidDocument, validate
 from ebbflow.domain.git import GitError
 from ebbflow.domain.outcome import Done, Notice, Outcome, Report, Stalled, Waiting
-from ebbflow.domain.sync import Base, Blocked
+from ebbflow.domain.sync import Base, Blocked, synced_of
 
 UNREACHABLE_RETRY = timedelta(seconds=10)
 CONTENDED_RETRY = timedelta(seconds=1)
@@ -50,7 +50,7 @@ def in_step(
     template: Template, git: GitPlace, base: Base | None, *, reverted: bool = False
 ) -> Report:
     """Report that both sides hold the same, since the commit of `base`."""
-    before = template.status.sync
+    before = synced_of(template)
     sync = SyncStatus(
         repository=git.repository,
         branch=git.branch,
@@ -130,7 +130,7 @@ def git_failed(template: Template, error: GitError, interval: timedelta) -> Repo
 
 
 def _kept(template: Template, decision: Blocked | None = None) -> JsonObject:
-    sync = template.status.sync
+    sync = synced_of(template)
     if decision is not None and decision.conflicts:
         sync = (sync or SyncStatus()).model_copy(update={"conflicts": decision.conflicts})
     elif sync is not None:

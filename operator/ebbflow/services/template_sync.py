@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
-from ebbflow.api.base import Key
+from ebbflow.api.base import JsonObject, Key
 from ebbflow.api.reasons import Reason
 from ebbflow.api.template import GitPlace, Template
 from ebbflow.domain.access import Refused
@@ -28,7 +28,9 @@ from ebbflow.domain.sync import (
     WriteToGit,
     base_of,
     edited_in_cluster,
+    synced_of,
 )
+from ebbflow.domain.taken import TAKEN, note
 from ebbflow.domain.writeback import CannotEdit
 from ebbflow.services import template_report as report
 from ebbflow.services.edit_window import EditWindow
@@ -124,7 +126,9 @@ class TemplateSync:
             if not error.transient:
                 # Asking again and again with what was refused gets accounts locked.
                 self._watch.forget(template.key)
-            return report.git_failed(template, error, interval)
+            # The pass may have written to the object before it failed: report on it as it is now.
+            now = await self._cluster.get(Template, *template.key[1:])
+            return report.git_failed(now or template, error, interval)
 
     async def _sync(
         self, template: Template, git: GitPlace, granted: Granted
@@ -165,7 +169,7 @@ class TemplateSync:
         may just have pushed; and a recorded commit may have arrived a moment ago: on an older head
         it would look like an edit of somebody else.
         """
-        sync = template.status.sync
+        sync = synced_of(template)
         if report.is_requested(template) or (sync is not None and sync.pending_write is not None):
             return timedelta(0)
         synced = base_of(sync, git) is not None
@@ -202,16 +206,27 @@ class TemplateSync:
         return report.in_step(look.template, look.target.git, base)
 
     async def _take(self, look: Look, decision: TakeFromGit) -> Report:
-        file = look.sides.file
-        used = (RESOLVE,) if decision.resolved else ()
-        template = await self._cluster.replace_document(look.template, decision.document, used)
+        look = await self._put(look, decision.document, resolved=decision.resolved)
         self._metrics.sync("from-git")
         log.info("taken from %s at %s", look.target.git.branch, look.target.head[:7])
         self._follow(look)
+        return report.in_step(look.template, look.target.git, look.base, reverted=decision.reverts)
+
+    async def _put(self, look: Look, document: JsonObject, *, resolved: bool) -> Look:
+        """Put a document that has in it all that the file holds into the object.
+
+        From now on the file is the base of what the object holds, and the very same write says so.
+        """
+        file, target, metadata = look.sides.file, look.target, look.template.metadata
+        annotations: dict[str, str | None] = {RESOLVE: None} if resolved else {}
         base = look.base
         if isinstance(file, FileSide):
-            base = Base(look.target.head, file.blob, file.document_hash)
-        return report.in_step(template, look.target.git, base, reverted=decision.reverts)
+            base = Base(target.head, file.blob, file.document_hash)
+            annotations[TAKEN] = note(
+                metadata, target.git, base.commit, base.blob, base.document_hash
+            )
+        template = await self._cluster.replace_document(look.template, document, annotations)
+        return replace(look, template=template, base=base)
 
     async def _write(self, look: Look, _edit: WriteToGit) -> Report:
         """Write the edit to the branch; while others are faster, look again and replay it."""
@@ -253,13 +268,12 @@ class TemplateSync:
             # The object first: if we die between the two, the next pass finds the object ahead of
             # the file by the whole merge. The other way round it would find the file's half of the
             # merge missing from the object and take that for an edit.
-            template = await self._cluster.replace_document(look.template, decision.document)
-            look = replace(look, template=template)
+            look = await self._put(look, decision.document, resolved=decision.resolved)
         return await self._commit(look, decision)
 
     async def _commit(self, look: Look, decision: WriteToGit) -> Report | Look:
         target = look.target
-        used = (RESOLVE,) if decision.resolved else ()
+        used = (RESOLVE,) if decision.resolved and not decision.merged else ()
         try:
             result = await self._write_back.write(
                 look.template, target, decision.file, decision.document, look.base, used

@@ -9,6 +9,7 @@ of somebody else.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -33,6 +34,9 @@ from ebbflow.domain.git import (
 from ebbflow.domain.ports import Clock, Cluster, GitBackend
 from ebbflow.domain.sync import Base, FileSide
 from ebbflow.domain.writeback import create, edit
+
+MOST_GIVEN_UP = 8
+"""Pushes of one object that are remembered although they were given up; the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ class WriteBack:
         self._git = git
         self._clock = clock
         self._record_key = record_key
-        self._given_up: dict[Key, set[str]] = {}
+        self._given_up: dict[Key, deque[Base]] = {}
 
     async def write(
         self,
@@ -162,13 +166,17 @@ class WriteBack:
     async def _clear(self, template: Template) -> Template:
         return await self._cluster.set_pending_write(template, None)
 
-    def may_have_written(self, key: Key, hash_of_document: str) -> bool:
-        """Tell whether a push of this document was given up while nobody knew what became of it.
+    async def arrived_late(self, key: Key, target: Target) -> Base | None:
+        """Return what both sides agreed on if a push that was given up arrived after all.
 
-        Such a push can still arrive later: then the file's change is an older edit of the object,
-        and none of somebody else.
+        It was given up for a newer edit of the object, while nobody knew what became of it. On a
+        branch that holds its commit, what the object holds was edited on top of that commit.
         """
-        return hash_of_document in self._given_up.get(key, ())
+        remote, branch, head = target.remote, target.git.branch, target.head
+        for base in self._given_up.get(key, ()):
+            if await self._git.contains(remote, branch, head, base.commit):
+                return base
+        return None
 
     def forget(self, key: Key) -> None:
         """Drop what is known of an object that is gone."""
@@ -189,7 +197,8 @@ class WriteBack:
         if commit is not None:
             result = await self._push(template, target, commit, pending)
             return result if isinstance(result, Written) else result.template
-        self._given_up.setdefault(template.key, set()).add(pending.document_hash)
+        given_up = self._given_up.setdefault(template.key, deque(maxlen=MOST_GIVEN_UP))
+        given_up.appendleft(_base(pending))
         return await self._clear(template)
 
     async def _same_commit(

@@ -197,8 +197,10 @@ class Model:
         # Git first: who removed a value is not told by the value.
         others = [self.held(other, path) for other in sorted(self.sides, key=_not_git)]
         known = [w for w in (*others, *reversed(self._writes[path])) if w.value == value]
+        # Nor is it told by the value who wrote it, where several wrote the same.
+        olds = [old, *(w for w in self._writes[path] if w.value == old.value and w is not old)]
         for new in known:
-            if self._may_replace(old, new, now=new in others):
+            if any(self._may_replace(one, new, now=new in others) for one in olds):
                 return new
         if overruled and known:
             return self._overrule(old, known[0])

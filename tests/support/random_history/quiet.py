@@ -26,6 +26,9 @@ async def settle(ground: Ground, operators: list[Operator]) -> None:
         operator.process.alive = False
     del operators[1:]
     (operator,) = operators
+    for key in ground.keys.values():
+        # What the others wrote last would have woken it.
+        await operator.look_at(key)
     end = ground.clock.monotonic() + REST_SECONDS
     await _work_off(ground, operator)
     while (then := operator.next_time()) is not None and then < end:

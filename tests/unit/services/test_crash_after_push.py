@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ebbflow.domain.ports import ClusterError
+from ebbflow.domain.ports import ClusterError, StaleWrite
 from tests.support.sync_world import FILE, SyncWorld
 
 
@@ -39,7 +39,8 @@ async def test_a_new_edit_after_the_crash_is_no_conflict(world: SyncWorld, call:
 async def test_an_edit_during_the_push_of_another_is_no_conflict(world: SyncWorld) -> None:
     world.after_the_next_push(lambda: world.edit(REPLICAS="6"))
     world.edit(REPLICAS="5")
-    await world.reconcile()
+    with pytest.raises(StaleWrite):
+        await world.reconcile()
     await world.reconcile()
     assert world.commits() == ["Update shop", "Update shop", "Begin"]
     assert b'"6"' in world.file()

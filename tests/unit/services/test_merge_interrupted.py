@@ -22,16 +22,10 @@ async def world() -> SyncWorld:
     return world
 
 
-KNOWN_DEFECT = pytest.mark.xfail(
-    reason="a merge gives the object Git's half and keeps the old base"
-)
-
-
 def cut() -> None:
     raise Unreachable("the connection was cut")
 
 
-@KNOWN_DEFECT
 async def test_what_a_merge_took_from_git_is_no_edit_of_the_object(world: SyncWorld) -> None:
     world.push_seen(BLUE)
     world.edit(REPLICAS="5")
@@ -45,7 +39,6 @@ async def test_what_a_merge_took_from_git_is_no_edit_of_the_object(world: SyncWo
     assert world.file() == FILE.replace(b'"2"', b'"5"')
 
 
-@KNOWN_DEFECT
 async def test_a_value_that_git_changes_again_is_in_no_conflict_with_the_merge(
     world: SyncWorld,
 ) -> None:
@@ -57,7 +50,6 @@ async def test_a_value_that_git_changes_again_is_in_no_conflict_with_the_merge(
     assert world.ready()[1] == "InStep"
 
 
-@pytest.mark.xfail(reason="a status moves the base of an object that is another one by now")
 async def test_two_operators_do_not_mix_the_document_of_one_head_with_the_base_of_another(
     world: SyncWorld,
 ) -> None:
@@ -81,7 +73,6 @@ async def test_two_operators_do_not_mix_the_document_of_one_head_with_the_base_o
     assert second.file() == FILE + b"# red again\n"
 
 
-@pytest.mark.xfail(reason="the document and the base are not written together")
 async def test_what_was_taken_before_a_crash_is_no_edit_of_the_object(world: SyncWorld) -> None:
     world.push_seen(BLUE)
     world.cluster.die_at("apply status", ClusterError("gone", code=503))

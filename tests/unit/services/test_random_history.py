@@ -34,15 +34,7 @@ def _seeds_are_printed(request: pytest.FixtureRequest) -> None:
         reporter.write_line(f"random histories: EBBFLOW_SEED={FIRST} EBBFLOW_HISTORIES={HISTORIES}")
 
 
-KNOWN_DEFECTS = {10: "a merge gives the object Git's half and keeps the old base"}
-
-
-def marked(seed: int) -> object:
-    marks = [pytest.mark.xfail(reason=KNOWN_DEFECTS[seed])] if seed in KNOWN_DEFECTS else []
-    return pytest.param(seed, id=f"seed-{seed}", marks=marks)
-
-
-@pytest.mark.parametrize("seed", [marked(seed) for seed in SEEDS])
+@pytest.mark.parametrize("seed", [pytest.param(seed, id=f"seed-{seed}") for seed in SEEDS])
 def test_no_edit_is_lost_whatever_happens(seed: int) -> None:
     failure = play(seed, steps())
     if failure is None:

@@ -17,10 +17,12 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from ebbflow.api.base import JsonObject, Model
+from ebbflow.api.base import JsonObject, Metadata, Model
+from ebbflow.api.template import SyncStatus
 from ebbflow.domain.authorship import OPERATOR, Record
 from ebbflow.domain.document import InvalidDocument, document_hash
 from ebbflow.domain.edit_record import ANNOTATION, Held, Subject, after_edit, seconds, sign, verify
+from ebbflow.domain.taken import synced
 
 logger = logging.getLogger(__name__)
 
@@ -185,13 +187,24 @@ def _patch(new: JsonObject, text: str | None) -> list[JsonObject]:
 
 
 def _held(kind: str, thing: JsonObject) -> Held:
-    sync = (thing.get("status") or {}).get("sync") or {}
+    sync = _synced(thing)
     return Held(
         subject=_subject(kind, thing, int(thing["metadata"].get("generation", 0))),
         document_hash=_hash(_document(thing)),
         committed=sync.get("documentHash"),
         text=_annotations(thing).get(ANNOTATION),
     )
+
+
+def _synced(thing: JsonObject) -> JsonObject:
+    """Return what both sides last agreed on, by the status or the newer note of the last take."""
+    status = thing.get("status") or {}
+    found = synced(
+        Metadata.model_validate(thing["metadata"]),
+        status.get("observedGeneration"),
+        SyncStatus.model_validate(status.get("sync") or {}),
+    )
+    return found.dump() if found else {}
 
 
 def _subject(kind: str, thing: JsonObject, generation: int) -> Subject:

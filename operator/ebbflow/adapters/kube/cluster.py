@@ -78,13 +78,16 @@ class KubeCluster(Cluster):
 
     @override
     async def replace_document(
-        self, template: Template, document: JsonObject, without: Collection[str] = ()
+        self,
+        template: Template,
+        document: JsonObject,
+        annotations: Mapping[str, str | None] | None = None,
     ) -> Template:
         operations: Operations = []
         if "spec" not in template.model_fields_set:
             operations.append(_add("/spec", {}))
         operations.append(_add("/spec/document", document))
-        operations += map(_remove_annotation, without)
+        operations += _annotate(template, annotations or {})
         return await self._patch(template, operations, "", DOCUMENT_MANAGER)
 
     @override
@@ -158,10 +161,22 @@ def _add(path: str, value: object) -> JsonObject:
     return {"op": "add", "path": path, "value": value}
 
 
+def _annotate(template: Template, wished: Mapping[str, str | None]) -> Operations:
+    there = template.metadata.annotations
+    values = {name: text for name, text in wished.items() if text is not None}
+    if not there:
+        return [_add("/metadata/annotations", values)] if values else []
+    gone = [_remove_annotation(name) for name in wished if name in there and name not in values]
+    return [*gone, *(_add(_annotation_path(name), text) for name, text in values.items())]
+
+
 def _remove_annotation(name: str) -> JsonObject:
+    return {"op": "remove", "path": _annotation_path(name)}
+
+
+def _annotation_path(name: str) -> str:
     # RFC 6901: ~ and / of a key are written ~0 and ~1.
-    key = name.replace("~", "~0").replace("/", "~1")
-    return {"op": "remove", "path": f"/metadata/annotations/{key}"}
+    return "/metadata/annotations/" + name.replace("~", "~0").replace("/", "~1")
 
 
 def _decode(value: str) -> Tainted | None:

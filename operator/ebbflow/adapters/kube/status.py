@@ -105,11 +105,11 @@ class KubeStatusWriter(StatusWriter):
         moved_to: str | None = None,
         tries: int = TRIES,
     ) -> JsonObject | None:
-        """Apply the status to the very object that was observed, even if it was edited since.
+        """Apply the status to the very object that was observed, even if it was annotated since.
 
         The version makes sure of that (the uid in an apply of a status is not looked at): one that
         is out of date is a 409, and the object is read again to see that it is still the same.
-        Returns the object as stored, None if it was edited since.
+        Returns the object as stored, None if it was changed since.
         """
         version = moved_to or observed.metadata.resource_version
         try:
@@ -126,13 +126,13 @@ class KubeStatusWriter(StatusWriter):
         return stored
 
     async def _moved_to(self, observed: Resource) -> str:
-        """Return the object's version now; raises StaleWrite if it is another object by now."""
+        """Return the object's version now; raises StaleWrite if the report is not about it."""
         meta = observed.metadata
         path = path_of(observed.declaration, meta.namespace, meta.name)
-        live = Metadata.model_validate((await self._client.request("GET", path))["metadata"])
-        if live.uid != meta.uid:
-            raise StaleWrite(f"{observed.key} was deleted and made anew", code=HTTPStatus.CONFLICT)
-        return live.resource_version
+        live = await self._client.request("GET", path)
+        if is_other(observed, live):
+            raise StaleWrite(f"{observed.key} is another one by now", code=HTTPStatus.CONFLICT)
+        return Metadata.model_validate(live["metadata"]).resource_version
 
     async def _apply_at(self, version: str, observed: Resource, status: JsonObject) -> JsonObject:
         meta = observed.metadata
@@ -165,6 +165,26 @@ class KubeStatusWriter(StatusWriter):
             ]
             status = {**status, "sync": {**sync, "conflicts": shown}}
         return replace(report, outcome=outcome, notices=notices, status=status)
+
+
+def is_other(observed: Resource, live: JsonObject) -> bool:
+    """Tell whether what was found out about `observed` may not hold for the object as it is now.
+
+    It may have been made anew, its spec edited, or its agreed base moved by another process. What
+    was the same as the file then may be older than the base that would be written beside it now.
+    """
+    metadata = live["metadata"]
+    if (metadata["uid"], metadata.get("generation", 0)) != (
+        observed.metadata.uid,
+        observed.metadata.generation,
+    ):
+        return True
+    return _base(live.get("status") or {}) != _base(observed.status.dump())
+
+
+def _base(status: JsonObject) -> tuple[object, ...]:
+    sync = status.get("sync") or {}
+    return sync.get("commit"), sync.get("blob"), sync.get("documentHash")
 
 
 def _read(kind: type[Resource], raw: JsonObject | None) -> Resource | None:
