@@ -14,6 +14,7 @@ import kopf
 from ebbflow.adapters.kube.watching import WatchRecord
 from ebbflow.api.base import GROUP, VERSION, Resource
 from ebbflow.domain.ports import Clock
+from ebbflow.handlers.kopf_memory import NoDiffBase, NoProgress
 from ebbflow.handlers.kopf_run import run_kopf
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ GIVE_UP_AFTER = 300.0  # seconds without a full set of watches, although all kin
 FIRST_BACKOFF = 1.0
 LAST_BACKOFF = 30.0
 HEALTH_CHECK = 1.0  # seconds between two looks at whether every watch is in place
+IDLE_TIMEOUT = 0.2  # seconds that kopf keeps a task for an object without events (its own: 5)
 LONGEST_REASON = 300  # characters
 
 Register = Callable[[kopf.OperatorRegistry], None]
@@ -172,8 +174,9 @@ def _settings() -> kopf.OperatorSettings:
     # A blip is ridden out; for anything longer kopf ends, and we find out and say what is missing.
     settings.networking.error_backoffs = [0.5, 1, 2]
     settings.persistence.finalizer = f"{GROUP}/finalizer"
-    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
-    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
+    settings.persistence.progress_storage = NoProgress()
+    settings.persistence.diffbase_storage = NoDiffBase()
+    settings.queueing.idle_timeout = IDLE_TIMEOUT
     return settings
 
 
