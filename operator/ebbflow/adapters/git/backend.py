@@ -129,7 +129,7 @@ class DulwichBackend(GitBackend):
         _check_path(path)
 
         def read(cache: ObjectCache) -> GitFile | None:
-            entry = TreeReader(cache.get, commit, limits.tree_bytes).find(path)
+            entry = cache.reader(commit).find(path)
             return None if entry is None else _read_blob(cache, path, entry, limits.blob_bytes)
 
         return await self._at(remote, commit, read)
@@ -139,10 +139,9 @@ class DulwichBackend(GitBackend):
         self, remote: Remote, branch: str, commit: CommitId, paths: Collection[str]
     ) -> Mapping[str, BlobId | None]:
         wanted = tuple(paths)
-        limit = self._limits.tree_bytes
 
         def read(cache: ObjectCache) -> Mapping[str, BlobId | None]:
-            reader = TreeReader(cache.get, commit, limit)
+            reader = cache.reader(commit)
             return {path: _blob_at(reader, path) for path in wanted}
 
         return await self._at(remote, commit, read)
@@ -173,10 +172,9 @@ class DulwichBackend(GitBackend):
         header: CommitHeader,
     ) -> PreparedCommit:
         _check_path(path)
-        limit = self._limits.tree_bytes
 
         def build(cache: ObjectCache) -> PreparedCommit:
-            return build_commit(cache.get, parent, path, data, header, limit)
+            return build_commit(cache.reader(parent), parent, path, data, header)
 
         return await self._at(remote, parent, build)
 

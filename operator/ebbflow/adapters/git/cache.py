@@ -21,6 +21,7 @@ from typing import IO, Final, cast
 
 from ebbflow.adapters.git.limits import Limits
 from ebbflow.adapters.git.packs import GitObject, Packs
+from ebbflow.adapters.git.trees import ParsedObjects, TreeReader
 from ebbflow.adapters.git.unpacking import PackFile
 from ebbflow.adapters.unpack.order import Unpacked
 from ebbflow.domain.git import CommitId, Remote
@@ -78,6 +79,7 @@ class ObjectCache:
         self._complete: OrderedDict[CommitId, bool] = OrderedDict()  # whether it is shallow
         self._packs = 0
         self._bytes = 0
+        self._parsed = ParsedObjects(limits.parsed_bytes)
         self._store = self._open()
 
     def has(self, commit: CommitId) -> bool:
@@ -110,6 +112,10 @@ class ObjectCache:
             Oversized: it is too large to be inflated.
         """
         return self._store.get(sha)
+
+    def reader(self, commit: CommitId) -> TreeReader:
+        """Return what reads the trees of a commit. Raises KeyError: it is not here."""
+        return TreeReader(self.get, commit, self._limits.tree_bytes, self._parsed)
 
     def spool(self) -> IO[bytes]:
         """Return a file for a pack that is coming; it is gone when closed."""
@@ -156,6 +162,7 @@ class ObjectCache:
     def renew(self) -> None:
         """Begin anew with nothing, in another directory; the old one is removed."""
         self._complete.clear()
+        self._parsed.clear()
         self._store.close()
         self._generation += 1
         self._packs = self._bytes = 0

@@ -7,7 +7,7 @@ from typing import Final, cast
 from dulwich.objects import Blob, Commit, ObjectID, ShaFile, Tree
 
 from ebbflow.adapters.git.signing import sign
-from ebbflow.adapters.git.trees import DIRECTORY, REGULAR_FILE, LookUp, TreeReader
+from ebbflow.adapters.git.trees import DIRECTORY, REGULAR_FILE, TreeReader
 from ebbflow.domain.addresses import normalise_path
 from ebbflow.domain.git import CommitHeader, CommitId, PreparedCommit, Signature
 
@@ -15,14 +15,9 @@ _STRIPPED: Final = str.maketrans(dict.fromkeys("<>\n\r\0", " "))
 
 
 def build_commit(
-    look_up: LookUp,
-    parent: CommitId,
-    path: str,
-    data: bytes,
-    header: CommitHeader,
-    tree_bytes: int,
+    reader: TreeReader, parent: CommitId, path: str, data: bytes, header: CommitHeader
 ) -> PreparedCommit:
-    """Return the commit that puts `data` at `path` on top of `parent`.
+    """Return the commit that puts `data` at `path` on top of `parent`, whose trees `reader` reads.
 
     A file that is there keeps its mode. The same arguments make the same bytes.
 
@@ -31,7 +26,6 @@ def build_commit(
         ValueError: the path cannot name a file.
         InvalidRequest: the key to sign with cannot be used.
     """
-    reader = TreeReader(look_up, parent, tree_bytes)
     there = reader.find(path)
     blob = Blob.from_string(data)
     trees = _changed_trees(

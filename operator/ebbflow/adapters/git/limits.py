@@ -28,6 +28,7 @@ class Limits:
     object_bytes: the largest object (and the largest that it is a difference to) that is ever
         inflated in the operator itself; larger ones stay in their pack.
     tree_bytes: the largest directory that is read.
+    parsed_bytes: about the memory for directories of one repository that are kept parsed.
     packs, cache_bytes: when one repository's cache on disk is thrown away and begun anew.
     idle_seconds: after how long without use a repository's cache is removed.
     network_threads: operations on servers at once; one more thread reads caches.
@@ -46,6 +47,7 @@ class Limits:
     process_file_bytes: int = 192 * MIB
     object_bytes: int = 8 * MIB
     tree_bytes: int = 2 * MIB
+    parsed_bytes: int = 24 * MIB
     packs: int = 64
     cache_bytes: int = 256 * MIB
     idle_seconds: float = 3600

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, cast
@@ -19,8 +20,48 @@ EXECUTABLE_FILE: Final = 0o100755
 DIRECTORY: Final = 0o040000
 _NAMES: Final = {DIRECTORY: "a directory", 0o120000: "a symbolic link", 0o160000: "a submodule"}
 
+PARSED_OBJECT: Final = 2048
+PARSED_BYTE: Final = 8
+"""About how many bytes of memory an object takes that is parsed, and each of its bytes."""
+
 LookUp = Callable[[str], GitObject]
 """Return an object by its id; KeyError if it is not here."""
+
+
+class ParsedObjects:
+    """Commits and trees that were parsed lately, for all who read paths of the same commits.
+
+    To a thousand files in one directory this is the difference between reading it once and a
+    thousand times. Bounded: `limit` is about the memory that they take, in bytes; the oldest go
+    first. Used by one thread at a time.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._bytes = 0
+        self._objects: OrderedDict[str, tuple[ShaFile, int]] = OrderedDict()
+
+    def get(self, sha: str) -> ShaFile | None:
+        """Return an object if it is still here. It must not be changed."""
+        found = self._objects.get(sha)
+        if found is None:
+            return None
+        self._objects.move_to_end(sha)
+        return found[0]
+
+    def keep(self, sha: str, parsed: ShaFile, stored_bytes: int) -> None:
+        """Keep an object that Git stores in so many bytes; others may have to go for it."""
+        size = PARSED_OBJECT + PARSED_BYTE * stored_bytes
+        self._objects[sha] = (parsed, size)
+        self._bytes += size
+        while self._bytes > self._limit:
+            _, (_, gone) = self._objects.popitem(last=False)
+            self._bytes -= gone
+
+    def clear(self) -> None:
+        """Keep nothing."""
+        self._objects.clear()
+        self._bytes = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +73,14 @@ class FileEntry:
 
 
 class TreeReader:
-    """The trees of one commit, each read once; `tree_bytes`: the largest that is read."""
+    """The trees of one commit; `tree_bytes`: the largest that is read."""
 
-    def __init__(self, look_up: LookUp, commit: CommitId, tree_bytes: int) -> None:
+    def __init__(
+        self, look_up: LookUp, commit: CommitId, tree_bytes: int, parsed: ParsedObjects
+    ) -> None:
         self._look_up = look_up
         self._tree_bytes = tree_bytes
-        self._trees: dict[str, Tree] = {}
+        self._parsed = parsed
         self.root: Final = cast("Commit", self._typed(commit, COMMIT)).tree.decode()
 
     def find(self, path: str) -> FileEntry | None:
@@ -63,12 +106,18 @@ class TreeReader:
         return None
 
     def tree(self, sha: str) -> Tree:
-        """Return a tree by its id."""
-        if sha not in self._trees:
-            self._trees[sha] = cast("Tree", self._typed(sha, TREE))
-        return self._trees[sha]
+        """Return a tree by its id. It must not be changed: others read it too."""
+        return cast("Tree", self._typed(sha, TREE))
 
     def _typed(self, sha: str, wanted: int) -> ShaFile:
+        parsed = self._parsed.get(sha)
+        if parsed is None:
+            parsed = self._read(sha, wanted)
+        if parsed.type_num != wanted:
+            raise KeyError(sha)
+        return parsed
+
+    def _read(self, sha: str, wanted: int) -> ShaFile:
         try:
             kind, data = self._look_up(sha)
         except Oversized:
@@ -77,7 +126,9 @@ class TreeReader:
             raise KeyError(sha)
         if len(data) > self._tree_bytes:
             raise self._too_large()
-        return ShaFile.from_raw_string(kind, data)
+        parsed = ShaFile.from_raw_string(kind, data)
+        self._parsed.keep(sha, parsed, len(data))
+        return parsed
 
     def _too_large(self) -> TooLarge:
         return TooLarge(
