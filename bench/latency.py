@@ -2,73 +2,116 @@
 
 from __future__ import annotations
 
+import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 
 from bench.figures import Figure
-from bench.stage import NAMESPACE, REPOSITORY, Stage, document, is_ready, seconds_until, stage
+from bench.operator_process import Launch
+from bench.stage import NAMESPACE, REPOSITORY, USER, Stage, document, seconds_until, stage
+from ebbflow.settings import Settings
 
 RUNS = 20
 PATH = "apps/one/template.yaml"
+ONE = "one"
 
 
-def measure() -> Iterator[Figure]:
+def measure(launch: Launch) -> Iterator[Figure]:
     """Measure both directions with one Template."""
-    with stage("1h") as running:
-        running.git.create_repository(REPOSITORY, {PATH: document("v0")})
-        running.link("one", PATH, "1h")
-        seconds_until(lambda: running.ready() == 1)
+    with stage("1h", launch=launch) as running:
+        _begin(running)
         yield from _nudge(running)
+        yield from _git_alone(running)
         yield from _edit(running)
-    with stage("1s") as running:
-        running.git.create_repository(REPOSITORY, {PATH: document("v0")})
-        running.link("one", PATH, "1s")
-        seconds_until(lambda: running.ready() == 1)
+    with stage("1s", launch=launch) as running:
+        _begin(running)
         yield from _poll(running)
 
 
+def _begin(running: Stage) -> None:
+    running.git.create_repository(REPOSITORY, {PATH: document("v0")})
+    running.create([running.template(ONE, PATH)])
+    _settle(running)
+
+
+def _settle(running: Stage) -> None:
+    running.seen.wait(lambda: running.seen.is_ready(ONE))
+
+
 def _nudge(running: Stage) -> Iterator[Figure]:
-    seconds, requests = [], []
+    seconds, requests, git = [], [], []
     for n in range(RUNS):
         running.git.commit(REPOSITORY, {PATH: document(f"n{n}")})
-        mark = running.audit.mark()
-        running.kubectl.annotate("Template", "one", NAMESPACE, requested_at=f"n{n}")
-        seconds.append(seconds_until(lambda n=n: running.value("one") == f"n{n}"))
-        _settle(running)
-        requests.append(len(running.requests(mark)))
-    yield Figure("nudge (requested-at) → document in the object", "s", tuple(seconds))
+        with running.usage() as used:
+            began = time.monotonic()
+            running.nudge(ONE, f"n{n}")
+            reached = running.seen.wait(lambda n=n: running.seen.value(ONE) == f"n{n}")
+            seconds.append(reached - began)
+            _settle(running)
+            requests.append(len(used().api))
+            git.append(used().git)
+    yield Figure("nudge (`requested-at`) → document in the object", "s", tuple(seconds))
     yield Figure("… API requests of the operator", "requests", tuple(requests))
+    yield Figure("… HTTP requests to the Git server", "requests", tuple(git))
+
+
+def _git_alone(running: Stage) -> Iterator[Figure]:
+    """Fetch such commits by the real git, for what the same work takes without any operator."""
+    address = running.git.url_of(REPOSITORY).replace("//", f"//{USER}:{running.password}@", 1)
+    seconds = []
+    with tempfile.TemporaryDirectory(prefix="ebbflow-bench-") as clone:
+        subprocess.run(["git", "init", "--quiet", "--bare", clone], check=True)
+        for n in range(RUNS):
+            running.git.commit(REPOSITORY, {PATH: document(f"g{n}")})
+            began = time.monotonic()
+            fetch = ["git", "-C", clone, "fetch", "--quiet", "--depth=1", address, "main"]
+            subprocess.run(fetch, check=True)
+            seconds.append(time.monotonic() - began)
+    running.nudge(ONE, "git")
+    running.seen.wait(lambda: running.seen.value(ONE) == f"g{RUNS - 1}")
+    yield Figure("for comparison: `git fetch` of such a commit", "s", tuple(seconds))
+
+
+def _edit(running: Stage) -> Iterator[Figure]:
+    commit, in_step, requests, git = [], [], [], []
+    window = commit_window()
+    for n in range(RUNS):
+        _settle(running)
+        head = running.git.head(REPOSITORY)
+        with running.usage() as used:
+            began = time.monotonic()
+            patch = {"spec": {"document": {"arguments": {"value": f"e{n}"}}}}
+            running.kubectl.patch("Template", ONE, NAMESPACE, patch)
+            seconds_until(lambda head=head: running.git.head(REPOSITORY) != head)
+            commit.append(time.monotonic() - began - window)
+            running.seen.wait(lambda n=n: _holds(running, f"e{n}"))
+            in_step.append(time.monotonic() - began - window)
+            requests.append(len(used().api))
+            git.append(used().git)
+    less = f", less the window of {window:g} s" if window else ""
+    yield Figure(f"edit → commit in Git{less}", "s", tuple(commit))
+    yield Figure(f"edit → in step again{less}", "s", tuple(in_step))
+    yield Figure("… API requests of the operator", "requests", tuple(requests))
+    yield Figure("… HTTP requests to the Git server", "requests", tuple(git))
+
+
+def _holds(running: Stage, value: str) -> bool:
+    return running.seen.value(ONE) == value and running.seen.is_ready(ONE)
 
 
 def _poll(running: Stage) -> Iterator[Figure]:
     seconds = []
     for n in range(RUNS):
-        running.git.commit(REPOSITORY, {PATH: document(f"p{n}")})
-        seconds.append(seconds_until(lambda n=n: running.value("one") == f"p{n}"))
-    yield Figure("push → document in the object, polled each 1s", "s", tuple(seconds))
-
-
-def _edit(running: Stage) -> Iterator[Figure]:
-    commit, in_step, requests, git = [], [], [], []
-    for n in range(RUNS):
-        _settle(running)
-        head = running.git.head(REPOSITORY)
-        mark = running.audit.mark()
-        running.git.reset_counts()
         began = time.monotonic()
-        patch = {"spec": {"document": {"arguments": {"value": f"e{n}"}}}}
-        running.kubectl.patch("Template", "one", NAMESPACE, patch)
-        seconds_until(lambda head=head: running.git.head(REPOSITORY) != head)
-        commit.append(time.monotonic() - began)
-        seconds_until(lambda: is_ready(running.kubectl.get("Template", "one", NAMESPACE)))
-        in_step.append(time.monotonic() - began)
-        requests.append(len(running.requests(mark)))
-        git.append(running.git.counts.total())
-    yield Figure("edit → commit in Git", "s", tuple(commit))
-    yield Figure("edit → in step again", "s", tuple(in_step))
-    yield Figure("… API requests of the operator", "requests", tuple(requests))
-    yield Figure("… HTTP requests to the Git server", "requests", tuple(git))
+        running.git.commit(REPOSITORY, {PATH: document(f"p{n}")})
+        seconds.append(running.seen.wait(lambda n=n: running.seen.value(ONE) == f"p{n}") - began)
+    yield Figure("push → document in the object, polled each 1 s", "s", tuple(seconds))
 
 
-def _settle(running: Stage) -> None:
-    seconds_until(lambda: is_ready(running.kubectl.get("Template", "one", NAMESPACE)))
+def commit_window() -> float:
+    """Return for how long the operator gathers edits into one commit, in seconds."""
+    defaults = {field.name: field.default for field in fields(Settings)}
+    window = defaults.get("commit_window")
+    return window.total_seconds() if window is not None else 0.0

@@ -5,12 +5,15 @@ from __future__ import annotations
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.operator_process import OPERATOR, Launch
+from bench.seen import SeenTemplates
 from ebbflow.devcluster.cluster import ControlPlane
 from ebbflow.devcluster.gitserver import GitServer
 from ebbflow.devcluster.processes import Keeper
@@ -22,13 +25,17 @@ from tests.support.installation import (
     install_rbac,
     operator_kubeconfig,
 )
-from tests.support.kubectl import Kubectl, condition_of
+from tests.support.kubectl import FIELD_MANAGER, KINDS, Kubectl
 from tests.support.operator_process import OperatorProcess
 
 NAMESPACE = "bench"
 USER = "ebbflow"
 REPOSITORY = "bench"
-PATIENCE = 600.0
+ACCOUNT = "git"
+CONNECTIONS = 8
+"""That objects are created through at once, so that the measuring program is not what limits."""
+
+PATIENCE = 900.0
 
 
 def document(value: str) -> bytes:
@@ -54,6 +61,15 @@ spec:
 
 
 @dataclass(frozen=True)
+class Usage:
+    """What something cost: API requests of the operator (no Leases), Git requests, CPU seconds."""
+
+    api: Requests
+    git: int
+    cpu: float
+
+
+@dataclass(frozen=True)
 class Stage:
     """Everything that runs, and the means to look at it."""
 
@@ -61,43 +77,64 @@ class Stage:
     git: GitServer
     operator: OperatorProcess
     audit: AuditLog
+    seen: SeenTemplates
+    password: str
 
-    def link(self, name: str, path: str, interval: str) -> None:
-        """Create a Template."""
+    def account(self, name: str) -> None:
+        """Create a GitAccount that uses the one Secret."""
+        self.kubectl.apply(git_account(name).within(NAMESPACE).using(ACCOUNT).build())
+
+    def template(self, name: str, path: str, account: str = ACCOUNT) -> Mapping[str, Any]:
+        """Return a Template for a file; how often it is polled is the operator's setting."""
         built = template(name).within(NAMESPACE)
-        place = built.at(self.git.url_of(REPOSITORY), path, account="git")
-        self.kubectl.create(place.spec(interval=interval).build())
+        return built.at(self.git.url_of(REPOSITORY), path, account=account).build()
 
-    def value(self, name: str) -> str | None:
-        """Return what the object's document says just now."""
-        found = self.kubectl.get("Template", name, NAMESPACE)
-        return (found["spec"].get("document") or {}).get("arguments", {}).get("value")
+    def create(self, templates: Sequence[Mapping[str, Any]]) -> float:
+        """Create Templates through several connections at once; returns the seconds it took."""
+        began = time.monotonic()
+        with ThreadPoolExecutor(CONNECTIONS) as pool:
+            for code in pool.map(self._create_one, templates):
+                if code != 201:
+                    raise RuntimeError(f"the API server answered {code} to a new Template")
+        return time.monotonic() - began
 
-    def ready(self) -> int:
-        """Return how many Templates are in step with what they hold now."""
-        return sum(map(is_ready, self.kubectl.list_all("Template", NAMESPACE)))
+    def _create_one(self, thing: Mapping[str, Any]) -> int:
+        path = KINDS["Template"].path(NAMESPACE)
+        query = {"fieldManager": FIELD_MANAGER}
+        status, _ = self.kubectl.api.raw("POST", path, dict(thing), query=query)
+        return status
 
-    def requests(self, mark: int) -> Requests:
-        """Return the operator's requests since a mark, without Leases."""
-        return self.audit.since(mark).where(user=OPERATOR_USER).without_leases()
+    def nudge(self, name: str, text: str) -> None:
+        """Ask for a pass over one Template."""
+        self.kubectl.annotate("Template", name, NAMESPACE, requested_at=text)
+
+    @contextmanager
+    def usage(self) -> Iterator[Callable[[], Usage]]:
+        """Count from here on; what is given returns what it was so far."""
+        mark, cpu = self.audit.mark(), self.cpu_seconds()
+        self.git.reset_counts()
+
+        def used() -> Usage:
+            spent = self.cpu_seconds() - cpu
+            git = self.git.counts.total()
+            requests = self.audit.since(mark).where(user=OPERATOR_USER).without_leases()
+            return Usage(requests, git, spent)
+
+        yield used
 
     def cpu_seconds(self) -> float:
         """Return the operator's CPU time so far."""
         return self.operator.metric("process_cpu_seconds_total")
 
     def resident_mib(self) -> float:
-        """Return the operator's memory."""
+        """Return the operator's memory now."""
         return self.operator.metric("process_resident_memory_bytes") / 2**20
 
-
-def is_ready(found: dict[str, Any]) -> bool:
-    """Tell whether an object is Ready, for its own generation."""
-    ready = condition_of(found, "Ready")
-    return (
-        ready is not None
-        and ready["status"] == "True"
-        and ready["observedGeneration"] == found["metadata"]["generation"]
-    )
+    def peak_mib(self) -> float:
+        """Return the most memory that the operator had so far."""
+        status = Path(f"/proc/{self.operator.pid}/status").read_text(encoding="utf-8")
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+        return float(line.split()[1]) / 2**10
 
 
 def seconds_until(reached: Callable[[], bool], pause: float = 0.005) -> float:
@@ -111,25 +148,24 @@ def seconds_until(reached: Callable[[], bool], pause: float = 0.005) -> float:
 
 
 @contextmanager
-def stage(poll_interval: str) -> Iterator[Stage]:
+def stage(
+    poll_interval: str, flags: Iterable[str] = (), launch: Launch = OPERATOR
+) -> Iterator[Stage]:
     """Start everything, and end it."""
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ebbflow-bench-")))
         cluster = stack.enter_context(ControlPlane())
-        install_crds(cluster)
-        install_rbac(cluster)
-        kubectl = Kubectl(cluster)
-        kubectl.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+        kubectl = _installed(cluster)
         password = secrets.token_urlsafe(16)
         git = stack.enter_context(GitServer(home / "git", username=USER, password=password))
-        login = secret("git").within(NAMESPACE).for_hosts("127.0.0.1").with_login(USER, password)
-        kubectl.apply(login.build())
-        kubectl.apply(git_account("git").within(NAMESPACE).using("git").build())
+        login = secret(ACCOUNT).within(NAMESPACE).for_hosts("127.0.0.1")
+        kubectl.apply(login.with_login(USER, password).build())
+        kubectl.apply(git_account(ACCOUNT).within(NAMESPACE).using(ACCOUNT).build())
         keeper = stack.enter_context(Keeper())
-        operator = OperatorProcess(
+        operator = launch(
             operator_kubeconfig(cluster),
             home / "operator",
-            flags=[f"--poll-interval={poll_interval}"],
+            flags=[f"--poll-interval={poll_interval}", *flags],
             group=keeper.group,
         )
         stack.callback(operator.end)
@@ -137,4 +173,15 @@ def stage(poll_interval: str) -> Iterator[Stage]:
         operator.wait_ready()
         audit = AuditLog(cluster.audit_log, lambda token: kubectl.api.get(f"/version?{token}"))
         stack.callback(audit.close)
-        yield Stage(kubectl, git, operator, audit)
+        seen = SeenTemplates(cluster.kubeconfig, NAMESPACE, PATIENCE)
+        stack.callback(seen.stop)
+        seen.start()
+        yield Stage(kubectl, git, operator, audit, seen, password)
+
+
+def _installed(cluster: ControlPlane) -> Kubectl:
+    install_crds(cluster)
+    install_rbac(cluster)
+    kubectl = Kubectl(cluster)
+    kubectl.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+    return kubectl
