@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
+from ebbflow.api.crd import UNSEEN
 from ebbflow.devcluster.cluster import ControlPlane
 from tests.support.api_client import ApiClient, ApiError
 from tests.support.apifaults import Answer, matching
@@ -99,7 +100,7 @@ def test_a_conflict_by_the_proxy_leaves_the_object_alone(
         pytest.raises(ApiError, match="409: injected by the test"),
     ):
         patch_status(proxied, namespace)
-    assert "status" not in kubectl.get("Template", "shop", namespace)
+    assert kubectl.get("Template", "shop", namespace)["status"] == {"conditions": [UNSEEN]}
     patch_status(proxied, namespace)
     ready = condition_of(kubectl.wait_condition("Template", "shop", namespace), "Ready")
     assert ready is not None

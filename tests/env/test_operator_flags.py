@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ebbflow.api.crd import UNSEEN
 from ebbflow.devcluster.cluster import ControlPlane
 from ebbflow.settings import Shard
 from ebbflow.wiring import serves
@@ -77,7 +78,7 @@ def test_only_the_given_namespaces_are_served(
     assert touched(proxy, namespaces) == set(served)
     watched = {request.target.namespace for request in proxy.requests(matching(verb="watch"))}
     assert watched == set(served)
-    assert "status" not in kubectl.get("Template", "shop", other)
+    assert kubectl.get("Template", "shop", other)["status"] == {"conditions": [UNSEEN]}
 
 
 def test_shards_together_serve_every_namespace_and_each_exactly_once(

@@ -74,6 +74,13 @@ def test_a_leading_slash_means_the_root_of_the_repository(shared: Shared) -> Non
     shop.wait_file(SHOP.replace(b'"2"', b'"5"'))
 
 
+def test_an_object_that_nobody_has_looked_at_is_not_taken_for_finished(shared: Shared) -> None:
+    made = template("unseen").within(shared.namespace).suspended()
+    stored = shared.kubectl.create(made.build())
+    seen = shared.kubectl.get("Template", "unseen", shared.namespace)
+    assert (status_of(seen, "Ready"), status_of(stored, "Ready")) == ("Unknown", "Unknown")
+
+
 def test_a_watcher_sees_that_it_is_not_ready_before_it_is(shared: Shared) -> None:
     shared.git.create_repository("watched", {"shop.yaml": SHOP})
     made = template("watched").within(shared.namespace)
@@ -82,9 +89,9 @@ def test_a_watcher_sees_that_it_is_not_ready_before_it_is(shared: Shared) -> Non
     shared.kubectl.wait_condition("Template", "watched", shared.namespace)
 
     states = ready_states(shared, "watched", version)
-    assert states[0] == ("Unknown", "True")
+    assert states[0] == ("Unknown", None)
     assert states[-1] == ("True", None)
-    assert all(state in {("Unknown", "True"), ("True", None)} for state in states)
+    assert all(state in {("Unknown", None), ("True", None)} for state in states)
 
 
 def ready_states(shared: Shared, name: str, version: str) -> list[tuple[str, str | None]]:

@@ -10,10 +10,24 @@ from __future__ import annotations
 from typing import Any
 
 from ebbflow.api.base import GROUP, VERSION, Declaration, JsonObject, PrinterColumn, Resource
+from ebbflow.api.reasons import Reason
 from ebbflow.api.text import VALIDATIONS
 
 CATEGORY = "ebbflow"
 PART_OF = {"app.kubernetes.io/part-of": "ebbflow"}
+
+UNSEEN = {
+    "type": "Ready",
+    "status": "Unknown",
+    "reason": Reason.PROGRESSING.value,
+    "message": "Waiting for the operator",
+    "observedGeneration": 0,
+    "lastTransitionTime": "1970-01-01T00:00:00Z",
+}
+"""The condition of an object that the operator has not seen yet, filled in by the API server.
+
+To kstatus an object without conditions is finished, so this one must never be without.
+"""
 
 _DROPPED = ("title", "const", "anyOf", "$ref", "exclusiveMinimum", "exclusiveMaximum")
 _SCALARS = (bool, int, str)
@@ -99,6 +113,7 @@ def root_schema(kind: type[Resource]) -> JsonObject:
     }
     root["properties"]["spec"]["description"] = "What is wanted."
     root["properties"]["status"]["description"] = "What the operator found and did."
+    root["properties"]["status"]["default"] = {"conditions": [dict(UNSEEN)]}
     if "spec" in raw["required"]:
         root["required"] = ["spec"]
     return root

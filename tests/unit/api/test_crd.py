@@ -17,7 +17,7 @@ from ebbflow.api.base import (
     Resource,
     Rule,
 )
-from ebbflow.api.crd import crd, root_schema
+from ebbflow.api.crd import UNSEEN, crd, root_schema
 from ebbflow.api.kinds import KINDS
 from ebbflow.api.text import NO_TOKEN, VALIDATIONS
 
@@ -75,8 +75,13 @@ def test_nothing_is_left_that_a_structural_schema_cannot_hold(kind: type[Resourc
 
 
 @KIND
-def test_a_status_has_no_defaults(kind: type[Resource]):
-    assert [path for path, schema in below(kind, "status") if "default" in schema] == []
+def test_a_status_has_no_default_but_that_the_operator_has_not_looked_yet(kind: type[Resource]):
+    found = {
+        path: schema["default"] for path, schema in below(kind, "status") if "default" in schema
+    }
+    assert found == {".status": {"conditions": [UNSEEN]}}
+    (condition,) = kind.model_fields["status"].default.model_validate(found[".status"]).conditions
+    assert (condition.type, condition.status) == ("Ready", "Unknown")
 
 
 @KIND
