@@ -32,8 +32,8 @@ class AccountCheck:
             self._wake_users(key)
             return None
         self._access.remember(account)
-        method = method_of(account, await read_secret(self._cluster, account))
-        signing_secret = await read_signing_secret(self._cluster, account)
+        method = method_of(account, await read_secret(self._cluster.get_secret, account))
+        signing_secret = await read_signing_secret(self._cluster.get_secret, account)
         signing_key = signing_key_of(account, signing_secret)
         outcome = self._judge(signing_key if isinstance(signing_key, Refused) else method)
         status = {} if isinstance(method, Refused) else {"method": method.name}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ebbflow.api.base import Key
@@ -18,6 +19,10 @@ from ebbflow.domain.access import (
 )
 from ebbflow.domain.git import Remote, SigningKey
 from ebbflow.domain.ports import Cluster, SecretObject
+from ebbflow.services.joined_reads import JoinedReads
+
+ReadSecret = Callable[[str, str], Awaitable[SecretObject | None]]
+"""Read a Secret by namespace and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +39,14 @@ class GitAccess:
 
     Accounts come from the watch when it has shown them, because a pass must stay cheap; an account
     that the watch does not know is read by name before it is called missing. Secrets are always
-    read, by name.
+    read, by name; passes that come together share one read of a Secret.
     """
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        self._secrets = JoinedReads[tuple[str, str], SecretObject | None](
+            lambda key: cluster.get_secret(*key)
+        )
         self._accounts: dict[Key, GitAccount] = {}
         self._users: dict[Key, set[Key]] = {}
 
@@ -94,15 +102,18 @@ class GitAccess:
             return None
         return dict(await self._cluster.get_namespace_labels(namespace) or {})
 
+    async def _secret(self, namespace: str, name: str) -> SecretObject | None:
+        return await self._secrets.get((namespace, name))
+
     async def _granted(self, account: GitAccount, git: GitPlace) -> Granted | Refused:
-        secret = await read_secret(self._cluster, account)
+        secret = await read_secret(self._secret, account)
         # The host first: only here it is known for sure which one the Secret has to name.
         if secret is not None and (refused := check_host(account, secret, git.repository)):
             return refused
         method = method_of(account, secret, git.repository)
         if isinstance(method, Refused):
             return method
-        signing_secret = await read_signing_secret(self._cluster, account)
+        signing_secret = await read_signing_secret(self._secret, account)
         signing_key = signing_key_of(account, signing_secret, git.repository)
         if isinstance(signing_key, Refused):
             return signing_key
@@ -110,17 +121,17 @@ class GitAccess:
         return Granted(remote, account.spec.committer, signing_key)
 
 
-async def read_secret(cluster: Cluster, account: GitAccount) -> SecretObject | None:
+async def read_secret(read: ReadSecret, account: GitAccount) -> SecretObject | None:
     """Read the Secret that the account names; None if it names none or there is none."""
     reference = account.spec.secret_ref
     if reference is None:
         return None
-    return await cluster.get_secret(account.metadata.namespace, reference.name)
+    return await read(account.metadata.namespace, reference.name)
 
 
-async def read_signing_secret(cluster: Cluster, account: GitAccount) -> SecretObject | None:
+async def read_signing_secret(read: ReadSecret, account: GitAccount) -> SecretObject | None:
     """Read the Secret of the account's signing key; None if it names none or there is none."""
     signing = account.spec.signing
     if signing is None:
         return None
-    return await cluster.get_secret(account.metadata.namespace, signing.secret_ref.name)
+    return await read(account.metadata.namespace, signing.secret_ref.name)
