@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from ebbflow.domain.edit_record import ANNOTATION
 from tests.env.conftest import fresh_namespace
+from tests.support.builders import template
 from tests.support.canary import CanarySearch
 from tests.support.gitserver import FaultyGitServer
 from tests.support.installation import ACCOUNT
@@ -224,6 +226,23 @@ def test_other_namespaces_are_not_sent(
         stored = scene.kubectl.create(thing)
     assert ANNOTATION not in stored["metadata"].get("annotations", {})
     assert operator.metric("ebbflow_admission_reviews_total") == before
+
+
+def test_a_new_object_is_sent_only_with_a_document_or_a_record(
+    scene: Scene, operators: Operators, alice: Person
+) -> None:
+    operator = operators()
+    alice.wait_recorded(link(scene, "sent"))
+    before = operator.metric("ebbflow_admission_reviews_total")
+    plain = template("plain").within(scene.namespace).suspended()
+    scene.kubectl.create(plain.build())
+    assert operator.metric("ebbflow_admission_reviews_total") == before
+    forged = replace(plain, name="forged").annotated({ANNOTATION: "by hand"})
+    stored = scene.kubectl.create(forged.build())
+    assert ANNOTATION not in stored["metadata"].get("annotations", {})
+    full = replace(plain, name="full").holding({"apiVersion": "v1.2"})
+    assert ANNOTATION in scene.kubectl.create(full.build())["metadata"]["annotations"]
+    assert operator.metric("ebbflow_admission_reviews_total") == before + 2
 
 
 def test_operators_of_different_namespaces_leave_each_other_alone(

@@ -17,6 +17,7 @@ from ebbflow.api.base import GROUP, VERSION, JsonObject
 from ebbflow.api.crd import PART_OF
 from ebbflow.api.rbac import WEBHOOK_CONFIGURATION
 from ebbflow.api.template import Template
+from ebbflow.domain.edit_record import ANNOTATION
 from ebbflow.domain.ports import StaleWrite
 
 KINDS_WITH_DOCUMENT: Final = (Template,)
@@ -25,6 +26,16 @@ TRIES: Final = 5
 
 _FOLDER: Final = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 _PATH: Final = f"{_FOLDER}/{WEBHOOK_CONFIGURATION}"
+
+_SAYS_ANYTHING: Final = {
+    "name": "has-a-document-or-a-record",
+    "expression": (
+        "request.operation != 'CREATE' || (has(object.spec) && has(object.spec.document)) || "
+        "(has(object.metadata.annotations) && "
+        f"'{ANNOTATION}' in object.metadata.annotations)"
+    ),
+}
+"""A new object without a document has no editor, and is spared the way to us and back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +94,7 @@ class Entry:
             "timeoutSeconds": TIMEOUT_SECONDS,
             "reinvocationPolicy": "Never",
             "admissionReviewVersions": ["v1"],
+            "matchConditions": [_SAYS_ANYTHING],
             "objectSelector": {},
             "namespaceSelector": _selector(self.namespaces),
         }
