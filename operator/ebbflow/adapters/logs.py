@@ -22,6 +22,9 @@ Format = Literal["text", "json"]
 QUIET: Final = ("kopf", "aiohttp", "urllib3", "kubernetes", "client", "asyncio", "dulwich")
 """Loggers of libraries: at INFO kopf alone writes two lines for each event of each object."""
 
+OUR_FIELDS: Final = frozenset(("ts", "level", "logger"))
+"""What is written by nobody but us, and so holds nothing to be taken out."""
+
 redactor: Final = Redactor()
 """Every secret value that the process has read. Formatters ask it; so does the status writer."""
 
@@ -140,7 +143,10 @@ class JsonLines(JsonFormatter):
     @override
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
         # By value, before it is written as JSON: a secret with quotes looks different after that.
-        return {key: self._clean(value) for key, value in log_data.items()}
+        return {
+            key: value if key in OUR_FIELDS else self._clean(value)
+            for key, value in log_data.items()
+        }
 
     def _clean(self, value: Any) -> Any:
         match value:
