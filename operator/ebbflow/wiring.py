@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import logging
 import os
@@ -56,6 +57,9 @@ HANDLERS = (template, gitaccount)
 
 CANNOT_START = 2
 
+GARBAGE_OBJECTS = 10_000
+"""New objects until the garbage collector looks at them; Python's own 700 is for small programs."""
+
 LEASE = "ebbflow-operator"
 LEASE_NAMESPACES = ("ebbflow-system", "default")
 """Where the Lease and the credentials of admission are kept outside a pod: the first of these that exists."""
@@ -64,11 +68,23 @@ LEASE_NAMESPACES = ("ebbflow-system", "default")
 def main(settings: Settings) -> int:
     """Run the operator until it is told to stop; returns the exit code."""
     logs.configure(settings.log_format, settings.log_level)
+    _spare_the_collector()
     try:
         return asyncio.run(_run(settings))
     except (NoCluster, CannotListen, LeaseUnavailable) as error:
         _say(settings, error)
         return CANNOT_START
+
+
+def _spare_the_collector() -> None:
+    """Have the garbage collector look less often, and never at what was imported.
+
+    Its looks at all that lives took a tenth of the time while many objects came, and held
+    everything up for a fifth of a second.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_OBJECTS, 10, 10)
 
 
 def _say(settings: Settings, error: Exception) -> None:
