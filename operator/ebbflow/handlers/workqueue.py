@@ -50,7 +50,9 @@ class WorkQueue:
     """Keys that need a pass: deduplicated, per key one at a time, with backoff after failures.
 
     An event of our own write needs no pass. Such an event can arrive before the answer to the
-    write does, so events are judged when their key is taken, not when they are added.
+    write does, so events are judged when they are added, and again after the pass that may have
+    written it. Not only when their key is taken: behind thousands of others that comes so late
+    that the write is no longer remembered.
     """
 
     def __init__(
@@ -76,6 +78,8 @@ class WorkQueue:
 
     def add(self, key: Key, version: Version | None = None) -> None:
         """Ask for a pass: because of an event that shows `version`, or for another reason."""
+        if version is not None and self._is_own(version):
+            return
         entry = self._entries.get(key)
         if entry is None:
             entry = self._entries[key] = _Entry(self._clock.monotonic())
@@ -133,14 +137,21 @@ class WorkQueue:
     def done(self, key: Key) -> None:
         """Give a key back after its pass; if it was added meanwhile, it gets another one."""
         self._active.discard(key)
-        if key in self._entries:
+        entry = self._entries.get(key)
+        if entry is None:
+            return
+        if self._needs_a_pass(entry):
             self._ready.append(key)
             self._wakeup.set()
+        else:
+            del self._entries[key]
+            self._count(key, -1)
 
     def _needs_a_pass(self, entry: _Entry) -> bool:
-        return entry.forced or not all(
-            self._seen.is_own(v.uid, v.resource_version) for v in entry.versions
-        )
+        return entry.forced or not all(map(self._is_own, entry.versions))
+
+    def _is_own(self, version: Version) -> bool:
+        return self._seen.is_own(version.uid, version.resource_version)
 
     def _count(self, key: Key, change: int) -> None:
         self._depths[key.kind] = self._depths.get(key.kind, 0) + change

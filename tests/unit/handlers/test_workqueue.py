@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from ebbflow.adapters.kube.own_writes import OwnWrites
+from ebbflow.adapters.kube.own_writes import REMEMBERED, OwnWrites
 from ebbflow.api.base import Key
 from ebbflow.handlers.workqueue import LAST_BACKOFF, Version, WorkQueue
 from ebbflow.services.schedule import Schedule
@@ -103,6 +103,22 @@ async def test_an_event_that_arrives_before_the_answer_to_its_write_needs_no_pas
     at.own.note("u", "7")
     at.queue.done(A)
     assert await at.taken() is None
+
+
+async def test_an_event_of_our_own_write_is_passed_over_before_the_write_is_forgotten(
+    at: Fixture,
+) -> None:
+    at.queue.add(A, Version("uid", "1"))
+    await at.taken()
+    at.queue.add(B)
+    at.queue.add(A, Version("uid", "2"))
+    at.own.note("uid", "2")
+    at.queue.done(A)
+    at.queue.add(A, Version("uid", "2"))
+    assert at.metrics.depth == 1
+    for n in range(REMEMBERED):
+        at.own.note("another", str(n))
+    assert [await at.taken(), await at.taken()] == [B, None]
 
 
 @pytest.mark.parametrize("order", [("7", "8"), ("8", "7")], ids=["own-first", "own-last"])
