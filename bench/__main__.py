@@ -1,6 +1,7 @@
 """`python -m bench [all | NAME ...] [--profile]`: measure, print the figures, keep them.
 
-Each bench is measured on a cluster of its own; one that fails does not stop the next. With
+Each bench is measured on a cluster of its own; one that fails does not stop the next. The figures
+are kept in bench/results, and the tables of docs/performance.md written anew from them. With
 --profile the operator runs under a sampler, its report is kept below .build/bench, and the figures
 are only shown: they are not what the operator does when it is left alone.
 """
@@ -12,7 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import fidelity, latency, many, sources
+from bench import fidelity, latency, many, pages, sources
 from bench.figures import HEAD, Figure, keep, load
 from bench.operator_process import OPERATOR, ROOT, Launch, profiled
 
@@ -60,7 +61,11 @@ def _run(name: str, *, profile: bool) -> bool:
     except Exception:  # noqa: BLE001 - the others are measured all the same
         traceback.print_exc()
         return False
-    print(f"kept in {report if profile else keep(figures, name)}", flush=True)
+    if profile:
+        print(f"the report is in {report}", flush=True)
+    else:
+        print(f"kept in {keep(figures, name)}", flush=True)
+        pages.put(name)
     return True
 
 

@@ -66,6 +66,16 @@ def keep(figures: Sequence[Figure], name: str) -> Path:
     return path
 
 
+def read(path: Path) -> tuple[str, list[Figure]]:
+    """Return when figures were kept, and the figures."""
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    figures = [
+        Figure(each["name"], each["unit"], tuple(each["values"]), each["load"])
+        for each in kept["figures"]
+    ]
+    return kept["at"], figures
+
+
 def _rounded(figure: Figure) -> dict[str, Any]:
     return asdict(figure) | {"values": [round(value, 4) for value in figure.values]}
 

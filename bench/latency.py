@@ -6,12 +6,10 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import fields
 
 from bench.figures import Figure
 from bench.operator_process import Launch
-from bench.stage import NAMESPACE, REPOSITORY, USER, Stage, document, seconds_until, stage
-from ebbflow.settings import Settings
+from bench.stage import NAMESPACE, REPOSITORY, USER, WINDOW, Stage, document, seconds_until, stage
 
 RUNS = 20
 PATH = "apps/one/template.yaml"
@@ -76,7 +74,6 @@ def _git_alone(running: Stage) -> Iterator[Figure]:
 
 def _edit(running: Stage) -> Iterator[Figure]:
     commit, in_step, requests, git = [], [], [], []
-    window = commit_window()
     for n in range(RUNS):
         _settle(running)
         head = running.git.head(REPOSITORY)
@@ -85,12 +82,12 @@ def _edit(running: Stage) -> Iterator[Figure]:
             patch = {"spec": {"document": {"arguments": {"value": f"e{n}"}}}}
             running.kubectl.patch("Template", ONE, NAMESPACE, patch)
             seconds_until(lambda head=head: running.git.head(REPOSITORY) != head)
-            commit.append(time.monotonic() - began - window)
+            commit.append(time.monotonic() - began - WINDOW)
             running.seen.wait(lambda n=n: _holds(running, f"e{n}"))
-            in_step.append(time.monotonic() - began - window)
+            in_step.append(time.monotonic() - began - WINDOW)
             requests.append(len(used().api))
             git.append(used().git)
-    less = f", less the window of {window:g} s" if window else ""
+    less = f", less the window of {WINDOW:g} s"
     yield Figure(f"edit → commit in Git{less}", "s", tuple(commit))
     yield Figure(f"edit → in step again{less}", "s", tuple(in_step))
     yield Figure("… API requests of the operator", "requests", tuple(requests))
@@ -108,10 +105,3 @@ def _poll(running: Stage) -> Iterator[Figure]:
         running.git.commit(REPOSITORY, {PATH: document(f"p{n}")})
         seconds.append(running.seen.wait(lambda n=n: running.seen.value(ONE) == f"p{n}") - began)
     yield Figure("push → document in the object, polled each 1 s", "s", tuple(seconds))
-
-
-def commit_window() -> float:
-    """Return for how long the operator gathers edits into one commit, in seconds."""
-    defaults = {field.name: field.default for field in fields(Settings)}
-    window = defaults.get("commit_window")
-    return window.total_seconds() if window is not None else 0.0

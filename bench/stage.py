@@ -17,6 +17,7 @@ from bench.seen import SeenTemplates
 from ebbflow.devcluster.cluster import ControlPlane
 from ebbflow.devcluster.gitserver import GitServer
 from ebbflow.devcluster.processes import Keeper
+from ebbflow.settings import Settings
 from tests.support.audit import AuditLog, Requests
 from tests.support.builders import git_account, secret, template
 from tests.support.installation import (
@@ -36,6 +37,8 @@ CONNECTIONS = 8
 """That objects are created through at once, so that the measuring program is not what limits."""
 
 PATIENCE = 900.0
+WINDOW = Settings(identity="", cache_dir=Path()).commit_window.total_seconds()
+"""Seconds that the operator gathers edits for one commit, as it ships."""
 
 
 def document(value: str) -> bytes:
@@ -165,7 +168,7 @@ def stage(
         operator = launch(
             operator_kubeconfig(cluster),
             home / "operator",
-            flags=[f"--poll-interval={poll_interval}", *flags],
+            flags=[f"--poll-interval={poll_interval}", f"--commit-window={WINDOW:g}s", *flags],
             group=keeper.group,
         )
         stack.callback(operator.end)
