@@ -1,15 +1,16 @@
 """`python -m bench.sampler REPORT operator ...`: the operator, with its stacks counted meanwhile.
 
-A thread looks at every other thread's stack two hundred times a second. What waits does not count.
-The report shows where the time went, by function alone and with all that it called; with
-PYTHONTRACEMALLOC set also which lines hold memory at the end.
+A signal comes two hundred times for each second of CPU time that the process uses, and the stack of
+the main thread is counted then: what waits does not count. The report shows where the time went, by
+function alone and with all that it called; with PYTHONTRACEMALLOC=1 also which lines hold memory at
+the end.
 """
 
 from __future__ import annotations
 
 import runpy
+import signal
 import sys
-import threading
 import time
 import tracemalloc
 from collections import Counter
@@ -17,39 +18,37 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
-PERIOD = 0.005
-SHOWN = 60
-WAITING = ("select", "wait", "_worker", "accept", "poll", "recv_into", "read", "readinto")
-"""Functions that are left out while they are the innermost: they wait, or another library does."""
+PERIOD = 0.005  # seconds of CPU time
+SHOWN = 100
 
 
-class Sampler(threading.Thread):
-    """Counts stacks until it is stopped."""
+class Sampler:
+    """Counts stacks of the main thread."""
 
     def __init__(self) -> None:
-        super().__init__(name="sampler", daemon=True)
-        self.stopped = threading.Event()
         self.samples = 0
         self.alone: Counter[str] = Counter()
         self.whole: Counter[str] = Counter()
 
-    def run(self) -> None:
-        """Take samples."""
-        own = threading.get_ident()
-        while not self.stopped.wait(PERIOD):
-            self.samples += 1
-            for thread, frame in sys._current_frames().items():  # noqa: SLF001 - made for this
-                if thread != own and frame.f_code.co_name not in WAITING:
-                    self._count(frame)
+    def start(self) -> None:
+        """Take samples from now on."""
+        # Not a thread that looks at the others: it would get its turn only where they let go.
+        signal.signal(signal.SIGPROF, self._sample)
+        signal.setitimer(signal.ITIMER_PROF, PERIOD, PERIOD)
 
-    def _count(self, frame: FrameType) -> None:
+    def stop(self) -> None:
+        """Take no more samples."""
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+    def _sample(self, _number: int, frame: FrameType | None) -> None:
         names = list(_names(frame))
-        self.alone[names[0]] += 1
+        self.samples += 1
+        self.alone.update(names[:1])
         self.whole.update(set(names))
 
-    def report(self, seconds: float) -> str:
+    def report(self) -> str:
         """Return the figures as text."""
-        lines = [f"{self.samples} samples in {seconds:.1f} s; percent of the samples"]
+        lines = [f"{time.process_time():.1f} s of CPU time, {self.samples} samples, in percent"]
         for title, counts in (("alone", self.alone), ("with all it called", self.whole)):
             lines.append(f"\n{title}")
             for name, count in counts.most_common(SHOWN):
@@ -78,14 +77,13 @@ def main() -> None:
     """Run ebbflow with the remaining arguments."""
     report = Path(sys.argv[1])
     sys.argv = ["ebbflow", *sys.argv[2:]]
-    sampler, began = Sampler(), time.monotonic()
+    sampler = Sampler()
     sampler.start()
     try:
         runpy.run_module("ebbflow", run_name="__main__", alter_sys=True)
     finally:
-        sampler.stopped.set()
-        sampler.join()
-        report.write_text(sampler.report(time.monotonic() - began), encoding="utf-8")
+        sampler.stop()
+        report.write_text(sampler.report(), encoding="utf-8")
 
 
 if __name__ == "__main__":
