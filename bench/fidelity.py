@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from bench.figures import Figure
 from bench.operator_process import Launch
-from bench.stage import NAMESPACE, REPOSITORY, Stage, seconds_until, stage
+from bench.stage import NAMESPACE, REPOSITORY, Stage, stage
 
 Operation = dict[str, object]
 
@@ -150,7 +150,7 @@ def measure(launch: Launch) -> Iterator[Figure]:
         files = {path: case.text for path, case in zip(paths.values(), CASES, strict=True)}
         running.git.create_repository(REPOSITORY, files)
         running.create([running.template(name, path) for name, path in paths.items()])
-        running.seen.wait(lambda: running.seen.count(ready=True) == len(CASES))
+        running.seen.wait_all(len(CASES))
         touched, needed = [], []
         for name, case in zip(paths, CASES, strict=True):
             added, deleted = _edit(running, name, case)
@@ -167,8 +167,8 @@ def _edit(running: Stage, name: str, case: Case) -> tuple[int, int]:
     """Make one edit; returns the lines that its commit added and deleted."""
     head = running.git.head(REPOSITORY)
     running.kubectl.patch("Template", name, NAMESPACE, list(case.patch), type="json")
-    seconds_until(lambda: running.git.head(REPOSITORY) != head)
-    running.seen.wait(lambda: running.seen.is_ready(name))
+    running.wait_for_another_head(head)
+    running.seen.wait_ready(name)
     repository = running.git.repository(REPOSITORY)
     stat = repository.git("show", "--numstat", "--format=", "HEAD").decode().split()
     return int(stat[0]), int(stat[1])

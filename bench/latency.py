@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from bench.figures import Figure
 from bench.operator_process import Launch
-from bench.stage import NAMESPACE, REPOSITORY, USER, WINDOW, Stage, document, seconds_until, stage
+from bench.stage import NAMESPACE, REPOSITORY, USER, WINDOW, Stage, document, stage
 
 RUNS = 20
 PATH = "apps/one/template.yaml"
@@ -35,7 +35,7 @@ def _begin(running: Stage) -> None:
 
 
 def _settle(running: Stage) -> None:
-    running.seen.wait(lambda: running.seen.is_ready(ONE))
+    running.seen.wait_ready(ONE)
 
 
 def _nudge(running: Stage) -> Iterator[Figure]:
@@ -45,7 +45,7 @@ def _nudge(running: Stage) -> Iterator[Figure]:
         with running.usage() as used:
             began = time.monotonic()
             running.nudge(ONE, f"n{n}")
-            reached = running.seen.wait(lambda n=n: running.seen.value(ONE) == f"n{n}")
+            reached = running.seen.wait_value(ONE, f"n{n}")
             seconds.append(reached - began)
             _settle(running)
             requests.append(len(used().api))
@@ -68,7 +68,7 @@ def _git_alone(running: Stage) -> Iterator[Figure]:
             subprocess.run(fetch, check=True)
             seconds.append(time.monotonic() - began)
     running.nudge(ONE, "git")
-    running.seen.wait(lambda: running.seen.value(ONE) == f"g{RUNS - 1}")
+    running.seen.wait_value(ONE, f"g{RUNS - 1}")
     yield Figure("for comparison: `git fetch` of such a commit", "s", tuple(seconds))
 
 
@@ -81,10 +81,8 @@ def _edit(running: Stage) -> Iterator[Figure]:
             began = time.monotonic()
             patch = {"spec": {"document": {"arguments": {"value": f"e{n}"}}}}
             running.kubectl.patch("Template", ONE, NAMESPACE, patch)
-            seconds_until(lambda head=head: running.git.head(REPOSITORY) != head)
-            commit.append(time.monotonic() - began - WINDOW)
-            running.seen.wait(lambda n=n: _holds(running, f"e{n}"))
-            in_step.append(time.monotonic() - began - WINDOW)
+            commit.append(running.wait_for_another_head(head) - began - WINDOW)
+            in_step.append(running.seen.wait_ready(ONE, f"e{n}") - began - WINDOW)
             requests.append(len(used().api))
             git.append(used().git)
     less = f", less the window of {WINDOW:g} s"
@@ -94,14 +92,10 @@ def _edit(running: Stage) -> Iterator[Figure]:
     yield Figure("… HTTP requests to the Git server", "requests", tuple(git))
 
 
-def _holds(running: Stage, value: str) -> bool:
-    return running.seen.value(ONE) == value and running.seen.is_ready(ONE)
-
-
 def _poll(running: Stage) -> Iterator[Figure]:
     seconds = []
     for n in range(RUNS):
         began = time.monotonic()
         running.git.commit(REPOSITORY, {PATH: document(f"p{n}")})
-        seconds.append(running.seen.wait(lambda n=n: running.seen.value(ONE) == f"p{n}") - began)
+        seconds.append(running.seen.wait_value(ONE, f"p{n}") - began)
     yield Figure("push → document in the object, polled each 1 s", "s", tuple(seconds))

@@ -30,7 +30,7 @@ def _first_sync(running: Stage, paths: dict[str, str]) -> Iterator[Figure]:
     with running.usage() as used:
         began = time.monotonic()
         created = running.create(templates)
-        ready = running.seen.wait(lambda: running.seen.count(ready=True) == n) - began
+        ready = running.seen.wait_all(n) - began
         spent = used()
     yield Figure(f"{n:,} Templates: first created → all Ready", "s", (ready,))
     yield Figure("… of which creating them, by 8 connections", "s", (created,))
@@ -54,9 +54,9 @@ def _one_changes(running: Stage, paths: dict[str, str]) -> Iterator[Figure]:
         with running.usage() as used:
             began = time.monotonic()
             running.nudge(name, f"one{n}")
-            reached = running.seen.wait(lambda n=n: running.seen.value(name) == f"one{n}")
+            reached = running.seen.wait_value(name, f"one{n}")
             seconds.append(reached - began)
-            running.seen.wait(lambda: running.seen.count(ready=True) == len(paths))
+            running.seen.wait_all(len(paths))
             spent.append(used())
     yield Figure(f"one of {len(paths):,} files changed, nudge → its object", "s", tuple(seconds))
     yield Figure("… API requests", "requests", tuple(len(each.api) for each in spent))
@@ -71,10 +71,8 @@ def _all_change(running: Stage, paths: dict[str, str], runs: int) -> Iterator[Fi
         with running.usage() as used:
             began = time.monotonic()
             running.git.commit(REPOSITORY, dict.fromkeys(paths.values(), document(value)))
-            first = running.seen.wait(lambda value=value: running.seen.count(value=value) > 0)
-            done = running.seen.wait(
-                lambda value=value: running.seen.count(value=value, ready=True) == n
-            )
+            first = running.seen.wait_first(value)
+            done = running.seen.wait_all(n, value)
             noticed.append(first - began)
             seconds.append(done - first)
             spent.append(used())

@@ -68,6 +68,22 @@ class SeenTemplates:
                 if ready in (None, sight.ready) and value in (None, sight.value)
             )
 
+    def wait_value(self, name: str, value: str) -> float:
+        """Wait until a document says `value`; returns when that was, by the monotonic clock."""
+        return self.wait(lambda: self.value(name) == value)
+
+    def wait_ready(self, name: str, value: str | None = None) -> float:
+        """Wait until a Template is Ready (with a value); returns when, by the monotonic clock."""
+        return self.wait(lambda: self.is_ready(name) and value in (None, self.value(name)))
+
+    def wait_all(self, number: int, value: str | None = None) -> float:
+        """Wait until so many are Ready (with a value); returns when, by the monotonic clock."""
+        return self.wait(lambda: self.count(ready=True, value=value) == number)
+
+    def wait_first(self, value: str) -> float:
+        """Wait until some document says `value`; returns when, by the monotonic clock."""
+        return self.wait(lambda: self.count(value=value) > 0)
+
     def wait(self, reached: Callable[[], bool]) -> float:
         """Wait until something is so; returns when that was, by the monotonic clock."""
         with self._changed:

@@ -22,7 +22,7 @@ def measure(count: int, minutes: int, launch: Launch) -> Iterator[Figure]:
             for name in names:
                 running.account(name)
             running.create([running.template(name, path, name) for name, path in paths.items()])
-            ready = running.seen.wait(lambda: running.seen.count(ready=True) == count) - began
+            ready = running.seen.wait_all(count) - began
             spent = used()
         yield Figure(f"{count} GitAccounts and Templates of one URL → all Ready", "s", (ready,))
         yield Figure("… HTTP requests to the Git server", "requests", (spent.git,))

@@ -107,6 +107,13 @@ class Stage:
         status, _ = self.kubectl.api.raw("POST", path, dict(thing), query=query)
         return status
 
+    def wait_for_another_head(self, head: str | None) -> float:
+        """Wait until the branch is elsewhere; returns when that was, by the monotonic clock."""
+        # The file itself: to run git all the time would take a CPU from what is measured.
+        branch = self.git.repository(REPOSITORY).path / "refs" / "heads" / "main"
+        seconds_until(lambda: branch.read_text(encoding="ascii").strip() != head)
+        return time.monotonic()
+
     def nudge(self, name: str, text: str) -> None:
         """Ask for a pass over one Template."""
         self.kubectl.annotate("Template", name, NAMESPACE, requested_at=text)
