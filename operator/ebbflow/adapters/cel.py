@@ -107,11 +107,12 @@ class _Compiled(Condition):
 
     def _refuse_work(self, extent: Extent) -> None:
         if too_much(self._look, extent):
+            deepest = self._look.deepest
             raise NotEvaluated(
-                f"the expression would go through lists of {extent.longest} items too often; "
-                "use fewer comprehensions inside each other, or look at a smaller part",
+                f"the expression could take too long over values of this size (lists of up to "
+                f"{extent.longest} items); use fewer comprehensions, or look at a smaller part",
                 self._source,
-                self._look.deepest if self._look.depth else None,
+                None if deepest is None else deepest.offset,
             )
 
     def _run(self, variables: Mapping[str, Any]) -> Any:
@@ -168,12 +169,13 @@ def _checked_shape(source: str) -> Shape:
             source,
         )
     look = shape(source)
-    if look.depth > MAX_DEPTH:
+    deepest = look.deepest
+    if deepest is not None and deepest.depth > MAX_DEPTH:
         raise InvalidExpression(
-            f"comprehensions (all, exists, map, filter) stand {look.depth} deep in each other, "
+            f"comprehensions (all, exists, map, filter) stand {deepest.depth} deep in each other, "
             f"but {MAX_DEPTH} at most are allowed",
             source,
-            look.deepest,
+            deepest.offset,
         )
     return look
 

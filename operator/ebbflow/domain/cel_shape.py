@@ -19,6 +19,8 @@ MACROS: Final = frozenset(("all", "exists", "exists_one", "map", "filter"))
 MATCH_WORK: Final = 20_000
 """What one regular expression counts for: it is built anew at each evaluation."""
 
+_RESERVED: Final = frozenset(("true", "false", "null", "in"))
+
 TEXT_UNIT: Final = 32
 """Characters of a text that count as one step: they are compared and copied in one go."""
 
@@ -60,20 +62,45 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """`depth`: of comprehensions in each other, the deepest beginning at `deepest`.
+class Loop:
+    """One comprehension: what it is, how deep it stands (from 1), and what its body holds.
 
-    `words`, `costly` and `matches` count what is evaluated, `bound` are the variables that
-    comprehensions bring along.
+    `outer`: the body names something else than the loop's own variable. `builds`: it makes lists
+    or objects. `plus` counts its signs of addition, which also join lists and texts.
     """
 
+    macro: str
     depth: int
-    deepest: int
+    offset: int
+    words: int
+    outer: bool
+    builds: bool
+    plus: int
+
+    @property
+    def collects(self) -> bool:
+        """Whether its result is a list, which the evaluator copies for each item that it adds."""
+        return self.macro in ("map", "filter")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """`words`, `costly` and `matches` count what is evaluated, `plus` the additions outside of
+    loops; `bound` are the variables that loops bring along.
+    """
+
+    loops: tuple[Loop, ...]
     words: int
     costly: int
     matches: int
+    plus: int
     bound: frozenset[str]
     mentions: tuple[Mention, ...]
+
+    @property
+    def deepest(self) -> Loop | None:
+        """The first of the loops that stand deepest in each other."""
+        return max(self.loops, key=lambda loop: (loop.depth, -loop.offset), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,43 +121,110 @@ def tokens(source: str) -> Iterator[Token]:
 def shape(source: str) -> Shape:
     """Look at an expression; never fails, whatever the text is."""
     words = tuple(tokens(source))
-    open_calls: list[str] = []
-    depth = deepest = 0
-    bound: set[str] = set()
-    mentions: list[Mention] = []
-    for index, word in enumerate(words):
+    scan = _Scan(words)
+    for index in range(len(words)):
+        scan.take(index)
+    texts = [word.text for word in words]
+    return Shape(
+        loops=tuple(body.loop(len(words)) for body in scan.bodies),
+        words=len(words),
+        costly=sum(text in _COSTLY for text in texts),
+        matches=texts.count("matches"),
+        plus=scan.plus,
+        bound=frozenset(body.variable for body in scan.bodies if body.variable),
+        mentions=tuple(scan.mentions),
+    )
+
+
+@dataclass(slots=True)
+class _Body:
+    """The inside of a comprehension while it is scanned."""
+
+    macro: str
+    depth: int
+    offset: int
+    first: int
+    variable: str
+    end: int | None = None
+    outer: bool = False
+    builds: bool = False
+    plus: int = 0
+
+    def note(self, word: Token, is_root: bool) -> None:
+        self.plus += word.text == "+"
+        self.builds |= word.text in ("[", "{")
+        self.outer |= is_root and word.text != self.variable
+
+    def loop(self, words: int) -> Loop:
+        inside = (words if self.end is None else self.end) - self.first
+        return Loop(self.macro, self.depth, self.offset, inside, self.outer, self.builds, self.plus)
+
+
+class _Scan:
+    """The comprehensions and names of an expression, word by word."""
+
+    def __init__(self, words: tuple[Token, ...]) -> None:
+        self.words = words
+        self.bodies: list[_Body] = []
+        self.mentions: list[Mention] = []
+        self.plus = 0
+        self._open: list[str | _Body] = []
+
+    def take(self, index: int) -> None:
+        """Look at the next word."""
+        word = self.words[index]
+        inside = [frame for frame in self._open if isinstance(frame, _Body)]
+        for body in inside:
+            body.note(word, _is_root(self.words, index))
+        self.plus += word.text == "+" and not inside
         if word.text in ("(", "[", "{"):
-            name = _called(words, index)
-            open_calls.append(name)
-            nested = sum(call in MACROS for call in open_calls)
-            if name in MACROS:
-                bound.update(w.text for w in words[index + 1 : index + 2] if w.kind == "name")
-                depth, deepest = max((nested, word.offset), (depth, deepest), key=_first)
-        elif word.text in (")", "]", "}") and open_calls:
-            open_calls.pop()
+            self._enter(index, len(inside) + 1)
+        elif word.text in (")", "]", "}") and self._open:
+            closed = self._open.pop()
+            if isinstance(closed, _Body):
+                closed.end = index
         elif word.kind in ("name", "text"):
             plain = word.text if word.kind == "name" else word.text.lstrip("bBrR").strip("'\"")
-            mentions.append(Mention(plain, word.offset, "has" in open_calls))
-    return Shape(
-        depth=depth,
-        deepest=deepest,
-        words=len(words),
-        costly=sum(word.text in _COSTLY for word in words),
-        matches=sum(word.text == "matches" for word in words),
-        bound=frozenset(bound),
-        mentions=tuple(mentions),
-    )
+            self.mentions.append(Mention(plain, word.offset, "has" in self._open))
+
+    def _enter(self, index: int, depth: int) -> None:
+        name = _called(self.words, index)
+        if name not in MACROS:
+            self._open.append(name)
+            return
+        following = self.words[index + 1 : index + 2]
+        variable = next((word.text for word in following if word.kind == "name"), "")
+        body = _Body(name, depth, self.words[index - 1].offset, index + 1, variable)
+        self.bodies.append(body)
+        self._open.append(body)
 
 
 def work(expression: Shape, extent: Extent) -> int:
     """Estimate the steps that an evaluation needs at worst.
 
-    Every comprehension may go through the longest collection, and everything costly inside of it
-    may have to look at all values.
+    Every loop may go through the longest list that there is or that can be made, everything costly
+    may have to look at the largest value that there is or can be made, and a loop that collects
+    copies what it has with every item (so the evaluator does it).
     """
-    rounds: int = max(extent.longest, 1) ** expression.depth
-    each = expression.words + expression.costly * extent.values + expression.matches * MATCH_WORK
-    return rounds * each
+    longest = max(extent.longest, expression.words) * (1 + expression.plus)
+    largest = extent.values
+    for loop in expression.loops:
+        longest *= 1 + loop.plus * loop.collects
+        largest *= _growth(loop, extent)
+    depth = max((loop.depth for loop in expression.loops), default=0)
+    each = expression.words + expression.costly * largest + expression.matches * MATCH_WORK
+    copies = sum(longest**loop.depth * largest for loop in expression.loops if loop.collects)
+    total: int = longest**depth * each + copies
+    return total
+
+
+def _growth(loop: Loop, extent: Extent) -> int:
+    """How many times larger than what there was before a loop's result can be."""
+    if not loop.collects:
+        return 1
+    if loop.outer:
+        return max(extent.longest, 1) * loop.words
+    return loop.words if loop.builds or loop.plus else 1
 
 
 def too_much(expression: Shape, extent: Extent) -> bool:
@@ -187,5 +281,11 @@ def _called(words: tuple[Token, ...], index: int) -> str:
     return name if is_method or name not in MACROS else ""
 
 
-def _first(pair: tuple[int, int]) -> int:
-    return pair[0]
+def _is_root(words: tuple[Token, ...], index: int) -> bool:
+    """Tell whether a word is the name of a variable: no field, no function, no word of CEL."""
+    word = words[index]
+    if word.kind != "name" or word.text in _RESERVED:
+        return False
+    is_field = index > 0 and words[index - 1].text == "."
+    is_called = index + 1 < len(words) and words[index + 1].text == "("
+    return not (is_field or is_called)
