@@ -16,9 +16,9 @@ MAX_LENGTH: Final = 2048
 MAX_DEPTH: Final = 2
 """How deep `all`, `exists`, `exists_one`, `map` and `filter` may stand inside each other."""
 
-MAX_WORK: Final = 20_000_000
+MAX_WORK: Final = 10_000_000
 """Steps that an evaluation may need at worst, estimated before it starts: there is no way to stop
-one. Measured: the worst expressions within it take less than half a second.
+one. Measured: the worst expressions within it take less than a second.
 """
 
 

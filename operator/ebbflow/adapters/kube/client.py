@@ -7,11 +7,12 @@ import json
 import os
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final, Protocol, Self
+from typing import Any, Final, Protocol, Self
 from urllib.parse import urlencode, urlsplit
 
 import aiohttp
@@ -142,6 +143,43 @@ class KubeClient:
         call = _call(method, path, body, content_type, query, impersonate)
         if urgent:
             return content(await self._send(call), call.what)
+        return content(await self._send_patiently(call), call.what)
+
+    async def answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        content_type: str = JSON,
+        query: Mapping[str, str] | None = None,
+        impersonate: str | None = None,
+    ) -> Answer:
+        """Send one request as `request` does, and return the answer whatever it says.
+
+        Raises ClusterError with code 0 only where no answer came.
+        """
+        call = _call(method, path, body, content_type, query, impersonate)
+        return await self._send_patiently(call)
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, query: Mapping[str, str], *, impersonate: str, accept: str, silence: float
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Open a watch and hand out the response, whatever its status, to be read line by line.
+
+        Raises aiohttp.ClientError, OSError and, after `silence` seconds without a byte,
+        TimeoutError. Not counted as a request: it lasts as long as it is wanted.
+        """
+        call = _call("GET", path, None, JSON, query, impersonate)
+        call = replace(call, headers={**call.headers, "Accept": accept})
+        info = await self._connection.current()
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=silence)
+        request = self._session.request("GET", **self._options(call, info), timeout=limits)
+        async with request as response:
+            yield response
+
+    async def _send_patiently(self, call: Call) -> Answer:
         async with self._slots:
             answer = await self._send(call)
             for _ in range(RETRIES):
@@ -151,7 +189,7 @@ class KubeClient:
                 # The slot stays taken: a server that asks for patience gets fewer requests.
                 await self._sleep(pause * (1 + JITTER * self._chance()))
                 answer = await self._send(call)
-        return content(answer, call.what)
+        return answer
 
     async def _send(self, call: Call) -> Answer:
         info = await self._connection.current()
@@ -162,21 +200,11 @@ class KubeClient:
 
     async def _exchange(self, call: Call, info: ConnectionInfo) -> Answer:
         host = urlsplit(info.server).netloc.rpartition("@")[2]
-        headers = dict(call.headers)
-        if info.authorization:
-            headers["Authorization"] = info.authorization
         started = time.monotonic()
         code = NO_ANSWER
         try:
             async with self._session.request(
-                call.method,
-                URL(info.server + call.path, encoded=True),
-                data=call.data,
-                headers=headers,
-                ssl=self._connection.tls,
-                server_hostname=info.tls_server_name,
-                proxy=info.proxy_url,
-                allow_redirects=False,  # the API server sends none, and they would get the token
+                call.method, data=call.data, **self._options(call, info)
             ) as response:
                 body = await response.read()
                 code = str(response.status)
@@ -190,6 +218,20 @@ class KubeClient:
             ) from error
         finally:
             self._metrics.rest_request(code, call.method, host, time.monotonic() - started)
+
+    def _options(self, call: Call, info: ConnectionInfo) -> dict[str, Any]:
+        """What aiohttp needs to know of a request beside its method and body."""
+        headers = dict(call.headers)
+        if info.authorization:
+            headers["Authorization"] = info.authorization
+        return {
+            "url": URL(info.server + call.path, encoded=True),
+            "headers": headers,
+            "ssl": self._connection.tls,
+            "server_hostname": info.tls_server_name,
+            "proxy": info.proxy_url,
+            "allow_redirects": False,  # the API server sends none, and they would get the token
+        }
 
 
 def _call(
