@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -27,7 +28,10 @@ Reply = tuple[int, Any] | tuple[int, Any, dict[str, str]]
 
 @dataclass
 class FakeApi:
-    """Answers with `replies` one by one, then with `otherwise`; keeps what was asked."""
+    """Answers with `replies` one by one, then with `otherwise`; keeps what was asked.
+
+    A body that is a queue is a watch: its items are sent as lines, and None ends it.
+    """
 
     url: str = ""
     requests: list[Request] = field(default_factory=list)
@@ -35,7 +39,7 @@ class FakeApi:
     otherwise: Callable[[Request], Reply] = lambda _: (200, {"kind": "Thing"})
     before: Callable[[], Awaitable[None]] | None = None
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         raw = await request.read()
         seen = Request(
             request.method,
@@ -47,9 +51,21 @@ class FakeApi:
         self.requests.append(seen)
         if self.before is not None:
             await self.before()
-        status, body, *headers = self.replies.pop(0) if self.replies else self.otherwise(seen)
+        reply = self.replies.pop(0) if self.replies else self.otherwise(seen)
+        status, body, *headers = reply
+        if isinstance(body, asyncio.Queue):
+            return await _stream(request, body)
         text = body if isinstance(body, str) else json.dumps(body)
         return web.Response(status=status, text=text, headers=headers[0] if headers else {})
+
+
+async def _stream(request: web.Request, lines: asyncio.Queue[Any]) -> web.StreamResponse:
+    """Send what comes through the queue, a line each, until None comes."""
+    response = web.StreamResponse()
+    await response.prepare(request)
+    while (line := await lines.get()) is not None:
+        await response.write(json.dumps(line).encode() + b"\n")
+    return response
 
 
 def refusal(code: int, message: str, name: str = "shop") -> Reply:

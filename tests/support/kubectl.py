@@ -78,6 +78,14 @@ KINDS: Mapping[str, Kind] = {
     "ConfigMap": Kind("v1", "configmaps"),
     "Event": Kind("v1", "events"),
     "ServiceAccount": Kind("v1", "serviceaccounts"),
+    "PersistentVolumeClaim": Kind("v1", "persistentvolumeclaims"),
+    "ResourceQuota": Kind("v1", "resourcequotas"),
+    "ValidatingAdmissionPolicy": Kind(
+        "admissionregistration.k8s.io/v1", "validatingadmissionpolicies", namespaced=False
+    ),
+    "ValidatingAdmissionPolicyBinding": Kind(
+        "admissionregistration.k8s.io/v1", "validatingadmissionpolicybindings", namespaced=False
+    ),
     "Namespace": Kind("v1", "namespaces", namespaced=False),
     "Lease": Kind("coordination.k8s.io/v1", "leases"),
     "ControllerRevision": Kind("apps/v1", "controllerrevisions"),

@@ -32,6 +32,20 @@ _OPERATOR = (
         namespaced=False,
     ),
     PolicyRule(
+        "",
+        ("serviceaccounts",),
+        ("impersonate",),
+        "to do what documents say as the ServiceAccount that the Template names, and never as itself. "
+        "Cluster-wide this reaches every ServiceAccount: the operator refuses those of kube-* namespaces "
+        "and of its own; with --namespace the right is given in those namespaces only",
+    ),
+    PolicyRule(
+        "",
+        ("serviceaccounts",),
+        ("get",),
+        "to tell a ServiceAccount that does not exist from one that was given no rights",
+    ),
+    PolicyRule(
         "events.k8s.io",
         ("events",),
         ("create",),

@@ -116,11 +116,12 @@ def write_inventory(inventory: Inventory) -> str:
 
 def read_inventory(text: str) -> Inventory:
     """Read what `write_inventory` wrote; raises InvalidInventory."""
-    head, *rows = text.splitlines() or [""]
+    # Not splitlines: it also cuts at separators that JSON leaves as they are.
+    head, *rows = text.removesuffix("\n").split("\n")
     try:
         _check_format(json.loads(head))
         return inventory_of(entry for row in rows for entry in _entries(json.loads(row)))
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise InvalidInventory(f"the inventory is not JSON: {error}") from None
 
 

@@ -18,7 +18,7 @@ from typing import Final, assert_never
 from typing_extensions import override
 
 from ebbflow.adapters.kube.client import KubeClient
-from ebbflow.adapters.kube.discovery import Discovery, Served
+from ebbflow.adapters.kube.discovery import Discovery
 from ebbflow.adapters.kube.object_stream import (
     Begun,
     Bookmark,
@@ -185,20 +185,20 @@ class MadeObjects(ObjectWatch):
         try:
             self._system.refuse(topic.target, topic.account)
             served = await self._discovery.locate(topic.target)
-        except ObjectError:
-            return False
+            path = served.path(topic.namespace if served.namespaced else "")
+        except (ObjectError, ValueError):
+            return False  # who reads the object is told why
         started, resumed = asyncio.get_running_loop().time(), bool(watch.version)
         async with self._slots:
             try:
-                ended_well = await self._stream(topic, watch, served)
+                ended_well = await self._stream(topic, watch, path)
             finally:
                 watch.in_place = False
         lasted = asyncio.get_running_loop().time() - started
         # A watch that ends at once is as good as none; one that expired begins anew at once.
         return ended_well and (lasted > SHORTEST_WATCH or (resumed and not watch.version))
 
-    async def _stream(self, topic: _Topic, watch: _Watch, served: Served) -> bool:
-        path = served.path(topic.namespace if served.namespaced else "")
+    async def _stream(self, topic: _Topic, watch: _Watch, path: str) -> bool:
         user = topic.account.user
         happenings = watch_objects(self._client, path, topic.selector, user, watch.version)
         async with aclosing(happenings):

@@ -59,6 +59,9 @@ MOST_LISTED: Final = 5_000
 SHORTEST_SECRET: Final = 4
 """Shorter secrets are not looked for in what comes back: they are in every text."""
 
+_NO_NAMES: Final = (".", "..")
+"""What would lead elsewhere in a path."""
+
 _SECRET_FIELDS: Final = ("data", "stringData")
 _IDENTITY: Final = ("name", "namespace", "uid", "resourceVersion", "generation")
 
@@ -106,7 +109,7 @@ class KubeObjects(Objects):
         self, group: str, kind: str, namespace: str, labels: Mapping[str, str], account: Account
     ) -> tuple[JsonObject, ...]:
         wanted = ObjectId(group, kind, namespace, "")
-        placed = await self._place(wanted, account)
+        placed = await self._place(wanted, account, of_many=True)
         attempt = self._attempt("list", placed, account)
         path = placed.served.path(placed.target.namespace)
         query = {"labelSelector": ",".join(f"{key}={value}" for key, value in labels.items())}
@@ -183,8 +186,11 @@ class KubeObjects(Objects):
 
     # Where it is
 
-    async def _place(self, target: ObjectId, account: Account) -> _Placed:
+    async def _place(self, target: ObjectId, account: Account, *, of_many: bool = False) -> _Placed:
         self._system.refuse_account(account)
+        parts = (target.group, target.version, target.namespace, target.name, account.name)
+        if any(part in _NO_NAMES for part in parts) or not (target.name or of_many):
+            raise Invalid(f"{target.title} cannot be the name of an object; correct it", code=0)
         served = await self._discovery.locate(target)
         namespace = (target.namespace or account.namespace) if served.namespaced else ""
         placed = replace(target, namespace=namespace)
