@@ -71,7 +71,7 @@ def test_an_expression_has_the_value_that_cel_gives_it(source: str, expected: An
         pytest.param("args.ENV == ", 13, "unexpected the end of the expression", id="cut off"),
         pytest.param("args.ENV ==== 'a'", 12, "unexpected '=='", id="too many signs"),
         pytest.param("arg.ENV == 'a'", 1, "no variable arg; did you mean args?", id="variable"),
-        pytest.param("sise(args) > 1", 1, "no function sise; did you mean size?", id="function"),
+        pytest.param("sizes(args) > 1", 1, "no function sizes; did you mean size?", id="function"),
         pytest.param("optional.of(1)", 1, "no variable optional", id="an extension"),
         pytest.param("has(args)", 5, "invalid argument to has() macro", id="has of no field"),
         pytest.param(

@@ -43,8 +43,8 @@ def test_people_get_no_right_to_secrets_by_these_roles():
     assert not [rule for role in USER_ROLES for rule in role.rules if rule.group != "ebbflow.dev"]
 
 
-def test_nothing_grants_rights_workloads_or_another_identity():
-    powers = {"escalate", "bind", "impersonate", "delete", "deletecollection"}
+def test_nothing_grants_rights_or_workloads():
+    powers = {"escalate", "bind", "delete", "deletecollection"}
     assert not [rule for rule in POLICY if powers & set(rule.verbs)]
     assert {rule.group for rule in POLICY} <= {
         "",
@@ -54,6 +54,12 @@ def test_nothing_grants_rights_workloads_or_another_identity():
         "coordination.k8s.io",
         "admissionregistration.k8s.io",
     }
+
+
+def test_the_operator_can_be_a_service_account_but_no_other_user_or_group():
+    (rule,) = [rule for rule in POLICY if "impersonate" in rule.verbs]
+    assert (rule.group, rule.resources) == ("", ("serviceaccounts",))
+    assert rule.namespaced  # so that `--namespace` confines it
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.declaration.kind)
