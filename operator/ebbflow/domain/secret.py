@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Final, NoReturn
+import json
+from typing import Final, Generic, NoReturn
 
-from typing_extensions import override
+from typing_extensions import TypeVar, override
+
+T = TypeVar("T", default=str)
 
 
-class Tainted:
-    """A secret text. It has no `str`, no `format` and a `repr` without the value."""
+class Tainted(Generic[T]):
+    """A secret: a text, or any JSON value that was made from one.
 
-    __slots__ = ("_value",)
+    It has no `str`, no `format` and a `repr` without the value. `sources` names what it came
+    from, such as `secrets.db.values.password`; names are no secrets.
+    """
 
-    def __init__(self, value: str) -> None:
+    __slots__ = ("_value", "sources")
+
+    def __init__(self, value: T, sources: frozenset[str] = frozenset()) -> None:
         self._value: Final = value
+        self.sources: Final = sources
 
-    def reveal(self) -> str:
-        """Return the text; only adapters that must send it call this."""
+    def reveal(self) -> T:
+        """Return the value; only adapters that must send it call this."""
         return self._value
 
     def fingerprint(self) -> str:
         """Return a short digest that tells two secrets apart, for names of caches."""
-        return hashlib.sha256(b"ebbflow-credential\0" + self._value.encode()).hexdigest()[:16]
+        return hashlib.sha256(b"ebbflow-credential\0" + self._text().encode()).hexdigest()[:16]
+
+    def _text(self) -> str:
+        return self._value if isinstance(self._value, str) else json.dumps(self._value)
 
     @override
     def __repr__(self) -> str:
@@ -38,8 +49,10 @@ class Tainted:
 
     @override
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Tainted) and other._value == self._value
+        if not isinstance(other, Tainted) or type(other._value) is not type(self._value):
+            return False
+        return bool(other._value == self._value)
 
     @override
     def __hash__(self) -> int:
-        return hash(self._value)
+        return hash(self._text())
