@@ -21,6 +21,7 @@ from ebbflow.api.rbac import POLICY, USER_ROLES
 from ebbflow.api.reasons import Reason
 from ebbflow.api.text import NO_TOKEN, VALIDATIONS
 from ebbflow.cli.operator import operator
+from ebbflow.domain.expression.functions import FUNCTIONS, Function
 
 REFERENCE = Path("docs/reference")
 _TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -55,6 +56,7 @@ def page_tables() -> dict[Path, dict[str, str]]:
         "operator": policy_table(POLICY),
         **{role.name: user_table(role.rules) for role in USER_ROLES},
     }
+    pages[REFERENCE / "expressions.md"] = {"functions": functions_table()}
     pages[REFERENCE / "operator.md"] = {"flags": flags_table()}
     return pages
 
@@ -134,6 +136,24 @@ def reasons_table() -> str:
     return _table(
         ("reason", "what it means and what to do"),
         ((f"`{reason.value}`", reason.help) for reason in Reason),
+    )
+
+
+def functions_table() -> str:
+    """Return the table of the expression language's functions, each with its example."""
+    return _table(
+        ("function", "result", "what it does", "example", "gives"), map(_function, FUNCTIONS)
+    )
+
+
+def _function(function: Function) -> tuple[str, str, str, str, str]:
+    expression, value = function.example
+    return (
+        f"`{function.signature}`",
+        function.returns.value,
+        function.about,
+        f"`{expression}`",
+        f"`{json.dumps(value, ensure_ascii=False)}`",
     )
 
 

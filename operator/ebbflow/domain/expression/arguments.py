@@ -42,7 +42,7 @@ def check_kind(parameter: Parameter, argument: Arrow | Regex) -> None:
 
 def mismatch(parameter: Parameter, given: str) -> str:
     """Say that an argument is of the wrong type."""
-    return f"{parameter.name} must be {_NEEDED[parameter.kind]}, not {given}"
+    return f"the argument {parameter.name} must be {_NEEDED[parameter.kind]}, not {given}"
 
 
 def _taken(value: Json, kind: Kind, budget: Budget) -> Json:

@@ -50,5 +50,5 @@ class SecretNotFound(ExpressionError):
 
 def hint(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean X?` if something known resembles the word, else nothing."""
-    near = difflib.get_close_matches(shortened(word), list(known)[:1000], n=1)
+    near = difflib.get_close_matches(shortened(word), sorted(known)[:1000], n=1)
     return f"; did you mean {near[0]}?" if near else ""

@@ -105,9 +105,10 @@ class Evaluation:
 
     def open_all(self, value: Json) -> Json:
         """Take everything in a value out of its wrapping, and remember what was secret."""
-        if not isinstance(value, dict | list):
-            return self.open(value)
-        plain = unwrap(value, self.budget)
+        opened = self.open(value)
+        if not isinstance(opened, dict | list):
+            return opened
+        plain = unwrap(opened, self.budget)
         self.sources |= plain.sources
         self.tainted = self.tainted or plain.tainted
         return plain.value

@@ -20,18 +20,18 @@ MAX_LEVELS = 8
 class Limits:
     """What one Budget allows.
 
-    `expressions`: rendered; `steps`: parts of expressions evaluated and values walked over, about
-    a microsecond each; `depth`: evaluations within each other; `nesting`: objects and arrays
+    `expressions`: rendered; `steps`: parts of expressions evaluated and values walked over, about two
+    microseconds each; `depth`: evaluations within each other; `nesting`: objects and arrays
     within each other in a result; `output`: characters and array items made; `matching`: bytes
     that regular expressions read, times the size of the compiled pattern, about 2 ns each.
     """
 
     expressions: int = 10_000
-    steps: int = 200_000
+    steps: int = 100_000
     depth: int = 64
     nesting: int = 128
     output: int = 4 * 1024 * 1024
-    matching: int = 100_000_000
+    matching: int = 50_000_000
 
 
 @dataclass(slots=True)

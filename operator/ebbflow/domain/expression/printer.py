@@ -27,9 +27,8 @@ _WORDS = {True: "true", False: "false", None: "null"}
 
 def print_string(string: Interpolation) -> str:
     """Write a string with its expressions and escapes."""
-    parts = string.parts
-    following = (*parts[1:], None)
-    return "".join(_part(part, after) for part, after in zip(parts, following, strict=True))
+    following = (*string.parts, None)[1:]
+    return "".join(map(_part, string.parts, following))
 
 
 def escape(text: str) -> str:

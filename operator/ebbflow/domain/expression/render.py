@@ -57,7 +57,7 @@ class _Renderer:
         self.budget.nested(len(steps))
         changed: list[Json] | None = None
         for index, item in enumerate(value):
-            if isinstance(item, str) and BEGIN not in item:
+            if _is_plain(item):
                 continue
             rendered = self.render(item, (*steps, index), nesting)
             if rendered is not item:
@@ -69,16 +69,18 @@ class _Renderer:
         self, value: dict[str, Json], steps: tuple[Step, ...], nesting: Nesting
     ) -> dict[str, Json]:
         self.budget.nested(len(steps))
-        changed: dict[str, Json] = {}
+        changed: dict[str, Json] | None = None
+        rename = False
         for key, item in value.items():
-            if isinstance(item, str) and BEGIN not in item:
+            rename = rename or BEGIN in key
+            if _is_plain(item):
                 continue
             rendered = self.render(item, (*steps, key), nesting.below(value, key))
             if rendered is not item:
+                changed = changed or dict(value)
                 changed[key] = rendered
-        if any(BEGIN in key for key in value):
-            return self._renamed({**value, **changed}, steps, nesting)
-        return {**value, **changed} if changed else value
+        result = changed or value
+        return self._renamed(result, steps, nesting) if rename else result
 
     def _renamed(
         self, value: dict[str, Json], steps: tuple[Step, ...], nesting: Nesting
@@ -190,6 +192,12 @@ class _Renderer:
                 return [self._escaped(item) for item in value]
             case _:
                 return value
+
+
+def _is_plain(item: Json) -> bool:
+    """Tell at a glance that a member of an object or array holds no expression."""
+    kind = type(item)
+    return BEGIN not in item if kind is str else kind is not dict and kind is not list
 
 
 def _merged(parts: list[Part]) -> Interpolation:
