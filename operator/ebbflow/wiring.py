@@ -34,8 +34,9 @@ from ebbflow.adapters.kube.watching import WatchRecord
 from ebbflow.adapters.kube.webhook import WebhookRegistration
 from ebbflow.adapters.metrics import Metrics
 from ebbflow.adapters.probes import CannotListen, HttpServer, serve_health, serve_metrics
-from ebbflow.api.kinds import KINDS
+from ebbflow.api.gitaccount import GitAccount
 from ebbflow.api.rbac import CREDENTIAL_SECRET
+from ebbflow.api.template import Template
 from ebbflow.domain.secret import Tainted
 from ebbflow.handlers import gitaccount, template
 from ebbflow.handlers.events import Intake
@@ -53,6 +54,7 @@ from ebbflow.settings import Settings, Shard
 log = logging.getLogger(__name__)
 
 HANDLERS = (template, gitaccount)
+WATCHED = (Template, GitAccount)
 """The modules that watch a kind each, in plain sight."""
 
 CANNOT_START = 2
@@ -205,14 +207,14 @@ def _watches(
         for module in HANDLERS:
             module.register(registry, intake)
 
-    wanted = readiness.watches(KINDS, settings.namespaces)
+    wanted = readiness.watches(WATCHED, settings.namespaces)
     return Watches(
         register=register,
         open_session=lambda: client.open_watch_session(record),
         server=client.server,
         record=record,
         missing=lambda: readiness.missing(client, wanted),
-        paths=watch_paths(KINDS, settings.namespaces),
+        paths=watch_paths(WATCHED, settings.namespaces),
         namespaces=settings.namespaces,
         clock=clock,
     )

@@ -10,6 +10,7 @@ import pytest
 from tests.support.api_client import ApiClient
 from tests.support.crd_case import Case
 from tests.support.crd_cases import CASES
+from tests.support.crd_cases_run import CHANGES, Change
 from tests.support.kubectl import KINDS
 
 CRDS = Path(__file__).parents[2] / "crds"
@@ -44,3 +45,15 @@ def test_the_api_server_refuses_what_the_model_refuses_and_says_what_to_do(
     assert case.says in words
     assert case.where.removeprefix("<root>") in words
     assert "hunter2" not in words
+
+
+@pytest.mark.parametrize("change", [pytest.param(c, id=c.id) for c in CHANGES])
+def test_a_run_changes_only_by_a_cancellation_and_more_approvals(
+    api: ApiClient, namespace: str, change: Change
+):
+    kind = KINDS["Run"]
+    made = Case(change.id, "Run", change.before).manifest
+    stored = api.call("POST", kind.path(namespace), made)
+    status, body = api.raw("PUT", kind.path(namespace, "case"), stored | {"spec": change.after})
+    words = json.loads(body).get("message", "")
+    assert (status, change.says in words) == (422 if change.says else 200, True), words

@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.support import crd_cases_gitaccount as gitaccount
+from tests.support import crd_cases_run as run
 from tests.support import crd_cases_template as template
 from tests.support.crd_case import Case
 
 
 def _names() -> Iterator[Case]:
-    for kind, spec in (("Template", {}), ("GitAccount", gitaccount.account())):
+    for kind, spec in (
+        ("Template", {}),
+        ("GitAccount", gitaccount.account()),
+        ("Run", run.run()),
+    ):
         yield Case(f"{kind}: a name of 52 characters", kind, spec, name="a" * 52)
         yield Case(
             f"{kind}: a name of 53 characters",
@@ -28,7 +33,7 @@ def _names() -> Iterator[Case]:
 
 def all_cases() -> Iterator[Case]:
     yield from _names()
-    for kind, table in (("Template", template), ("GitAccount", gitaccount)):
+    for kind, table in (("Template", template), ("GitAccount", gitaccount), ("Run", run)):
         yield from (Case(f"{kind}: {what}", kind, spec) for what, spec in table.accepted())
         for what, spec, where, says in table.refused():
             yield Case(f"{kind}: {what}", kind, spec, where, says)

@@ -74,6 +74,7 @@ RBAC = "rbac.authorization.k8s.io/v1"
 KINDS: Mapping[str, Kind] = {
     "Template": Kind(API_VERSION, "templates"),
     "GitAccount": Kind(API_VERSION, "gitaccounts"),
+    "Run": Kind(API_VERSION, "runs"),
     "Secret": Kind("v1", "secrets"),
     "ConfigMap": Kind("v1", "configmaps"),
     "Event": Kind("v1", "events"),

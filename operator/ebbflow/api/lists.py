@@ -23,14 +23,25 @@ def _first_duplicate(keys: Iterable[Hashable]) -> Hashable | None:
 
 @dataclass(frozen=True, slots=True)
 class Distinct:
-    """Metadata of a list: its items differ, or with `by` the values of that field (on the wire)."""
+    """Metadata of a list: its items differ, or with `by` the values of those fields.
 
-    by: str | None = None
+    The fields are named as on the wire, and by the same word in the model.
+    """
+
+    by: str | tuple[str, ...] | None = None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The fields that tell the items apart; none: the items themselves."""
+        if self.by is None:
+            return ()
+        return (self.by,) if isinstance(self.by, str) else self.by
 
     def check(self, items: tuple[T, ...]) -> tuple[T, ...]:
         """Return the items; raises PydanticCustomError if two are the same."""
-        keys = items if self.by is None else (getattr(item, self.by) for item in items)
-        if _first_duplicate(keys) is not None:
+        named = self.keys
+        seen = (tuple(getattr(item, key) for key in named) for item in items) if named else items
+        if _first_duplicate(seen) is not None:
             raise PydanticCustomError("duplicate", "Duplicate value: every entry may occur once")
         return items
 
@@ -45,7 +56,7 @@ class Distinct:
     ) -> dict[str, Any]:
         """Say so in the way of structural schemas."""
         out = handler(schema)
-        out["x-kubernetes-list-type"] = "set" if self.by is None else "map"
-        if self.by is not None:
-            out["x-kubernetes-list-map-keys"] = [self.by]
+        out["x-kubernetes-list-type"] = "map" if self.keys else "set"
+        if self.keys:
+            out["x-kubernetes-list-map-keys"] = list(self.keys)
         return out

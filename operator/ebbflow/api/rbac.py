@@ -119,6 +119,7 @@ USER_ROLES: tuple[UserRole, ...] = (
                 _READ,
                 "to see Templates and where their sync stands. GitAccounts are left out as Secrets are: they tell which Secret opens which server",
             ),
+            PolicyRule(GROUP, ("runs",), _READ, "to see what ran, why, and how it went"),
         ),
     ),
     UserRole(
@@ -126,6 +127,12 @@ USER_ROLES: tuple[UserRole, ...] = (
         "edit",
         (
             PolicyRule(GROUP, ("templates",), _WRITE, "to make, change and remove Templates"),
+            PolicyRule(
+                GROUP,
+                ("runs",),
+                _WRITE,
+                "to start Runs, to cancel and to remove them, and to write an approval, which needs the verb approve as well",
+            ),
             PolicyRule(GROUP, ("gitaccounts",), _READ, "to know which account a Template can name"),
         ),
     ),
@@ -138,6 +145,9 @@ USER_ROLES: tuple[UserRole, ...] = (
                 ("gitaccounts",),
                 _WRITE,
                 "to link accounts: this decides which Secret is sent to which server, and who may use it",
+            ),
+            PolicyRule(
+                GROUP, ("runs",), ("approve",), "to approve or reject what Approval nodes wait for"
             ),
         ),
     ),

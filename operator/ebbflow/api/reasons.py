@@ -125,6 +125,58 @@ class Reason(StrEnum):
         "The operator may not connect to this address. Change it, or the operator's --allowed-hosts or --allow-insecure-http.",
     )
 
+    # Runs
+    QUEUED = (
+        "Queued",
+        "The Run waits for others of its source; `status.position` is its place. `concurrencyPolicy` decides this.",
+    )
+    RUNNING = "Running", "The Run is under way."
+    WAITING_FOR_APPROVAL = (
+        "WaitingForApproval",
+        "The Run waits for people to approve a node. The message names it and how many are missing.",
+    )
+    SUCCEEDED = "Succeeded", "Every node that had to succeed did. Nothing to do."
+    NODE_FAILED = (
+        "NodeFailed",
+        "A node failed. The message names it. Correct the cause, then make a Run with `retryOf` to go on from there.",
+    )
+    TIMED_OUT = (
+        "TimedOut",
+        "The Run took longer than `spec.timeout` of its source. Make the timeout longer or the work shorter.",
+    )
+    CANCELLED = (
+        "Cancelled",
+        "The Run was stopped by `spec.cancel`, or deleted. What it had made stays.",
+    )
+    REPLACED = (
+        "Replaced",
+        "A newer Run took its place, because `concurrencyPolicy` is Replace. Nothing to do.",
+    )
+    FORBIDDEN = (
+        "Forbidden",
+        "Another Run was under way, and `concurrencyPolicy` is Forbid. The message names it. Start a Run when that one has ended.",
+    )
+    SUPERSEDED = (
+        "Superseded",
+        "A newer Run was asked for before this one began, and only the newest waits. Nothing to do.",
+    )
+    QUEUE_FULL = (
+        "QueueFull",
+        "As many Runs wait as `queueLimit` allows. Wait for some to end, cancel some, or raise the limit.",
+    )
+    HELD = (
+        "Held",
+        "Automatic triggers are held back after a rollback. Resume with the annotation ebbflow.dev/resume, or start a Run by hand.",
+    )
+    SOURCE_NOT_FOUND = (
+        "SourceNotFound",
+        "The object whose document should run does not exist. Create it or make a Run with another `spec.source`.",
+    )
+    NAME_TAKEN = (
+        "NameTaken",
+        "A Run of this name belongs to another object, or was made for another trigger. Remove it if it is no longer wanted.",
+    )
+
     # Events only
     UPDATED_FROM_GIT = "UpdatedFromGit", "A commit changed the file; the object now holds it."
     COMMITTED = "Committed", "An edit of the object was committed to the branch."

@@ -309,6 +309,9 @@ class Inventory(Model):
     ref: str | None = Field(default=None, max_length=253, description="Where they are listed.")
 
 
+MAX_RECENT = 100
+"""Names of finished Runs that a parent remembers."""
+
 _RunNames = tuple[Annotated[str, Field(max_length=253)], ...]
 
 
@@ -322,6 +325,14 @@ class TemplateStatus(CommonStatus):
     )
     queue: _RunNames | None = Field(
         default=None, max_length=1000, description="Names of the Runs that wait, in order."
+    )
+    recent: _RunNames | None = Field(
+        default=None,
+        max_length=MAX_RECENT,
+        description="Names of the newest Runs that are done with, so that no trigger starts one again.",
+    )
+    fence: Whole | None = Field(
+        default=None, ge=0, description="The leadership of the operator that last wrote the queue."
     )
     hold: Hold | None = Field(default=None, description="Automatic triggers are held back.")
     last_run: LastRun | None = Field(default=None, description="The newest Run.")

@@ -26,8 +26,10 @@ MAX_MESSAGE: Final = 4096
 MAX_TOKEN: Final = 1024
 """Characters of lastHandledRequestedAt, as the CRD bounds them."""
 
-_OWN_TYPES: Final = (READY, RECONCILING, STALLED)
-_QUEUE_FIELDS: Final = ("active", "queue")
+SUCCEEDED: Final = "Succeeded"
+
+_OWN_TYPES: Final = (READY, SUCCEEDED, RECONCILING, STALLED)
+_QUEUE_FIELDS: Final = ("active", "queue", "recent", "fence")
 
 Status = Literal["True", "False", "Unknown"]
 
@@ -87,7 +89,7 @@ def clip(text: str, limit: int) -> str:
 def wished_status(report: Report, now: datetime) -> JsonObject:
     """Return the whole status that the status writer owns, in wire form, as the report wants it.
 
-    `active`, `queue` and `sync.pendingWrite` are never in it: they belong to the queue's writer,
+    `active`, `queue` and what goes with them, and `sync.pendingWrite` are never in it: they belong to the queue's writer,
     and a forced apply of an older value would undo a newer one.
     """
     observed = report.observed

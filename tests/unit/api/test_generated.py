@@ -60,13 +60,13 @@ def test_files_that_differ_are_named_and_written_anew(generate, copy: Path, caps
 
 def test_a_file_that_is_missing_or_no_longer_made_is_named(generate, copy: Path, capsys):
     (copy / "crds/gitaccounts.yaml").unlink()
-    (copy / "crds/runs.yaml").write_text("old\n")
+    (copy / "crds/gone.yaml").write_text("old\n")
     assert generate.main(["--check"], copy) == 1
     said = capsys.readouterr().err
     assert "crds/gitaccounts.yaml" in said
-    assert "crds/runs.yaml" in said
+    assert "crds/gone.yaml" in said
     generate.main([], copy)
-    assert not (copy / "crds/runs.yaml").exists()
+    assert not (copy / "crds/gone.yaml").exists()
 
 
 def test_a_page_without_a_place_for_its_table_is_named(generate, copy: Path):

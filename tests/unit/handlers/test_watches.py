@@ -24,6 +24,7 @@ from tests.support.memory_cluster import ManualClock
 
 TEMPLATES = "/apis/ebbflow.dev/v1alpha1/templates"
 ACCOUNTS = "/apis/ebbflow.dev/v1alpha1/gitaccounts"
+RUNS = "/apis/ebbflow.dev/v1alpha1/runs"
 ALL = (TEMPLATES, ACCOUNTS)
 NO_CRD = "the CustomResourceDefinition templates.ebbflow.dev is missing"
 
@@ -100,13 +101,13 @@ def stop_at(start: int) -> Callable[[int], None]:
 @pytest.mark.parametrize(
     ("namespaces", "expected"),
     [
-        pytest.param((), {TEMPLATES, ACCOUNTS}, id="all"),
+        pytest.param((), {TEMPLATES, ACCOUNTS, RUNS}, id="all"),
         pytest.param(
             ("a", "b"),
             {
                 f"/apis/ebbflow.dev/v1alpha1/namespaces/{namespace}/{plural}"
                 for namespace in "ab"
-                for plural in ("templates", "gitaccounts")
+                for plural in ("templates", "gitaccounts", "runs")
             },
             id="two",
         ),
