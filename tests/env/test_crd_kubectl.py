@@ -64,7 +64,7 @@ def below(schema: Json, path: str) -> Iterator[tuple[str, Json]]:
         yield from below(schema["items"], f"{path}[]")
 
 
-@pytest.mark.parametrize("kind", ["Template", "GitAccount"])
+@pytest.mark.parametrize("kind", ["Template", "GitAccount", "Run"])
 def test_the_server_publishes_a_text_for_every_field(kubectl: Kubectl, kind: str):
     published = json.loads(kubectl.api.get(GROUP))["components"]["schemas"]
     schema = published[f"dev.ebbflow.v1alpha1.{kind}"]
@@ -228,7 +228,8 @@ def test_a_reference_is_applied_whole(kubectl: Kubectl, namespace: str):
 def test_every_example_of_the_docs_is_taken(kubectl: Kubectl, file: Path):
     text = file.read_text()
     documents = list(yaml.safe_load_all(text))
-    done = kubectl.run("apply", "--dry-run=server", "--validate=strict", "-f", "-", input=text)
+    verb = "create" if "generateName" in text else "apply"
+    done = kubectl.run(verb, "--dry-run=server", "--validate=strict", "-f", "-", input=text)
     assert done.count("created (server dry run)") == len(documents)
 
 

@@ -35,7 +35,10 @@ TriggerType = Literal[
 ChangeAction = Literal["create", "update", "delete", "none"]
 
 MAX_NODES = 1000
-"""Node states in one status. Finished iterations of a loop are counted, not kept."""
+"""Nodes of one document."""
+
+MAX_NODE_STATES = 2000
+"""Entries of one status: those of the nodes, and of a loop's iterations that are under way."""
 
 MAX_APPROVALS = 64
 MAX_NODE_PATH = 256
@@ -195,7 +198,6 @@ class IterationCounts(Model):
 
     total: Whole = Field(ge=0, description="How many there are.")
     done: Whole = Field(default=0, ge=0, description="How many of the first have all finished.")
-    failed: Whole = Field(default=0, ge=0, description="How many of those failed.")
 
 
 class NodeStatus(Model):
@@ -272,7 +274,9 @@ class RunStatus(CommonStatus):
     )
     # Atomic: a list keyed by path would make managedFields larger than the list itself.
     nodes: tuple[NodeStatus, ...] | None = Field(
-        default=None, max_length=MAX_NODES, description="The nodes that have begun, in order."
+        default=None,
+        max_length=MAX_NODE_STATES,
+        description="The nodes that have begun, in order.",
     )
     started_at: MicroTime | None = Field(default=None, description="When it began to run.")
     finished_at: MicroTime | None = Field(default=None, description="When it ended.")
