@@ -66,6 +66,9 @@ def admit(
 ) -> tuple[QueueState, Decision]:
     """Decide on one request. The same request again is Known.
 
+    A decision that leaves the state as it is is not swapped in, so nothing but a fresh read may be
+    behind it.
+
     For Runs that exist use `accept`, which looks at all of them: only so their order is that of
     their creation.
     """
@@ -180,15 +183,13 @@ def _wait_in_line(
 
 
 def _only_if_idle(state: QueueState, request: Request, facts: Facts) -> tuple[QueueState, Decision]:
-    lost = tuple(name for name in state.queue if name in facts and facts[name] is None)
-    idle = state.without(*lost)
-    before = (*idle.active, *idle.queue)
+    before = (*state.active, *state.queue)
     blocker = before[0] if before else _was_under_way(request, facts)
     if blocker is not None:
         return state, Refused(Reason.FORBIDDEN, blocker)
     if request.made is not None:
-        return _activated(idle, request.name)
-    return replace(idle, queue=(request.name,)), Enqueued(1)
+        return _activated(state, request.name)
+    return replace(state, queue=(request.name,)), Enqueued(1)
 
 
 def _was_under_way(request: Request, facts: Facts) -> str | None:

@@ -112,7 +112,8 @@ class RunFact:
 
 Facts = Mapping[str, RunFact | None]
 """Runs by name. None: asked for by name after the parent was read, and not there. A name that is
-missing was not asked for: nothing is known of it."""
+missing was not asked for: nothing is known of it.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
 
 from ebbflow.domain.runs.admission import collapse, in_order
 from ebbflow.domain.runs.queue import Facts, Parent, QueueState, RunFact
+
+
+LOST_AFTER: Final = timedelta(minutes=1)
+"""How long a recorded Run may not be there before it counts as lost, and how long a Run that ended
+is kept at least: longer than whoever recorded it can take to make it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +79,18 @@ def _in_the_way(state: QueueState, parent: Parent) -> tuple[str, ...]:
     return state.active if parent.policy == "Replace" and state.queue else ()
 
 
-def repair(state: QueueState, parent: Parent, facts: Facts) -> tuple[QueueState, Repair]:
+def repair(
+    state: QueueState, parent: Parent, facts: Facts, lost: Collection[str] = ()
+) -> tuple[QueueState, Repair]:
     """Bring the state in line with what the Runs say. Names without a fact are left alone.
 
-    A Run that is not there is withdrawn, not remembered: if it was never made, its trigger will ask
-    again, and if it is made late, it is a request like any other.
+    `lost`: Runs that were not there for longer than any request takes (LOST_AFTER). They are
+    withdrawn, not remembered: if one was never made, its trigger will ask again. One that is only
+    not there yet is about to be made, and could start right after.
     """
     known = {name: facts[name] for name in (*state.active, *state.queue) if name in facts}
     ours = {n: f for n, f in known.items() if f is not None and f.owner_uid == parent.uid}
-    withdrawn = tuple(name for name in known if name not in ours)
+    withdrawn = tuple(n for n, f in known.items() if n not in ours and (f or n in lost))
     finished = tuple(name for name, fact in ours.items() if fact.over)
     cancel = tuple(name for name, fact in ours.items() if fact.deleting and not fact.over)
     for name in finished:
