@@ -87,21 +87,18 @@ def _settings(envelope: Envelope, resolve: Resolve) -> Settings:
     kind: Json = resolve(backoff.get("type", "fixed"))
     if kind not in ("fixed", "exponential"):
         raise ValueError(f"settings.backoff.type must be fixed or exponential, not {shown(kind)}")
-    delay = backoff.get("delay")
-    attempts = envelope.max_attempts
+    delay = _time("settings.backoff.delay", resolve(backoff.get("delay")), MAX_DELAY)
     return Settings(
         timeout=_time("timeout", resolve(envelope.timeout), MAX_TIMEOUT),
-        attempts=1
-        if attempts is None
-        else _whole("settings.maxAttempts", resolve(attempts), MAX_ATTEMPTS),
-        delay=_time("settings.backoff.delay", resolve(delay), MAX_DELAY) or DEFAULT_DELAY
-        if delay is not None
-        else DEFAULT_DELAY,
+        attempts=_whole("settings.maxAttempts", resolve(envelope.max_attempts), MAX_ATTEMPTS),
+        delay=DEFAULT_DELAY if delay is None else delay,
         exponential=kind == "exponential",
     )
 
 
 def _whole(name: str, value: Json, most: int) -> int:
+    if value is None:
+        return 1
     number = _number(value)
     if number is None or not number.is_integer() or not 1 <= number <= most:
         raise ValueError(f"{name} must be a whole number from 1 to {most}, not {shown(value)}")
