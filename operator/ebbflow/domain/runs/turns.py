@@ -10,7 +10,6 @@ from typing import Final
 from ebbflow.domain.runs.admission import collapse, in_order
 from ebbflow.domain.runs.queue import Facts, Parent, QueueState, RunFact
 
-
 LOST_AFTER: Final = timedelta(minutes=1)
 """How long a recorded Run may not be there before it counts as lost, and how long a Run that ended
 is kept at least: longer than whoever recorded it can take to make it.
