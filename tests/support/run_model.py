@@ -10,12 +10,9 @@ to show that the model notices.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from functools import cache
-from typing import NamedTuple
 
-from ebbflow.api.template import ConcurrencyPolicy
 from ebbflow.domain.runs.admission import Known, Refused, Request, accept, admit
 from ebbflow.domain.runs.gate import (
     Continue,
@@ -27,167 +24,31 @@ from ebbflow.domain.runs.gate import (
     fenced,
     pass_gate,
 )
-from ebbflow.domain.runs.queue import FINAL_PHASES, Parent, QueueState, RunFact
+from ebbflow.domain.runs.queue import Parent, QueueState
 from ebbflow.domain.runs.turns import advance, forget, repair
-
-EPOCH = datetime(2026, 11, 21, tzinfo=UTC)
-OURS, FORMER = "parent", "former-parent"
-
-
-@dataclass(frozen=True)
-class Guards:
-    """What keeps the world right; each can be switched off."""
-
-    compare_versions: bool = True
-    record_first: bool = True
-    check_owner: bool = True
-    check_fence: bool = True
-
-
-class Trigger(NamedTuple):
-    """One sighting of a trigger. The same key is the same trigger."""
-
-    key: str
-    replica: int
-
-
-class Setting(NamedTuple):
-    """What a world begins with, and how often what may go wrong."""
-
-    triggers: tuple[Trigger, ...] = ()
-    by_hand: tuple[str, ...] = ()
-    squatted: tuple[str, ...] = ()  # names that a former parent's Runs have
-    policy: ConcurrencyPolicy = "Queue"
-    limit: int = 20
-    crashes: int = 0
-    lease_changes: int = 0
-    stale_reads: int = 0
-    a_second_each: bool = True
-
-
-class Run(NamedTuple):
-    """A Run in the API server. `made_for`: the owner that it was made with."""
-
-    name: str
-    uid: int
-    made_for: str
-    owner: str
-    created: int
-    key: str = ""
-    phase: str = ""
-    fence: int = 0
-    cancel: bool = False
-    finished: int = 0
-
-
-class Write(NamedTuple):
-    """A new queue to swap in, and what to do afterwards. `stale`: the parent has changed since it
-    was read; Runs that changed are no longer in `skip`.
-    """
-
-    state: QueueState
-    skip: tuple[int, ...] = ()
-    cancel: tuple[int, ...] = ()
-    stale: bool = False
-
-
-class Marks(NamedTuple):
-    """Runs to mark Skipped, if they are as they were, and Runs to cancel."""
-
-    skip: tuple[int, ...]
-    cancel: tuple[int, ...]
-
-
-class Passed(NamedTuple):
-    """What the gate let through: what the Run becomes. `stale`: it has changed since it was read."""
-
-    becomes: Run
-    stale: bool = False
-
-
-class Make(NamedTuple):
-    """A child to make, for a sighting; `record_after`: the order is the wrong one."""
-
-    trigger: int
-    record_after: bool = False
-
-
-class Recording(NamedTuple):
-    """A sighting's record to swap in."""
-
-    trigger: int
-    write: Write
-    make: bool
-
-
-class Replica(NamedTuple):
-    """One process. `fence`: the leadership that it believes in, 0 if it is a standby."""
-
-    fence: int = 0
-    intake: Make | Recording | None = None
-    leading: Write | Marks | Passed | None = None
-
-
-class World(NamedTuple):
-    """Everything. Two worlds that are equal have the same future."""
-
-    parent: QueueState
-    before: QueueState
-    runs: tuple[Run, ...]
-    replicas: tuple[Replica, ...]
-    sightings: tuple[int, ...]  # not yet acknowledged
-    unborn: tuple[str, ...]  # Runs that people are about to make
-    lease: int = 1
-    crashes: int = 0
-    lease_changes: int = 0
-    stale_reads: int = 0
-    made: int = 0
-    last_started: int = 0  # when the Run that started last had been made
-    keys: frozenset[str] = frozenset()  # of every Run that was ever made for a trigger
-    taken: tuple[str, ...] = ()  # keys whose name another Run has
-
-
-class Wrong(Exception):
-    """An invariant does not hold."""
-
-
-def beginning(setting: Setting) -> World:
-    squatters = tuple(
-        Run(name, 900 + n, FORMER, FORMER, 0) for n, name in enumerate(setting.squatted)
-    )
-    return World(
-        parent=QueueState(fence=1),
-        before=QueueState(fence=1),
-        runs=squatters,
-        replicas=(Replica(fence=1), Replica()),
-        sightings=tuple(range(len(setting.triggers))),
-        unborn=setting.by_hand,
-        crashes=setting.crashes,
-        lease_changes=setting.lease_changes,
-        stale_reads=setting.stale_reads,
-    )
-
-
-def facts_of(state: QueueState, runs: tuple[Run, ...]) -> dict[str, RunFact | None]:
-    """What is known when every name was asked for."""
-    facts: dict[str, RunFact | None] = dict.fromkeys((*state.active, *state.queue))
-    return facts | {run.name: fact_of(run) for run in runs}
-
-
-@cache
-def fact_of(run: Run) -> RunFact:
-    at = EPOCH + timedelta(seconds=run.created)
-    return RunFact(
-        name=run.name,
-        uid=str(run.uid),
-        created=at,
-        owner_uid=run.owner,
-        phase=run.phase or None,  # type: ignore[arg-type]
-        finished_at=EPOCH + timedelta(seconds=run.finished) if run.finished else None,
-        fence=run.fence,
-        for_trigger=bool(run.key),
-        cancel=run.cancel,
-    )
+from tests.support.run_world import (
+    OURS,
+    Guards,
+    Make,
+    Marks,
+    Passed,
+    Recording,
+    Replica,
+    Run,
+    Setting,
+    World,
+    Write,
+    Wrong,
+    changed,
+    doing_intake,
+    doing_lead,
+    fact_of,
+    facts_of,
+    is_over,
+    seen,
+    swapped,
+    with_replica,
+)
 
 
 class Model:
@@ -224,17 +85,17 @@ class Model:
         for index, replica in enumerate(world.replicas):
             # Before a first write, having crashed is the same as not having begun.
             if world.crashes and isinstance(replica.intake or replica.leading, Make | Marks):
-                after = _with(world, index, Replica(fence=replica.fence))
+                after = with_replica(world, index, Replica(fence=replica.fence))
                 yield f"{index} crashes", after._replace(crashes=world.crashes - 1)
             if replica.fence and replica.fence < world.lease:
                 yield (
                     f"{index} notices",
-                    _with(world, index, replica._replace(fence=0, leading=None)),
+                    with_replica(world, index, replica._replace(fence=0, leading=None)),
                 )
         if world.lease_changes:
             heir = next(i for i, r in enumerate(world.replicas) if r.fence != world.lease)
             lease = world.lease + 1
-            after = _with(world, heir, world.replicas[heir]._replace(fence=lease))
+            after = with_replica(world, heir, world.replicas[heir]._replace(fence=lease))
             yield (
                 f"{heir} leads",
                 after._replace(lease=lease, lease_changes=world.lease_changes - 1),
@@ -271,7 +132,7 @@ class Model:
         key = self.setting.triggers[number].key
         if not self.guards.record_first and key not in {r.name for r in world.runs}:
             step = Make(number, record_after=True)
-            yield f"{index} sees {key}", _doing(world, index, step)
+            yield f"{index} sees {key}", doing_intake(world, index, step)
             return
         for how, state, old in self._reads(world):
             facts = facts_of(state, world.runs)
@@ -281,21 +142,21 @@ class Model:
             if old and after == state:
                 continue  # what is not swapped in is only decided on a fresh read
             if isinstance(decision, Known) and not decision.listed:
-                yield what, _seen(left, index, number)
+                yield what, seen(left, index, number)
             elif after == state:  # refused, or recorded before: its Run is made all the same
-                yield what, _doing(left, index, Make(number))
+                yield what, doing_intake(left, index, Make(number))
             else:
                 write = Write(after, stale=old)
-                yield what, _doing(left, index, Recording(number, write, make=True))
+                yield what, doing_intake(left, index, Recording(number, write, make=True))
 
     def _record(self, world: World, index: int, doing: Recording) -> tuple[str, World]:
         what = f"{index} records {self.setting.triggers[doing.trigger].key}"
         if self.guards.compare_versions and doing.write.stale:
-            return f"{what}: conflict", _doing(world, index, None)
-        after = _swapped(world, doing.write.state)
+            return f"{what}: conflict", doing_intake(world, index, None)
+        after = swapped(world, doing.write.state)
         if not doing.make:
-            return what, _seen(after, index, doing.trigger)
-        return what, _doing(after, index, Make(doing.trigger))
+            return what, seen(after, index, doing.trigger)
+        return what, doing_intake(after, index, Make(doing.trigger))
 
     def _make(self, world: World, index: int, doing: Make) -> tuple[str, World]:
         key = self.setting.triggers[doing.trigger].key
@@ -303,16 +164,16 @@ class Model:
         if found is None:
             after = self._born(world, key, key)
         elif not self.guards.check_owner:
-            after = _changed(world, found._replace(owner=OURS, key=key))
+            after = changed(world, found._replace(owner=OURS, key=key))
         elif isinstance(claim_name(self.parent, key, fact_of(found), found.key), Ours):
             after = world
         else:
             after = world._replace(taken=(*world.taken, key))
         if not doing.record_after:
-            return f"{index} makes {key}", _seen(after, index, doing.trigger)
+            return f"{index} makes {key}", seen(after, index, doing.trigger)
         state, _ = admit(after.parent, Request(key), self.parent, {})
         recording = Recording(doing.trigger, Write(state), make=False)
-        return f"{index} makes {key}", _doing(after, index, recording)
+        return f"{index} makes {key}", doing_intake(after, index, recording)
 
     # The leader
 
@@ -336,7 +197,7 @@ class Model:
             write = self._decided(read, world.runs, replica.fence, frozenset(making))
             if write is not None and not (old and write.state == read):
                 left = world._replace(stale_reads=world.stale_reads - old)
-                yield f"{index} decides{how}", _leading(left, index, write._replace(stale=old))
+                yield f"{index} decides{how}", doing_lead(left, index, write._replace(stale=old))
 
     def _key(self, doing: Make) -> str:
         return self.setting.triggers[doing.trigger].key
@@ -353,7 +214,7 @@ class Model:
         refused = {n for n, d in decisions.items() if isinstance(d, Refused)}
         refused |= set(turn.superseded)
         skip = tuple(run.uid for run in runs if run.name in refused)
-        to_cancel = [run for run in runs if not run.cancel and not _over(run)]
+        to_cancel = [run for run in runs if not run.cancel and not is_over(run)]
         cancel = tuple(run.uid for run in to_cancel if run.name in turn.cancel)
         stamped = self._stamped(state, fence)
         if stamped is None or (stamped == read and not skip and not cancel):
@@ -368,18 +229,18 @@ class Model:
 
     def _write(self, world: World, index: int, doing: Write) -> tuple[str, World]:
         if self.guards.compare_versions and doing.stale:
-            return f"{index} writes: conflict", _leading(world, index, None)
-        after = world if doing.state == world.parent else _swapped(world, doing.state)
+            return f"{index} writes: conflict", doing_lead(world, index, None)
+        after = world if doing.state == world.parent else swapped(world, doing.state)
         marks = Marks(doing.skip, doing.cancel) if doing.skip or doing.cancel else None
-        return f"{index} writes", _leading(after, index, marks)
+        return f"{index} writes", doing_lead(after, index, marks)
 
     def _mark(self, world: World, index: int, doing: Marks) -> tuple[str, World]:
-        after = _leading(world, index, None)
+        after = doing_lead(world, index, None)
         for run in world.runs:
             if run.uid in doing.skip:
-                after = _changed(after, run._replace(phase="Skipped"))
-            elif run.uid in doing.cancel and not _over(run) and not run.cancel:
-                after = _changed(after, run._replace(cancel=True))
+                after = changed(after, run._replace(phase="Skipped"))
+            elif run.uid in doing.cancel and not is_over(run) and not run.cancel:
+                after = changed(after, run._replace(cancel=True))
         return f"{index} marks", after
 
     def _work(self, world: World, index: int, replica: Replica) -> Iterator[tuple[str, World]]:
@@ -388,7 +249,7 @@ class Model:
             if becomes is not None and self._alone(world):
                 yield self._act(world, index, Passed(becomes))
             elif becomes is not None:
-                yield f"{index} goes to {run.name}", _leading(world, index, Passed(becomes))
+                yield f"{index} goes to {run.name}", doing_lead(world, index, Passed(becomes))
 
     def _alone(self, world: World) -> bool:
         """Nobody else can come between reading a Run and writing it: only leaders write Runs."""
@@ -414,7 +275,7 @@ class Model:
         what = f"{index}: {becomes.name} is {becomes.phase}"
         gone = all(run.uid != becomes.uid for run in world.runs)
         if gone or (doing.stale and self.guards.compare_versions):
-            return f"{what}: conflict", _leading(world, index, None)
+            return f"{what}: conflict", doing_lead(world, index, None)
         if becomes.phase == "Running":
             # Under Allow nobody is kept out: a Run that seemed lost may start and be listed after.
             if self.setting.policy != "Allow" and becomes.name not in world.parent.active:
@@ -422,7 +283,7 @@ class Model:
             if self.setting.policy == "Queue" and becomes.created < world.last_started:
                 raise Wrong(f"I3: {becomes.name} starts after one that was made later")
             world = world._replace(last_started=becomes.created)
-        return what, _leading(_changed(world, becomes), index, None)
+        return what, doing_lead(changed(world, becomes), index, None)
 
     def _prune(self, world: World, index: int, replica: Replica) -> Iterator[tuple[str, World]]:
         """History goes when its end is long enough ago that no sighting is still being taken in."""
@@ -431,108 +292,9 @@ class Model:
         awaited = {self.setting.triggers[number].key for number in world.sightings}
         for run in world.runs:
             # Only where a sighting is still to come does it matter what is remembered.
-            if _over(run) and run.key in awaited and not world.parent.lists(run.name):
+            if is_over(run) and run.key in awaited and not world.parent.lists(run.name):
                 runs = tuple(r for r in world.runs if r.uid != run.uid)
                 stamped = self._stamped(forget(world.parent, [fact_of(run)]), replica.fence)
                 if stamped is not None:
-                    after = _swapped(world, stamped) if stamped != world.parent else world
+                    after = swapped(world, stamped) if stamped != world.parent else world
                     yield f"{index} prunes {run.name}", after._replace(runs=runs)
-
-
-def _over(run: Run) -> bool:
-    return run.phase in FINAL_PHASES
-
-
-def _with(world: World, index: int, replica: Replica) -> World:
-    replicas = tuple(replica if i == index else r for i, r in enumerate(world.replicas))
-    return world._replace(replicas=replicas)
-
-
-def _doing(world: World, index: int, step: Make | Recording | None) -> World:
-    return _with(world, index, world.replicas[index]._replace(intake=step))
-
-
-def _leading(world: World, index: int, step: Write | Passed | None) -> World:
-    return _with(world, index, world.replicas[index]._replace(leading=step))
-
-
-def _seen(world: World, index: int, number: int) -> World:
-    sightings = tuple(n for n in world.sightings if n != number)
-    return _doing(world._replace(sightings=sightings), index, None)
-
-
-def _swapped(world: World, state: QueueState) -> World:
-    """The parent's queue is written: what others decided on the old one is stale."""
-    if state.fence < world.parent.fence:
-        raise Wrong(f"I8: the parent's fence falls from {world.parent.fence} to {state.fence}")
-    replicas = tuple(_outdated(replica) for replica in world.replicas)
-    before = world.parent if world.stale_reads else QueueState()
-    return world._replace(parent=state, before=before, replicas=replicas)
-
-
-def _changed(world: World, run: Run) -> World:
-    """A Run is written: what others decided on the old one is stale."""
-    was = next(r for r in world.runs if r.uid == run.uid)
-    if run.fence < was.fence:
-        raise Wrong(f"I8: the fence of {run.name} falls from {was.fence} to {run.fence}")
-    if _over(was) and run.phase != was.phase:
-        raise Wrong(f"{run.name} was {was.phase} and becomes {run.phase}")
-    if (
-        was.phase == "Running"
-        and (run.fence, run.cancel) == (was.fence, was.cancel)
-        and run.phase == "Running"
-    ):
-        raise Wrong(f"I2: {run.name} starts twice")
-    if _over(run):
-        run = run._replace(fence=0)  # nobody asks any more
-    runs = tuple(run if r.uid == run.uid else r for r in world.runs)
-    replicas = tuple(_overtaken(r, run.uid) for r in world.replicas)
-    return world._replace(runs=runs, replicas=replicas)
-
-
-def _outdated(replica: Replica) -> Replica:
-    intake, leading = replica.intake, replica.leading
-    if isinstance(intake, Recording):
-        intake = intake._replace(write=intake.write._replace(stale=True))
-    if isinstance(leading, Write):
-        leading = leading._replace(stale=True)
-    return replica._replace(intake=intake, leading=leading)
-
-
-def _overtaken(replica: Replica, uid: int) -> Replica:
-    leading = replica.leading
-    if isinstance(leading, Passed) and leading.becomes.uid == uid:
-        return replica._replace(leading=leading._replace(stale=True))
-    if isinstance(leading, Write | Marks) and uid in leading.skip:
-        skip = tuple(other for other in leading.skip if other != uid)
-        return replica._replace(leading=leading._replace(skip=skip))
-    return replica
-
-
-def check(world: World, setting: Setting) -> None:
-    """Raise Wrong if the world is in a state that it must never be in."""
-    running = [run.name for run in world.runs if run.phase == "Running"]
-    if setting.policy != "Allow" and len(running) > 1:
-        raise Wrong(f"I1: {running} run at once")
-    listed = (*world.parent.active, *world.parent.queue)
-    if setting.policy == "Forbid" and len(listed) > 1:
-        raise Wrong(f"I4: Forbid keeps {listed}")
-    for run in world.runs:
-        if run.made_for != OURS and run.phase:
-            raise Wrong(f"I7: {run.name} of another parent is {run.phase}")
-    _nothing_is_lost(world, setting)
-
-
-def _nothing_is_lost(world: World, setting: Setting) -> None:
-    ours = {run.name for run in world.runs if run.made_for == OURS}
-    known = {*ours, *world.parent.active, *world.parent.queue, *world.parent.recent, *world.taken}
-    for number, trigger in enumerate(setting.triggers):
-        if number not in world.sightings and trigger.key not in known:
-            raise Wrong(f"I5: {trigger.key} was acknowledged and is lost")
-
-
-def check_end(world: World) -> None:
-    """Raise Wrong if the world has come to rest and something is left undone."""
-    left = [run.name for run in world.runs if run.owner == OURS and not _over(run)]
-    if left or world.parent.active or world.parent.queue or world.sightings:
-        raise Wrong(f"at rest, but not done: {left} {world.parent} {world.sightings}")

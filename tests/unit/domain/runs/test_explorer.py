@@ -1,7 +1,8 @@
 """Every order of steps of a small world, breadth first: no invariant can be broken.
 
 Two replicas, one parent, three triggers of which two are the same, one crash, one change of the
-Lease, one stale read. The model is tests/support/run_model.py; it decides by the real functions.
+Lease, one stale read: two of these misfortunes at a time, since all at once are too many worlds to
+visit here; the random histories below have them all. The model is tests/support/run_model.py; it decides by the real functions.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ebbflow.api.template import ConcurrencyPolicy
-from tests.support.run_model import (
+from tests.support.run_model import Model
+from tests.support.run_world import (
     Guards,
-    Model,
     Setting,
     Trigger,
     World,
@@ -64,16 +65,14 @@ APART = (Trigger("a", 0), Trigger("b", 1))
 POLICIES: tuple[ConcurrencyPolicy, ...] = ("Allow", "Queue", "Forbid", "Latest", "Replace")
 
 EXPLORED = [
-    *(
-        pytest.param(Setting(THREE, policy=policy, crashes=1, stale_reads=1), id=f"{policy}-crash")
-        for policy in ("Queue", "Replace")
-    ),
+    pytest.param(Setting(THREE, crashes=1, stale_reads=1), id="Queue-crash"),
     *(
         pytest.param(
             Setting(APART, policy=policy, crashes=1, lease_changes=1), id=f"{policy}-lease"
         )
-        for policy in POLICIES
+        for policy in POLICIES[1:]
     ),
+    pytest.param(Setting(APART, policy="Allow", lease_changes=1), id="Allow-lease"),
     *(
         pytest.param(
             Setting((Trigger("a", 1),), ("h",), policy=policy, lease_changes=1, stale_reads=1),
