@@ -139,6 +139,15 @@ class Key(NamedTuple):
         return f"{self.kind}/{self.namespace}/{self.name}"
 
 
+class OwnerReference(Model):
+    """An object that this one goes with."""
+
+    api_version: str = ""
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+
+
 class Metadata(Model):
     """The part of ObjectMeta that the operator reads."""
 
@@ -151,6 +160,7 @@ class Metadata(Model):
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     finalizers: tuple[str, ...] = ()
+    owner_references: tuple[OwnerReference, ...] = ()
     creation_timestamp: str | None = None
     deletion_timestamp: str | None = None
 

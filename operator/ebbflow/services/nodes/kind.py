@@ -1,0 +1,137 @@
+"""What a node kind is: the shape of its spec, how it is done, and how it is stopped.
+
+A kind is one file in this package and one entry in `NODES`. Its `act` is level-triggered: it is
+called when an attempt begins and again whenever something that it follows changed, or its time has
+come, until it says that the attempt is over. It may be called again for an attempt that a killed
+operator had begun, so its effect must be one that can be repeated: a server-side apply, a name that
+follows from the attempt, an idempotency key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from ebbflow.api.base import JsonObject, Key, Model
+from ebbflow.api.run import Approval, PlannedChange
+from ebbflow.domain.objects import Account, ObjectId
+
+S = TypeVar("S", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Defaults for the nodes below a workflow: the document's `context`, resolved."""
+
+    namespace: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The run that a node belongs to. `commit` is that of its document, where it has one."""
+
+    key: Key
+    uid: str
+    source: Key
+    source_uid: str
+    account: Account
+    commit: str | None
+    actor: str | None
+    editors: tuple[str, ...]
+    approvals: tuple[Approval, ...]
+    dry: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[S]):
+    """One attempt of one node. Texts in `spec` that a secret went into are `Tainted`.
+
+    `fresh`: the attempt has just begun in this process (or a killed one had begun it, which nobody
+    can tell); later calls of the same attempt only look. `raw` is the node's spec after rendering,
+    before it was read as `spec`.
+    """
+
+    path: str
+    ref: str | None
+    kind: str
+    spec: S
+    raw: JsonObject
+    attempt: int
+    attempt_at: datetime
+    now: datetime
+    fresh: bool
+    context: Context
+    run: Running
+
+    @property
+    def idempotency_key(self) -> str:
+        """What tells this attempt from every other one, over restarts too."""
+        return f"{self.run.uid}/{self.path}/{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """Not done yet. `message` says what it waits for; `after`: look again then at the latest.
+
+    `follow`: objects whose changes matter; `made`: they carry the mark of what runs make.
+    `approval`: a person has to act, so the run as a whole is waiting.
+    """
+
+    message: str
+    after: timedelta | None = None
+    follow: tuple[ObjectId, ...] = ()
+    made: bool = True
+    approval: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """Done. `outputs` is what `${refs.<ref>.…}` reads; `made` are the objects that it applied."""
+
+    outputs: Any = None
+    message: str | None = None
+    made: tuple[JsonObject, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The attempt failed. `final`: another attempt cannot do better, whatever `settings` say."""
+
+    message: str
+    final: bool = False
+    outputs: Any = None
+
+
+Result = Working | Succeeded | Failed
+
+
+class NodeKind(Protocol[S]):
+    """A kind of node. Implementations get the ports that they need when they are made."""
+
+    name: ClassVar[str]
+    """The `kind` in documents."""
+
+    spec: type[S]
+    """What its spec must look like once it is rendered."""
+
+    async def act(self, call: Call[S]) -> Result:
+        """Begin the attempt, or see how it stands.
+
+        Raises ObjectError (and ClusterError) where the API server refuses: the engine makes it a
+        failure, or tries again if it can pass by itself.
+        """
+        ...
+
+    async def plan(self, call: Call[S]) -> tuple[PlannedChange, ...]:
+        """Say what the node would change, without changing anything."""
+        ...
+
+    async def stop(self, call: Call[S]) -> None:
+        """End what the attempt started and what would go on by itself; called when the run is
+        cancelled or the attempt's time is up.
+        """
+        ...
