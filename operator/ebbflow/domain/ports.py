@@ -173,6 +173,27 @@ class Clock(Protocol):
         ...
 
 
+class LostLeadership(Exception):
+    """Another process leads now: this one must do nothing more, and end."""
+
+
+class Leadership(Protocol):
+    """This process as the leader."""
+
+    @property
+    def fence(self) -> int:
+        """A number that is higher the later a process became the leader."""
+        ...
+
+    async def prove(self, above: int) -> None:
+        """Read the Lease; if this process still holds it, raise `fence` above the number.
+
+        For marks of a later leadership that cannot be: they come from a Lease that was deleted, or
+        of an operator that served other parts. Raises LostLeadership if another process holds it.
+        """
+        ...
+
+
 Wake = Callable[[Key], None]
 """Put an object into the work queue because something that it depends on changed."""
 
