@@ -83,10 +83,13 @@ class RunStore(Protocol):
         """
         ...
 
-    async def write_queue(self, parent: Template, state: QueueState) -> Template:
+    async def write_queue(
+        self, parent: Template, state: QueueState, more: JsonObject | None = None
+    ) -> Template:
         """Put the queue's fields into the parent's status, only if it is still as `parent`.
 
-        No request if they are so already. Returns the parent as stored. Raises StaleWrite.
+        `more` are other fields of the status that go with them (lastRun, inventory); those that
+        are not named stay. No request if all is so already. Returns the parent as stored. Raises StaleWrite.
         """
         ...
 

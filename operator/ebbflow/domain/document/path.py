@@ -27,3 +27,16 @@ def path_of(steps: Iterable[Step]) -> str:
     for step in steps:
         path = joined(path, step)
     return path
+
+
+_WRITTEN_STEP = re.compile(
+    r"""\[([0-9]+)\]|\[("(?:[^"\\]|\\.)*")\]|\.?([A-Za-z_$][A-Za-z0-9_$-]*)"""
+)
+
+
+def steps_of(path: str) -> tuple[Step, ...]:
+    """Return the steps that `path_of` made a path of."""
+    steps: list[Step] = []
+    for index, quoted, plain in _WRITTEN_STEP.findall(path):
+        steps.append(int(index) if index else json.loads(quoted) if quoted else plain)
+    return tuple(steps)

@@ -28,6 +28,7 @@ class Context:
     namespace: str
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +79,26 @@ class Working:
     """Not done yet. `message` says what it waits for; `after`: look again then at the latest.
 
     `follow`: objects whose changes matter; `made`: they carry the mark of what runs make.
-    `approval`: a person has to act, so the run as a whole is waiting.
+    `waiting`: not the cluster is at work, but a person or a condition is waited for. `outputs` and
+    `applied` count where a document does not wait for the node's end (`condition: none`).
     """
 
     message: str
     after: timedelta | None = None
     follow: tuple[ObjectId, ...] = ()
     made: bool = True
-    approval: bool = False
+    waiting: bool = False
+    outputs: Any = None
+    applied: tuple[JsonObject, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """Done. `outputs` is what `${refs.<ref>.…}` reads; `made` are the objects that it applied."""
+    """Done. `outputs` is what `${refs.<ref>.…}` reads; `applied` are the objects that it made."""
 
     outputs: Any = None
-    message: str | None = None
-    made: tuple[JsonObject, ...] = ()
+    message: str = ""
+    applied: tuple[JsonObject, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +107,17 @@ class Failed:
 
     message: str
     final: bool = False
-    outputs: Any = None
 
 
 Result = Working | Succeeded | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a node would do. `outputs` stand in for those that it would have."""
+
+    changes: tuple[PlannedChange, ...] = ()
+    outputs: Any = None
 
 
 class NodeKind(Protocol[S]):
@@ -115,19 +126,24 @@ class NodeKind(Protocol[S]):
     name: ClassVar[str]
     """The `kind` in documents."""
 
+    recalls: ClassVar[bool]
+    """Whether `act` of an attempt that succeeded can be called again, not fresh, to get its outputs
+    and its objects anew: after a restart, when the status holds only a part of them.
+    """
+
     spec: type[S]
     """What its spec must look like once it is rendered."""
 
     async def act(self, call: Call[S]) -> Result:
-        """Begin the attempt, or see how it stands.
+        """Begin the attempt (`call.fresh`), or see how it stands.
 
         Raises ObjectError (and ClusterError) where the API server refuses: the engine makes it a
-        failure, or tries again if it can pass by itself.
+        failure, or waits if it can pass by itself.
         """
         ...
 
-    async def plan(self, call: Call[S]) -> tuple[PlannedChange, ...]:
-        """Say what the node would change, without changing anything."""
+    async def plan(self, call: Call[S]) -> Planned:
+        """Say what the node would change, without changing anything; raises as `act`."""
         ...
 
     async def stop(self, call: Call[S]) -> None:

@@ -1,0 +1,63 @@
+"""What a Run runs: its document and the settings of its source, as they were when it began. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from ebbflow.api.base import NAME_MAX_LENGTH, JsonObject, parse_duration
+from ebbflow.api.template import ArgumentOverride, Template
+from ebbflow.domain.run_store import Snapshot
+
+_DIGEST: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A Run's own copy of what it runs; `commit` is that of the file which holds the document."""
+
+    document: JsonObject
+    overrides: tuple[ArgumentOverride, ...] = ()
+    account: str | None = None
+    timeout: timedelta | None = None
+    prune: bool = False
+    commit: str | None = None
+    editor: str | None = None
+
+
+def snapshot_of(template: Template) -> Snapshot:
+    """Return what a Run of the Template runs that begins now; it has a document."""
+    spec, sync = template.spec, template.status.sync
+    content: JsonObject = {
+        "document": spec.document or {},
+        "argumentOverrides": [override.dump() for override in spec.argument_overrides],
+        "serviceAccountName": spec.service_account_name,
+        "timeout": spec.dump().get("timeout"),
+        "prune": spec.prune,
+        "commit": sync.commit if sync and spec.git else None,
+        "editor": sync.last_editor if sync else None,
+    }
+    content = {key: value for key, value in content.items() if value not in (None, [])}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(f"{template.metadata.uid} {text}".encode()).hexdigest()[:_DIGEST]
+    short = template.metadata.name[: NAME_MAX_LENGTH - _DIGEST - 1].rstrip("-.")
+    return Snapshot(f"{short}-{digest}", content)
+
+
+def read_content(raw: JsonObject) -> Content:
+    """Read what a snapshot holds."""
+    timeout: Any = raw.get("timeout")
+    return Content(
+        document=raw["document"],
+        overrides=tuple(
+            ArgumentOverride.model_validate(one) for one in raw.get("argumentOverrides", ())
+        ),
+        account=raw.get("serviceAccountName"),
+        timeout=parse_duration(timeout) if timeout else None,
+        prune=bool(raw.get("prune")),
+        commit=raw.get("commit"),
+        editor=raw.get("editor"),
+    )

@@ -1,0 +1,81 @@
+"""Specs of nodes, read strictly: what is wrong with one is said by its field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from ebbflow.api.base import JsonObject, Model
+from ebbflow.domain.expression.parser import BEGIN
+
+SHOWN = 5
+
+
+class NodeSpec(Model):
+    """The base of all specs of nodes: unknown fields are errors; texts may spell numbers."""
+
+    model_config = ConfigDict(extra="forbid", strict=False, arbitrary_types_allowed=True)
+
+
+def spec_problem(error: ValidationError) -> str:
+    """Return what is wrong with a rendered spec: `spec.url: Field required; …`. Never a value."""
+    return _sentence(_errors(error))
+
+
+def static_problem(spec: type[NodeSpec], raw: JsonObject) -> str | None:
+    """Return what is wrong with a spec before it is rendered; None if nothing is known to be.
+
+    A field whose value holds an expression is judged when it is rendered.
+    """
+    try:
+        spec.model_validate(raw)
+    except ValidationError as error:
+        wrong = [one for one in _errors(error) if not _open(_at(raw, one["loc"]))]
+        return _sentence(wrong) if wrong else None
+    return None
+
+
+def _errors(error: ValidationError) -> list[ErrorDetails]:
+    return error.errors(include_url=False, include_input=False, include_context=False)
+
+
+def _sentence(problems: list[ErrorDetails]) -> str:
+    said = [
+        f"{_path(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
+        for problem in problems[:SHOWN]
+    ]
+    more = len(problems) - len(said)
+    return "; ".join(said) + (f"; and {more} more" if more > 0 else "")
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    return "spec" + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in location)
+
+
+def _at(raw: Any, location: tuple[int | str, ...]) -> Any:
+    for step in location:
+        match raw:
+            case str():
+                return raw
+            case dict() if step in raw:
+                raw = raw[step]
+            case list() if isinstance(step, int) and step < len(raw):
+                raw = raw[step]
+            case _:
+                return raw
+    return raw
+
+
+def _open(value: Any) -> bool:
+    """Tell whether the value holds an expression anywhere."""
+    match value:
+        case str():
+            return BEGIN in value
+        case dict():
+            return any(_open(item) for item in value.values())
+        case list():
+            return any(_open(item) for item in value)
+        case _:
+            return False

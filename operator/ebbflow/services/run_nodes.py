@@ -1,0 +1,300 @@
+"""Acts on the nodes of a Run: renders their specs, lets their kinds work, tells how they stand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
+
+from ebbflow.api.run import PlannedChange
+from ebbflow.domain.document.path import steps_of
+from ebbflow.domain.expression import Budget, ExpressionError, references, render
+from ebbflow.domain.expression.nesting import TOP
+from ebbflow.domain.objects import Account, ObjectError, ObjectId
+from ebbflow.domain.ports import Clock, ClusterError
+from ebbflow.domain.runs.node_settings import Invalid, Settings
+from ebbflow.domain.runs.outputs import RUN_BYTES, kept
+from ebbflow.domain.runs.states import NodeState, States, failed, succeeded, waiting
+from ebbflow.domain.runs.tree import Place, Task, find
+from ebbflow.services.nodes.kind import (
+    Call,
+    Failed,
+    NodeKind,
+    Result,
+    Running,
+    Succeeded,
+    Working,
+)
+from ebbflow.services.nodes.spec import spec_problem
+from ebbflow.services.run_judge import RunJudge
+from ebbflow.services.run_memory import RunMemory
+from ebbflow.services.tenant_secrets import TenantSecrets
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+AT_ONCE: Final = 16
+"""Nodes of one Run that are acted on side by side."""
+
+PASSING_RETRY: Final = timedelta(seconds=2)
+"""How soon to try again what the API server refused for a reason that can pass by itself."""
+
+ANY_KIND = NodeKind[Any]
+
+
+@dataclass(slots=True)
+class Advance:
+    """What one round of acting came to.
+
+    `states` are those that changed; `after` is when to look again, `made` and `others` are objects
+    to follow, by the account that may see them; `changes` are those of a dry run.
+    """
+
+    states: dict[str, NodeState]
+    after: timedelta | None = None
+    made: dict[Account, set[ObjectId]] | None = None
+    others: dict[Account, set[ObjectId]] | None = None
+    changes: tuple[PlannedChange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One node that is to be acted on: `fresh` begins its attempt."""
+
+    node: Task
+    place: Place
+    state: NodeState
+    settings: Settings
+    fresh: bool
+
+
+class RunNodes:
+    """Acts on nodes of every Run."""
+
+    def __init__(
+        self,
+        kinds: Iterable[ANY_KIND],
+        secrets: TenantSecrets,
+        clock: Clock,
+        redact: Callable[[str], str],
+    ) -> None:
+        self._kinds: Mapping[str, ANY_KIND] = {kind.name: kind for kind in kinds}
+        self._secrets = secrets
+        self._clock = clock
+        self._redact = redact
+
+    @property
+    def kinds(self) -> Mapping[str, ANY_KIND]:
+        """The kinds that can be run, by the `kind` of documents."""
+        return self._kinds
+
+    async def advance(
+        self, memory: RunMemory, run: Running, states: States, judge: RunJudge
+    ) -> Advance:
+        """Act on every node that is under way; a kind's failure is the node's, and no other's."""
+        turns = list(_turns(memory, states, judge))
+        gate = asyncio.Semaphore(AT_ONCE)
+        advance = Advance({})
+        room = [RUN_BYTES - _kept_bytes(states)]
+
+        async def act(turn: Turn) -> None:
+            attempt = (turn.place.path, turn.state.attempt)
+            changes: tuple[PlannedChange, ...] = ()
+            result = memory.ended.get(attempt)
+            if result is None:
+                async with gate:
+                    result, changes = await self._act(turn, memory, run, states, judge)
+            if not isinstance(result, Working):
+                memory.ended[attempt] = result
+            self._take(advance, turn, result, memory, run, room)
+            advance.changes += changes
+
+        async with asyncio.TaskGroup() as group:
+            for turn in turns:
+                group.create_task(act(turn))
+        return advance
+
+    async def stop(
+        self, memory: RunMemory, run: Running, states: States, judge: RunJudge, path: str
+    ) -> None:
+        """End what the node at `path` does. What cannot be ended is logged: the Run goes on."""
+        found = find(memory.tree, path)
+        if found is None or not isinstance(found[0], Task):
+            return
+        turn = Turn(found[0], found[1], states[path], Settings(), fresh=False)
+        try:
+            call = await self._call(turn, memory, run, states, judge)
+            await self._kinds[turn.node.envelope.kind].stop(call)
+        except (ClusterError, ExpressionError, ValidationError, KeyError) as error:
+            log.warning("%s of %s could not be stopped: %s", path, run.key, error)
+
+    async def recall(
+        self, memory: RunMemory, run: Running, states: States, judge: RunJudge, path: str
+    ) -> None:
+        """Get the outputs and objects of a node that succeeded into memory anew, if it can be."""
+        found = find(memory.tree, path)
+        if found is None or not isinstance(found[0], Task):
+            return
+        kind = self._kinds.get(found[0].envelope.kind)
+        if kind is None or not kind.recalls:
+            return
+        turn = Turn(found[0], found[1], states[path], Settings(), fresh=False)
+        result, _ = await self._act(turn, memory, run, states, judge)
+        if isinstance(result, Working | Succeeded):
+            memory.outputs[path] = result.outputs
+            memory.applied[path] = result.applied
+
+    async def _act(
+        self, turn: Turn, memory: RunMemory, run: Running, states: States, judge: RunJudge
+    ) -> tuple[Result, tuple[PlannedChange, ...]]:
+        kind = self._kinds.get(turn.node.envelope.kind)
+        if kind is None:
+            name = turn.node.envelope.kind
+            words = f"nodes of kind {name} are read, but this version of ebbflow cannot run them"
+            return Failed(words, final=True), ()
+        try:
+            call = await self._call(turn, memory, run, states, judge)
+            if run.dry:
+                planned = await kind.plan(call)
+                return Succeeded(planned.outputs), planned.changes
+            return await kind.act(call), ()
+        except (ValidationError, ExpressionError, ClusterError) as error:
+            return _result_of(error), ()
+
+    async def _call(
+        self, turn: Turn, memory: RunMemory, run: Running, states: States, judge: RunJudge
+    ) -> Call[Any]:
+        """Render the node's spec and read it as its kind has it. Raises what that raises."""
+        node, place, state = turn.node, turn.place, turn.state
+        kind = self._kinds[node.envelope.kind]
+        context = judge.context(place.path, run.source.namespace)
+        account = run.account
+        if context.account is not None:
+            account = Account(account.namespace, context.account)
+        now = self._clock.now()
+        steps = (*steps_of(node.envelope.where), "spec")
+        nesting = TOP.below({"kind": node.envelope.kind}, "spec")
+        names = {name for name, _ in references(node.spec, steps, nesting).secrets}
+        await self.read_secrets(memory, names, run.source.namespace, account)
+        begun_at = state.attempt_at or state.started_at or now
+        scope = memory.scope(place, states, begun_at)
+        raw = await memory.random.rendered(
+            lambda: render(node.spec, scope, Budget(), steps, nesting), account
+        )
+        return Call(
+            path=place.path,
+            ref=node.envelope.ref,
+            kind=node.envelope.kind,
+            spec=kind.spec.model_validate(raw),
+            raw=raw,
+            attempt=state.attempt,
+            attempt_at=begun_at,
+            now=now,
+            fresh=turn.fresh,
+            context=context,
+            run=replace(run, account=account),
+        )
+
+    async def read_secrets(
+        self, memory: RunMemory, names: Collection[str], namespace: str, account: Account
+    ) -> None:
+        """Read Secrets into the memory, in the tenant's name; those that are there stay."""
+        for name in names:
+            if memory.secrets.get(name) is None:
+                memory.secrets[name] = await self._secrets.read(namespace, name, account)
+
+    def _take(
+        self,
+        advance: Advance,
+        turn: Turn,
+        result: Result,
+        memory: RunMemory,
+        run: Running,
+        room: list[int],
+    ) -> None:
+        """Turn a kind's answer into the node's state, and remember what it came with."""
+        path, state, now = turn.place.path, turn.state, self._clock.now()
+        memory.begun.add((path, state.attempt))
+        if isinstance(result, Working) and turn.node.envelope.wait == "none":
+            result = Succeeded(result.outputs, "", result.applied)
+        match result:
+            case Working():
+                self._keep_working(advance, path, state, result, run)
+            case Failed(message, final):
+                end = failed(state, turn.settings, now, self._redact(message), again=not final)
+                advance.states[path] = end
+            case Succeeded(outputs, message, applied):
+                memory.outputs[path] = outputs
+                memory.applied[path] = applied
+                shown = kept(outputs, memory.needs.paths(state.ref), room[0])
+                room[0] -= _size(shown)
+                advance.states[path] = succeeded(state, now, shown, self._redact(message))
+
+    def _keep_working(
+        self, advance: Advance, path: str, state: NodeState, result: Working, run: Running
+    ) -> None:
+        message = self._redact(result.message)
+        now = (
+            waiting(state, message)
+            if result.waiting
+            else replace(state, phase="Running", message=message)
+        )
+        if now != state:
+            advance.states[path] = now
+        if result.after is not None:
+            advance.after = min(advance.after or result.after, result.after)
+        if result.follow:
+            if result.made:
+                advance.made = _with(advance.made, run.account, result.follow)
+            else:
+                advance.others = _with(advance.others, run.account, result.follow)
+
+
+def _turns(memory: RunMemory, states: States, judge: RunJudge) -> Iterable[Turn]:
+    for state in states.values():
+        if not state.under_way or not state.attempt:
+            continue
+        found = find(memory.tree, state.path)
+        if found is None or not isinstance(found[0], Task):
+            continue
+        settings = judge.settings(*found)
+        if isinstance(settings, Invalid):
+            settings = Settings()
+        fresh = (state.path, state.attempt) not in memory.begun
+        yield Turn(found[0], found[1], state, settings, fresh)
+
+
+def _result_of(error: ValidationError | ExpressionError | ClusterError) -> Result:
+    """Return what an error means for a node: it failed, or the cause can pass by itself."""
+    match error:
+        case ValidationError():
+            return Failed(spec_problem(error), final=True)
+        case ExpressionError():
+            return Failed(str(error), final=True)
+        case ObjectError() if not error.passing:
+            return Failed(str(error))
+        case _:
+            return Working(str(error), after=error.retry_after or PASSING_RETRY)
+
+
+def _with(
+    known: dict[Account, set[ObjectId]] | None, account: Account, targets: Collection[ObjectId]
+) -> dict[Account, set[ObjectId]]:
+    known = known or {}
+    known.setdefault(account, set()).update(targets)
+    return known
+
+
+def _kept_bytes(states: States) -> int:
+    return sum(_size(state.outputs) for state in states.values() if state.outputs is not None)
+
+
+def _size(value: Any) -> int:
+    return 0 if value is None else len(json.dumps(value, ensure_ascii=False).encode())

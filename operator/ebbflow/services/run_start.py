@@ -1,0 +1,195 @@
+"""The beginning of a Run: its own copy of the document, its arguments, and the checks beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ebbflow.api.base import Key
+from ebbflow.api.reasons import Reason
+from ebbflow.api.run import Run
+from ebbflow.api.template import Template
+from ebbflow.domain.document import InvalidDocument, validate
+from ebbflow.domain.document.syntax import Json
+from ebbflow.domain.expression import (
+    Budget,
+    ExpressionError,
+    Known,
+    Scope,
+    check,
+    references,
+    resolve_arguments,
+)
+from ebbflow.domain.objects import Account, ObjectError, Objects
+from ebbflow.domain.ports import Clock
+from ebbflow.domain.run_store import RunStore
+from ebbflow.domain.runs.content import Content, read_content, snapshot_of
+from ebbflow.domain.runs.outputs import RefNeeds
+from ebbflow.domain.runs.queue import read_time
+from ebbflow.domain.runs.states import NodeState, carry_over, read_states
+from ebbflow.domain.runs.tree import Task, build_tree, nodes_of
+from ebbflow.domain.secret import Tainted
+from ebbflow.services.generated_secrets import GeneratedSecrets
+from ebbflow.services.nodes.kind import NodeKind
+from ebbflow.services.nodes.spec import static_problem
+from ebbflow.services.run_memory import RunMemory
+from ebbflow.services.tenant_secrets import TenantSecrets, ValueMissing
+
+SHOWN_PROBLEMS = 5
+
+
+class CannotRun(Exception):
+    """The Run fails before its first node; the text says what, where and what to do."""
+
+    def __init__(self, message: str, reason: Reason = Reason.INVALID_DOCUMENT) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What a Run begins with: the name of its snapshot, and nodes that an earlier Run has done."""
+
+    snapshot: str
+    content: Content
+    states: Mapping[str, NodeState]
+
+
+class RunStart:
+    """Prepares Runs, and finds out anew what they began with."""
+
+    def __init__(
+        self,
+        store: RunStore,
+        objects: Objects,
+        kinds: Mapping[str, NodeKind],  # type: ignore[type-arg] # kinds of any spec
+        clock: Clock,
+        default_account: str,
+        on_secret: Callable[[Tainted], None],
+    ) -> None:
+        self._store = store
+        self._objects = objects
+        self._kinds = kinds
+        self._clock = clock
+        self._default_account = default_account
+        self._on_secret = on_secret
+        self._secrets = TenantSecrets(objects, on_secret)
+
+    async def begin(self, run: Run, parent: Template) -> Begun:
+        """Give a Run its own copy of what it runs. Raises CannotRun, ClusterError, StaleWrite."""
+        earlier = run.spec.retry_of or run.spec.rollback_to
+        if earlier is not None:
+            return await self._again(run, earlier)
+        if not parent.spec.document:
+            raise CannotRun(f"the {parent.key.kind} {parent.metadata.name} has no document to run")
+        snapshot = snapshot_of(parent)
+        content = read_content(snapshot.content)
+        self.check(content.document, tuple(o.name for o in content.overrides), run)
+        await self._store.keep(snapshot, run)
+        return Begun(snapshot.name, content, {})
+
+    async def _again(self, run: Run, name: str) -> Begun:
+        namespace = run.metadata.namespace
+        earlier = await self._store.get(namespace, name)
+        if earlier is None or earlier.spec.source != run.spec.source:
+            raise CannotRun(f"there is no Run {name} of {run.spec.source.name}")
+        if earlier.status.finished_at is None:
+            raise CannotRun(f"the Run {name} has not ended: wait, or cancel it")
+        kept = earlier.status.document_ref
+        raw = await self._store.read(namespace, kept.name) if kept else None
+        if kept is None or raw is None:
+            raise CannotRun(f"the Run {name} had not begun, so there is nothing to go on from")
+        states = carry_over(read_states(earlier.status)) if run.spec.retry_of else {}
+        return Begun(kept.name, read_content(raw), states)
+
+    def check(self, document: dict[str, Json], overridden: tuple[str, ...], run: Run) -> None:
+        """Check a document before its first node runs. Raises CannotRun with all that is wrong."""
+        try:
+            validate(document)
+            tree = build_tree(document)
+        except InvalidDocument as error:
+            where = f"{error.path}: " if error.path else ""
+            raise CannotRun(f"{where}{error.message}") from None
+        given = (*overridden, *run.spec.arguments, *(a.name for a in run.spec.arguments_from))
+        problems = [str(problem) for problem in check(document, Known(args=given))]
+        for node in nodes_of(tree):
+            if isinstance(node, Task):
+                problems += self._node_problems(node)
+        if problems:
+            more = len(problems) - SHOWN_PROBLEMS
+            words = "; ".join(problems[:SHOWN_PROBLEMS])
+            raise CannotRun(words + (f"; and {more} more" if more > 0 else ""))
+
+    def _node_problems(self, node: Task) -> list[str]:
+        envelope = node.envelope
+        kind = self._kinds.get(envelope.kind)
+        if kind is None:
+            return [f"{envelope.where}: nodes of kind {envelope.kind} cannot be run (yet)"]
+        problem = static_problem(kind.spec, node.spec)
+        return [f"{envelope.where}.{problem}"] if problem else []
+
+    async def recollect(self, run: Run, parent: Template, content: Content) -> RunMemory:
+        """Return what the operator knows of a Run while it works on it, found out anew.
+
+        Raises CannotRun where an argument has no value any more, ClusterError.
+        """
+        namespace = run.metadata.namespace
+        account = Account(namespace, content.account or self._default_account)
+        source = Key(run.spec.source.kind, namespace, run.spec.source.name)
+        random = GeneratedSecrets(self._objects, source, parent.metadata.uid, self._on_secret)
+        secrets: dict[str, Mapping[str, Tainted] | None] = {}
+        try:
+            arguments = await self._arguments(run, content, account, random, secrets)
+        except (ExpressionError, ValueMissing, ObjectError) as error:
+            raise CannotRun(f"arguments: {error}") from error
+        return RunMemory(
+            content=content,
+            tree=build_tree(content.document),
+            account=account,
+            arguments=arguments,
+            given_refs={"trigger": _trigger_refs(run)},
+            needs=RefNeeds(content.document),
+            random=random,
+            secrets=secrets,
+        )
+
+    async def _arguments(
+        self,
+        run: Run,
+        content: Content,
+        account: Account,
+        random: GeneratedSecrets,
+        secrets: dict[str, Mapping[str, Tainted] | None],
+    ) -> dict[str, Json]:
+        """Resolve the arguments: the document's, the source's overrides, the Run's own (highest)."""
+        namespace = run.metadata.namespace
+        given: dict[str, Json] = {}
+        for override in content.overrides:
+            given[override.name] = (
+                override.value
+                if override.value_from is None
+                else await self._secrets.value(override.value_from, namespace, account)
+            )
+        given |= run.spec.arguments
+        for argument in run.spec.arguments_from:
+            value = await self._secrets.value(argument.value_from, namespace, account)
+            given[argument.name] = value
+        declared = content.document.get("arguments") or {}
+        open_ = {name: value for name, value in declared.items() if name not in given}
+        for name, _ in references(open_, ("arguments",)).secrets:
+            secrets[name] = await self._secrets.read(namespace, name, account)
+        # The same arguments after a restart, `date()` in them included.
+        began = run.status.started_at
+        now = read_time(began) if began else self._clock.now()
+        scope = Scope(secrets=secrets.get, now=now, random_secrets=random)
+        return await random.rendered(
+            lambda: resolve_arguments(declared, given, scope, Budget()), account
+        )
+
+
+def _trigger_refs(run: Run) -> Json:
+    """Return what `${refs.trigger.…}` reads."""
+    trigger = run.status.trigger
+    if trigger is None:
+        return {"type": "Manual"}
+    return {**trigger.dump(), "sha": trigger.commit, "branch": trigger.ref}
