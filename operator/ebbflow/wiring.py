@@ -22,11 +22,12 @@ from ebbflow.adapters.git.backend import DulwichBackend
 from ebbflow.adapters.git.limits import HostPolicy
 from ebbflow.adapters.kube import readiness
 from ebbflow.adapters.kube.client import KubeClient
-from ebbflow.adapters.kube.cluster import DOCUMENT_MANAGER, KubeCluster
+from ebbflow.adapters.kube.cluster import KubeCluster
 from ebbflow.adapters.kube.connection import NoCluster
 from ebbflow.adapters.kube.credential_secret import CredentialSecret
 from ebbflow.adapters.kube.election import LeaseElection, LeaseUnavailable
 from ebbflow.adapters.kube.events import EventRecorder
+from ebbflow.adapters.kube.guarded import DOCUMENT_MANAGER
 from ebbflow.adapters.kube.identity import own_user
 from ebbflow.adapters.kube.own_writes import OwnWrites
 from ebbflow.adapters.kube.status import KubeStatusWriter

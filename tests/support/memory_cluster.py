@@ -19,7 +19,7 @@ from ebbflow.adapters.kube.parsing import parse
 from ebbflow.adapters.kube.status import is_other
 from ebbflow.api.base import API_VERSION, JsonObject, Key, Resource
 from ebbflow.api.template import PendingWrite, Template
-from ebbflow.domain.conditions import owned_status, ready_transition, wished_status
+from ebbflow.domain.conditions import format_time, owned_status, ready_transition, wished_status
 from ebbflow.domain.outcome import Notice, Report
 from ebbflow.domain.ports import (
     Clock,
@@ -32,6 +32,9 @@ from ebbflow.domain.ports import (
 from ebbflow.domain.secret import Tainted
 
 R = TypeVar("R", bound=Resource)
+
+_TIES = ("finalizers", "ownerReferences")
+_QUEUE_FIELDS = ("active", "queue", "recent", "fence")
 
 INT64 = 2**63
 GO_EXPONENT_FROM = 1e21
@@ -88,7 +91,8 @@ class MemoryCluster(Cluster):
     answer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or ManualClock()
         self.calls: list[str] = []
         self.rivals: list[Callable[[], object]] = []
         self.failures: list[Exception] = []
@@ -114,11 +118,13 @@ class MemoryCluster(Cluster):
                 "namespace": key.namespace,
                 "uid": f"uid-{next(self._uids)}",
                 "generation": 0,
+                "creationTimestamp": format_time(self._clock.now()),
+                **{field: meta[field] for field in _TIES if meta.get(field)},
                 **(old or {}).get("metadata", {}),
                 "labels": dict(meta.get("labels") or {}),
                 "annotations": dict(meta.get("annotations") or {}),
             },
-            **{field: raw[field] for field in ("spec",) if field in raw},
+            **{field: raw[field] for field in ("spec", "data", "revision") if field in raw},
             **({"status": old["status"]} if old and "status" in old else {}),
         }
         return self._store(key, new)
@@ -130,7 +136,28 @@ class MemoryCluster(Cluster):
         return self._store(key, new)
 
     def delete(self, key: Key) -> None:
-        del self._objects[key]
+        """Delete the object; one with finalizers is only marked until the last of them is gone."""
+        if not self._objects[key]["metadata"].get("finalizers"):
+            del self._objects[key]
+            return
+        gone_at = format_time(self._clock.now())
+        self.edit(key, lambda raw: raw["metadata"].setdefault("deletionTimestamp", gone_at))
+
+    def collect_garbage(self) -> None:
+        """Delete what is owned, once all that own it are gone, as the garbage collector does."""
+        while orphans := self._orphans():
+            for key in orphans:
+                self.delete(key)
+
+    def _orphans(self) -> list[Key]:
+        uids = {raw["metadata"]["uid"] for raw in self._objects.values()}
+        return [
+            key
+            for key, raw in self._objects.items()
+            if "deletionTimestamp" not in raw["metadata"]
+            and (owners := raw["metadata"].get("ownerReferences"))
+            and uids.isdisjoint(owner["uid"] for owner in owners)
+        ]
 
     def raw(self, key: Key) -> JsonObject | None:
         return copy.deepcopy(self._objects.get(key))
@@ -139,8 +166,9 @@ class MemoryCluster(Cluster):
         """Read a Template without it being counted."""
         return parse(Template, self._objects[Key("Template", namespace, name)])
 
-    def keys(self) -> tuple[Key, ...]:
-        return tuple(self._objects)
+    def keys(self, kind: str = "") -> tuple[Key, ...]:
+        """The keys of all objects, or of those of a kind."""
+        return tuple(key for key in self._objects if kind in ("", key.kind))
 
     def add_secret(
         self,
@@ -166,16 +194,16 @@ class MemoryCluster(Cluster):
 
     async def get(self, kind: type[R], namespace: str, name: str) -> R | None:
         key = Key(kind.declaration.kind, namespace, name)
-        self._called(f"get {key}")
+        self.called(f"get {key}")
         raw = self._objects.get(key)
         return None if raw is None else parse(kind, copy.deepcopy(raw))
 
     async def get_secret(self, namespace: str, name: str) -> SecretObject | None:
-        self._called(f"get Secret/{namespace}/{name}")
+        self.called(f"get Secret/{namespace}/{name}")
         return self._secrets.get((namespace, name))
 
     async def get_namespace_labels(self, name: str) -> Mapping[str, str] | None:
-        self._called(f"get Namespace/{name}")
+        self.called(f"get Namespace/{name}")
         return self._namespaces.get(name)
 
     async def replace_document(
@@ -213,7 +241,7 @@ class MemoryCluster(Cluster):
 
     def write_status(self, observed: Resource, status: JsonObject) -> JsonObject | None:
         """Apply the status writer's part of a status; None if the object is gone."""
-        self._called(f"apply status of {observed.key}")
+        self.called(f"apply status of {observed.key}")
         raw = self.raw(observed.key)
         if raw is None:
             return None
@@ -223,24 +251,38 @@ class MemoryCluster(Cluster):
             raise StaleWrite(f"{observed.key} was changed", code=409)
         kept = raw.get("status") or {}
         new = copy.deepcopy(status)
-        new.update({field: kept[field] for field in ("active", "queue") if field in kept})
+        new.update({field: kept[field] for field in _QUEUE_FIELDS if field in kept})
         pending = (kept.get("sync") or {}).get("pendingWrite")
         if pending is not None:
             new.setdefault("sync", {})["pendingWrite"] = pending
         raw["status"] = new
         return self._store(observed.key, raw)
 
+    def write(self, what: str, observed: R, change: Callable[[JsonObject], object]) -> R:
+        """Change the object by a function, only if it is still as `observed`; StaleWrite else.
+
+        `what` is how the call is listed, before the object's key.
+        """
+        raw = self._to_write(what, observed)
+        change(raw)
+        return parse(type(observed), self._store(observed.key, raw))
+
     def _to_write(self, what: str, observed: Resource) -> JsonObject:
-        self._called(f"{what} {observed.key}")
-        if self.rivals:
-            self.rivals.pop(0)()
+        self.called(f"{what} {observed.key}")
+        self.be_overtaken()
         raw = self.raw(observed.key)
         meta = (raw or {}).get("metadata", {})
         if raw is None or meta["resourceVersion"] != observed.metadata.resource_version:
             raise StaleWrite(f"{observed.key} changed since it was read", code=409)
         return raw
 
-    def _called(self, what: str) -> None:
+    def be_overtaken(self) -> None:
+        """Let the next rival act first."""
+        if self.rivals:
+            self.rivals.pop(0)()
+
+    def called(self, what: str) -> None:
+        """Take note of a call of the operator's: the end of it, or a failure, may come here."""
         self.calls.append(what)
         if self._death is not None and what.startswith(self._death[0]):
             error, self._death = self._death[1], None
@@ -254,10 +296,12 @@ class MemoryCluster(Cluster):
         if old == new:
             return copy.deepcopy(old)
         meta = new["metadata"]
-        if old is None or old.get("spec") != new.get("spec"):
+        if old is None or _wish(old) != _wish(new):
             meta["generation"] += 1
         meta["resourceVersion"] = str(next(self._versions))
         self._objects[key] = new
+        if meta.get("deletionTimestamp") and not meta.get("finalizers"):
+            del self._objects[key]
         return copy.deepcopy(new)
 
 
@@ -295,6 +339,11 @@ def _read(kind: type[Resource], raw: JsonObject) -> Resource | None:
         return parse(kind, raw)
     except InvalidObject:
         return None
+
+
+def _wish(raw: JsonObject) -> tuple[object, object]:
+    """What raises the generation when it changes."""
+    return raw.get("spec"), raw["metadata"].get("deletionTimestamp")
 
 
 def _name_label(name: str) -> dict[str, str]:

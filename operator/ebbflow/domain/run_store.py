@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
-from ebbflow.api.base import JsonObject, Key
+from ebbflow.api.base import GROUP, JsonObject, Key, Resource
 from ebbflow.api.run import Run, RunSpec, RunStatus
 from ebbflow.api.template import Template
 from ebbflow.domain.runs.queue import QueueState
@@ -37,6 +37,16 @@ class Snapshot:
 
     name: str
     content: JsonObject
+
+
+SOURCE_KIND: Final = f"{GROUP}/source-kind"
+SOURCE: Final = f"{GROUP}/source"
+"""Labels of a Run that name its source, for `kubectl get runs -l`."""
+
+
+def source_labels(parent: Resource) -> dict[str, str]:
+    """Return the labels of the Runs of an object; its name is short enough for one (52 of 63)."""
+    return {SOURCE_KIND: parent.declaration.kind, SOURCE: parent.metadata.name}
 
 
 class RunStore(Protocol):

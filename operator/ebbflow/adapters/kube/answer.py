@@ -21,6 +21,10 @@ class ObjectMissing(ClusterError):
     """404 for the object. A kind that is not installed is a plain ClusterError instead."""
 
 
+class ObjectExists(StaleWrite):
+    """409 to a create: the name is taken. Other conflicts, of a quota for one, are StaleWrites."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One response, whole."""
@@ -45,7 +49,7 @@ def read_retry_after(header: str | None) -> float | None:
 def content(answer: Answer, what: str) -> JsonObject:
     """Return the JSON object of an answer.
 
-    Raises StaleWrite for 409, ObjectMissing for a 404 that names the object, ClusterError else.
+    Raises StaleWrite for 409 (ObjectExists where a name is taken), ObjectMissing for a 404 that names the object, ClusterError else.
     `what` says what was asked for, such as `get secrets default/git`.
     """
     if not answer.ok:
@@ -66,7 +70,8 @@ def _error(answer: Answer, what: str) -> ClusterError:
     details = status.get("details")
     named = isinstance(details, dict) and bool(details.get("name"))
     if answer.status == HTTPStatus.CONFLICT:
-        return StaleWrite(text, code=answer.status, retry_after=after)
+        kind = ObjectExists if status.get("reason") == "AlreadyExists" else StaleWrite
+        return kind(text, code=answer.status, retry_after=after)
     if answer.status == HTTPStatus.NOT_FOUND and named:
         return ObjectMissing(text, code=answer.status, retry_after=after)
     return ClusterError(text, code=answer.status, retry_after=after)

@@ -6,26 +6,30 @@ import base64
 import binascii
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Final, TypeVar
 
 from typing_extensions import override
 
 from ebbflow.adapters.kube.answer import ObjectMissing
 from ebbflow.adapters.kube.client import KubeClient
-from ebbflow.adapters.kube.naming import JSON_PATCH, path_of, segment
+from ebbflow.adapters.kube.guarded import (
+    DOCUMENT_MANAGER,
+    QUEUE_MANAGER,
+    GuardedPatch,
+    Operations,
+    add,
+    escaped,
+    remove,
+)
+from ebbflow.adapters.kube.naming import path_of, segment
 from ebbflow.adapters.kube.own_writes import OwnWrites
 from ebbflow.adapters.kube.parsing import parse
 from ebbflow.api.base import JsonObject, Resource
 from ebbflow.api.template import PendingWrite, Template
-from ebbflow.domain.ports import Cluster, ClusterError, SecretObject, StaleWrite
+from ebbflow.domain.ports import Cluster, SecretObject
 from ebbflow.domain.secret import Tainted
 
 R = TypeVar("R", bound=Resource)
-Operations = list[JsonObject]
-
-DOCUMENT_MANAGER: Final = "ebbflow"
-QUEUE_MANAGER: Final = "ebbflow-queue"
 
 PUBLIC_KEYS: Final = frozenset(
     ("username", "knownHosts", "appID", "installationID", "clientID", "ca.crt", "tls.crt")
@@ -53,6 +57,7 @@ class KubeCluster(Cluster):
         self._client = client
         self._on_secret = on_secret
         self.own_writes = own_writes
+        self._patch = GuardedPatch(client, own_writes)
 
     @override
     async def get(self, kind: type[R], namespace: str, name: str) -> R | None:
@@ -85,15 +90,15 @@ class KubeCluster(Cluster):
     ) -> Template:
         operations: Operations = []
         if "spec" not in template.model_fields_set:
-            operations.append(_add("/spec", {}))
-        operations.append(_add("/spec/document", document))
+            operations.append(add("/spec", {}))
+        operations.append(add("/spec/document", document))
         operations += _annotate(template, annotations or {})
-        return await self._patch(template, operations, "", DOCUMENT_MANAGER)
+        return await self._patch(template, operations, manager=DOCUMENT_MANAGER)
 
     @override
     async def remove_annotations(self, template: Template, names: Collection[str]) -> Template:
         operations = [_remove_annotation(name) for name in names]
-        return await self._patch(template, operations, "", DOCUMENT_MANAGER)
+        return await self._patch(template, operations, manager=DOCUMENT_MANAGER)
 
     @override
     async def set_pending_write(self, template: Template, pending: PendingWrite | None) -> Template:
@@ -102,14 +107,14 @@ class KubeCluster(Cluster):
         if pending is None:
             if sync is None or sync.pending_write is None:
                 return template
-            operations.append({"op": "remove", "path": "/status/sync/pendingWrite"})
+            operations.append(remove("/status/sync/pendingWrite"))
         else:
             if "status" not in template.model_fields_set:
-                operations.append(_add("/status", {}))
+                operations.append(add("/status", {}))
             if sync is None:
-                operations.append(_add("/status/sync", {}))
-            operations.append(_add("/status/sync/pendingWrite", pending.dump()))
-        return await self._patch(template, operations, "status", QUEUE_MANAGER)
+                operations.append(add("/status/sync", {}))
+            operations.append(add("/status/sync/pendingWrite", pending.dump()))
+        return await self._patch(template, operations, manager=QUEUE_MANAGER, subresource="status")
 
     async def _read(self, path: str) -> JsonObject | None:
         try:
@@ -117,66 +122,22 @@ class KubeCluster(Cluster):
         except ObjectMissing:
             return None
 
-    async def _patch(
-        self, template: Template, operations: Operations, subresource: str, manager: str
-    ) -> Template:
-        """Patch the object if it is still the one that was read; raises StaleWrite if it is not.
-
-        Replacing the version makes a stale write a 409. A patch of a path that is gone meanwhile
-        is refused before that is looked at (422), and so is one of an object made anew under the
-        name (its uid); both are stale all the same.
-        """
-        meta = template.metadata
-        guarded: Operations = [
-            {"op": "replace", "path": "/metadata/resourceVersion", "value": meta.resource_version},
-            *operations,
-        ]
-        path = path_of(template.declaration, meta.namespace, meta.name)
-        try:
-            raw = await self._client.request(
-                "PATCH",
-                f"{path}/{subresource}" if subresource else path,
-                body=guarded,
-                content_type=JSON_PATCH,
-                query={"fieldManager": manager},
-            )
-        except ObjectMissing as error:
-            raise StaleWrite(str(error), code=error.code) from error
-        except ClusterError as error:
-            if error.code == HTTPStatus.UNPROCESSABLE_ENTITY and await self._moved(path, template):
-                raise StaleWrite(str(error), code=error.code) from error
-            raise
-        stored = raw["metadata"]
-        self.own_writes.note(stored["uid"], stored["resourceVersion"])
-        return parse(Template, raw)
-
-    async def _moved(self, path: str, template: Template) -> bool:
-        raw = await self._read(path)
-        return raw is None or raw["metadata"]["resourceVersion"] != (
-            template.metadata.resource_version
-        )
-
-
-def _add(path: str, value: object) -> JsonObject:
-    return {"op": "add", "path": path, "value": value}
-
 
 def _annotate(template: Template, wished: Mapping[str, str | None]) -> Operations:
     there = template.metadata.annotations
     values = {name: text for name, text in wished.items() if text is not None}
     if not there:
-        return [_add("/metadata/annotations", values)] if values else []
+        return [add("/metadata/annotations", values)] if values else []
     gone = [_remove_annotation(name) for name in wished if name in there and name not in values]
-    return [*gone, *(_add(_annotation_path(name), text) for name, text in values.items())]
+    return [*gone, *(add(_annotation_path(name), text) for name, text in values.items())]
 
 
 def _remove_annotation(name: str) -> JsonObject:
-    return {"op": "remove", "path": _annotation_path(name)}
+    return remove(_annotation_path(name))
 
 
 def _annotation_path(name: str) -> str:
-    # RFC 6901: ~ and / of a key are written ~0 and ~1.
-    return "/metadata/annotations/" + name.replace("~", "~0").replace("/", "~1")
+    return f"/metadata/annotations/{escaped(name)}"
 
 
 def _decode(value: str) -> Tainted | None:

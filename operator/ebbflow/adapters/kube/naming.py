@@ -9,6 +9,7 @@ from ebbflow.api.base import GROUP, VERSION, Declaration
 
 JSON: Final = "application/json"
 JSON_PATCH: Final = "application/json-patch+json"
+MERGE_BY_KEY: Final = "application/strategic-merge-patch+json"  # of built-in kinds only
 APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
 
 _VERBS: Final = {"GET": "get", "POST": "create", "PUT": "update", "DELETE": "delete"}
@@ -16,9 +17,13 @@ _VERBS: Final = {"GET": "get", "POST": "create", "PUT": "update", "DELETE": "del
 
 def path_of(declaration: Declaration, namespace: str, name: str, subresource: str = "") -> str:
     """Return the path of one of our own objects, or of a subresource such as `status`."""
-    path = f"/apis/{GROUP}/{VERSION}/namespaces/{segment(namespace)}/{declaration.plural}"
-    path = f"{path}/{segment(name)}"
+    path = f"{list_path(declaration, namespace)}/{segment(name)}"
     return f"{path}/{subresource}" if subresource else path
+
+
+def list_path(declaration: Declaration, namespace: str) -> str:
+    """Return the path of all objects of one of our kinds in a namespace."""
+    return f"/apis/{GROUP}/{VERSION}/namespaces/{segment(namespace)}/{declaration.plural}"
 
 
 def segment(text: str) -> str:

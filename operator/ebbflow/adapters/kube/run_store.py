@@ -1,0 +1,217 @@
+"""The port `RunStore` on the real API server."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+from typing_extensions import override
+
+from ebbflow.adapters.kube.answer import ObjectExists, ObjectMissing
+from ebbflow.adapters.kube.client import KubeClient
+from ebbflow.adapters.kube.events import EventRecorder
+from ebbflow.adapters.kube.guarded import (
+    DOCUMENT_MANAGER,
+    QUEUE_MANAGER,
+    GuardedPatch,
+    Operations,
+    add,
+    escaped,
+    remove,
+)
+from ebbflow.adapters.kube.naming import list_path, path_of
+from ebbflow.adapters.kube.own_writes import OwnWrites
+from ebbflow.adapters.kube.parsing import parse
+from ebbflow.adapters.kube.run_status import redacted, status_operations
+from ebbflow.adapters.kube.snapshots import Snapshots, owner_reference
+from ebbflow.adapters.kube.status import STATUS_MANAGER
+from ebbflow.api.base import API_VERSION, JsonObject, Key
+from ebbflow.api.reasons import Reason
+from ebbflow.api.run import RUN_FINALIZER, TRIGGER_KEY, Run, RunStatus
+from ebbflow.api.template import Template
+from ebbflow.domain.outcome import Notice
+from ebbflow.domain.ports import Clock, InvalidObject, StaleWrite
+from ebbflow.domain.run_store import NewRun, RunStore, Snapshot, source_labels
+from ebbflow.domain.runs.queue import QueueState, queue_fields, read_queue
+
+PAGE: Final = 500
+"""Runs in one answer. One parent's Runs are rarely more than the 40 that its history keeps."""
+
+_REASONS: Final = {reason.value: reason for reason in Reason}
+
+log = logging.getLogger(__name__)
+
+
+class KubeRunStore(RunStore):
+    """Runs, read uncached and written by compare-and-swap.
+
+    What it writes is noted as our own: its event wakes no pass, so whoever writes wakes who must
+    know. Two are not noted, because the Run's own pass acts on them, whoever asks: cancelling, and
+    deleting. `redact` takes known secrets out of texts, as a last gate before users see them.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        events: EventRecorder,
+        own_writes: OwnWrites,
+        clock: Clock,
+        redact: Callable[[str], str],
+    ) -> None:
+        self._client = client
+        self._events = events
+        self._own_writes = own_writes
+        self._clock = clock
+        self._redact = redact
+        self._patch = GuardedPatch(client, own_writes)
+        self._snapshots = Snapshots(client)
+
+    @override
+    async def get(self, namespace: str, name: str) -> Run | None:
+        try:
+            raw = await self._client.request("GET", path_of(Run.declaration, namespace, name))
+        except ObjectMissing:
+            return None
+        return parse(Run, raw)
+
+    @override
+    async def runs_of(self, source: Key) -> tuple[Run, ...]:
+        selector = f"spec.source.kind={source.kind},spec.source.name={source.name}"
+        found = []
+        async for raw in self._list(source.namespace, selector):
+            try:
+                found.append(parse(Run, raw))
+            except InvalidObject as error:
+                log.warning("Run/%s/%s: %s", source.namespace, raw["metadata"]["name"], error)
+        return tuple(found)
+
+    @override
+    async def create(self, new: NewRun) -> Run | None:
+        parent = new.parent
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": Run.declaration.kind,
+            "metadata": {
+                "name": new.name,
+                "labels": source_labels(parent),
+                "annotations": {**new.annotations, TRIGGER_KEY: new.trigger_key},
+                "finalizers": [RUN_FINALIZER],
+                "ownerReferences": [owner_reference(parent, controller=True)],
+            },
+            "spec": new.spec.dump(),
+        }
+        path = list_path(Run.declaration, parent.metadata.namespace)
+        query = {"fieldManager": DOCUMENT_MANAGER}
+        try:
+            raw = await self._client.request("POST", path, body=body, query=query)
+        except ObjectExists:
+            return None
+        self._own_writes.note(raw["metadata"]["uid"], raw["metadata"]["resourceVersion"])
+        return parse(Run, raw)
+
+    @override
+    async def tie(self, run: Run, parent: Template) -> Run:
+        operations = _ties(run, parent)
+        if not operations:
+            return run
+        return await self._patch(run, operations, manager=DOCUMENT_MANAGER)
+
+    @override
+    async def release(self, run: Run) -> Run:
+        if RUN_FINALIZER not in run.metadata.finalizers:
+            return run
+        index = run.metadata.finalizers.index(RUN_FINALIZER)
+        operations = [remove(f"/metadata/finalizers/{index}")]
+        return await self._patch(run, operations, manager=DOCUMENT_MANAGER)
+
+    @override
+    async def cancel(self, run: Run) -> Run:
+        if run.spec.cancel:
+            return run
+        operations = [add("/spec/cancel", True)]
+        return await self._patch(run, operations, manager=DOCUMENT_MANAGER, own=False)
+
+    @override
+    async def delete(self, run: Run) -> None:
+        meta = run.metadata
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "preconditions": {"uid": meta.uid},
+            "propagationPolicy": "Background",
+        }
+        try:
+            await self._client.request(
+                "DELETE", path_of(run.declaration, meta.namespace, meta.name), body=body
+            )
+        except (ObjectMissing, StaleWrite) as error:
+            log.debug("%s needs no deletion any more: %s", run.key, error)
+
+    @override
+    async def write_status(self, run: Run, status: RunStatus) -> Run:
+        new = status.dump()
+        if "status" in run.model_fields_set:
+            operations = status_operations(run.status.dump(), new, self._redact)
+        else:
+            operations = [add("/status", redacted(new, self._redact))]
+        if not operations:
+            return run
+        return await self._patch(run, operations, manager=STATUS_MANAGER, subresource="status")
+
+    @override
+    async def write_queue(self, parent: Template, state: QueueState) -> Template:
+        old, new = queue_fields(read_queue(parent.status)), queue_fields(state)
+        changed = [add(f"/status/{key}", value) for key, value in new.items() if value != old[key]]
+        if not changed:
+            return parent
+        if "status" not in parent.model_fields_set:
+            changed.insert(0, add("/status", {}))
+        return await self._patch(parent, changed, manager=QUEUE_MANAGER, subresource="status")
+
+    @override
+    async def keep(self, snapshot: Snapshot, run: Run) -> None:
+        await self._snapshots.keep(snapshot, run)
+
+    @override
+    async def read(self, namespace: str, name: str) -> JsonObject | None:
+        return await self._snapshots.read(namespace, name)
+
+    @override
+    async def announce(self, about: Run, reason: str, message: str, *, warning: bool) -> None:
+        notice = Notice(_REASONS[reason], self._redact(message), warning=warning)
+        await self._events.emit(about, notice, self._clock.now())
+
+    async def _list(self, namespace: str, selector: str) -> AsyncIterator[JsonObject]:
+        path = list_path(Run.declaration, namespace)
+        query = {"fieldSelector": selector, "limit": str(PAGE)}
+        while True:
+            page = await self._client.request("GET", path, query=query)
+            for raw in page["items"]:
+                yield raw
+            token = page["metadata"].get("continue")
+            if not token:
+                return
+            query["continue"] = token
+
+
+def _ties(run: Run, parent: Template) -> Operations:
+    """Return what a Run lacks of what `create` gives it."""
+    meta = run.metadata
+    operations: Operations = []
+    if parent.metadata.uid not in (owner.uid for owner in meta.owner_references):
+        # Whoever owns it already may be its controller, and there can be only one.
+        reference = owner_reference(parent, controller=not meta.owner_references)
+        operations += _append("ownerReferences", bool(meta.owner_references), reference)
+    if RUN_FINALIZER not in meta.finalizers:
+        operations += _append("finalizers", bool(meta.finalizers), RUN_FINALIZER)
+    labels = {k: v for k, v in source_labels(parent).items() if meta.labels.get(k) != v}
+    if labels and not meta.labels:
+        operations.append(add("/metadata/labels", labels))
+    elif labels:
+        operations += [add(f"/metadata/labels/{escaped(k)}", v) for k, v in labels.items()]
+    return operations
+
+
+def _append(field: str, there: bool, value: object) -> Operations:
+    return [add(f"/metadata/{field}/-", value) if there else add(f"/metadata/{field}", [value])]

@@ -1,0 +1,148 @@
+"""The port RunStore on a MemoryCluster, held to the same contract as the real one."""
+
+from __future__ import annotations
+
+from ebbflow.adapters.kube.parsing import parse
+from ebbflow.adapters.kube.snapshots import owner_reference
+from ebbflow.api.base import JsonObject, Key
+from ebbflow.api.run import RUN_FINALIZER, TRIGGER_KEY, Run, RunStatus
+from ebbflow.api.template import Template
+from ebbflow.domain.ports import ClusterError, InvalidObject, StaleWrite
+from ebbflow.domain.run_store import NewRun, RunStore, Snapshot, source_labels
+from ebbflow.domain.runs.queue import QueueState, queue_fields, read_queue
+from tests.support.memory_cluster import MemoryCluster, normalised
+
+REVISION = "ControllerRevision"
+
+
+class MemoryRunStore(RunStore):
+    """Runs in the MemoryCluster that the Templates are in, so that all services see one world.
+
+    Calls are listed in `cluster.calls`, such as `write status of Run/default/shop-1`; the cluster's
+    rivals, failures and deaths hold here too. `events` lists what was announced, oldest first.
+    """
+
+    def __init__(self, cluster: MemoryCluster) -> None:
+        self.events: list[tuple[Key, str, str, bool]] = []
+        self._cluster = cluster
+
+    async def get(self, namespace: str, name: str) -> Run | None:
+        return await self._cluster.get(Run, namespace, name)
+
+    async def runs_of(self, source: Key) -> tuple[Run, ...]:
+        self._cluster.called(f"list Runs of {source}")
+        found = []
+        for key in sorted(self._cluster.keys("Run")):
+            raw = self._cluster.raw(key)
+            wanted = {"kind": source.kind, "name": source.name}
+            if raw and key.namespace == source.namespace and raw["spec"]["source"] == wanted:
+                found += _fitting(raw)
+        return tuple(found)
+
+    async def create(self, new: NewRun) -> Run | None:
+        parent = new.parent
+        key = Key("Run", parent.metadata.namespace, new.name)
+        self._cluster.called(f"create {key}")
+        self._cluster.be_overtaken()
+        if self._cluster.raw(key) is not None:
+            return None
+        metadata = {
+            "name": new.name,
+            "namespace": key.namespace,
+            "labels": source_labels(parent),
+            "annotations": {**new.annotations, TRIGGER_KEY: new.trigger_key},
+            "finalizers": [RUN_FINALIZER],
+            "ownerReferences": [owner_reference(parent, controller=True)],
+        }
+        raw = {"kind": "Run", "metadata": metadata, "spec": new.spec.dump()}
+        return parse(Run, self._cluster.put(raw))
+
+    async def tie(self, run: Run, parent: Template) -> Run:
+        meta = run.metadata
+        owned = parent.metadata.uid in (owner.uid for owner in meta.owner_references)
+        labelled = source_labels(parent).items() <= meta.labels.items()
+        if owned and labelled and RUN_FINALIZER in meta.finalizers:
+            return run
+
+        def change(raw: JsonObject) -> None:
+            stored = raw["metadata"]
+            owners = stored.setdefault("ownerReferences", [])
+            if not owned:
+                owners.append(owner_reference(parent, controller=not owners))
+            if RUN_FINALIZER not in meta.finalizers:
+                stored.setdefault("finalizers", []).append(RUN_FINALIZER)
+            stored.setdefault("labels", {}).update(source_labels(parent))
+
+        return self._cluster.write("tie", run, change)
+
+    async def release(self, run: Run) -> Run:
+        if RUN_FINALIZER not in run.metadata.finalizers:
+            return run
+        return self._cluster.write(
+            "release", run, lambda raw: raw["metadata"]["finalizers"].remove(RUN_FINALIZER)
+        )
+
+    async def cancel(self, run: Run) -> Run:
+        if run.spec.cancel:
+            return run
+        return self._cluster.write("cancel", run, lambda raw: raw["spec"].update(cancel=True))
+
+    async def delete(self, run: Run) -> None:
+        self._cluster.called(f"delete {run.key}")
+        self._cluster.be_overtaken()
+        raw = self._cluster.raw(run.key)
+        if raw is not None and raw["metadata"]["uid"] == run.metadata.uid:
+            self._cluster.delete(run.key)
+
+    async def write_status(self, run: Run, status: RunStatus) -> Run:
+        new = status.dump()
+        if "status" in run.model_fields_set and run.status.dump() == new:
+            return run
+        return self._cluster.write("write status of", run, lambda raw: raw.update(status=new))
+
+    async def write_queue(self, parent: Template, state: QueueState) -> Template:
+        old, new = queue_fields(read_queue(parent.status)), queue_fields(state)
+        changed = {key: value for key, value in new.items() if value != old[key]}
+        if not changed:
+            return parent
+        return self._cluster.write(
+            "write queue of", parent, lambda raw: raw.setdefault("status", {}).update(changed)
+        )
+
+    async def keep(self, snapshot: Snapshot, run: Run) -> None:
+        key = Key(REVISION, run.metadata.namespace, snapshot.name)
+        self._cluster.called(f"keep {key} for {run.key}")
+        self._cluster.be_overtaken()
+        found = self._cluster.raw(key)
+        reference = owner_reference(run, controller=False)
+        if found is None:
+            self._cluster.put(_revision(key, snapshot.content, reference))
+            return
+        if found["metadata"].get("deletionTimestamp"):
+            raise StaleWrite(f"{key} is being deleted", code=409)
+        if found["data"] != normalised(snapshot.content):
+            raise ClusterError(f"{key} holds another document than its name says", code=409)
+        owners = [*found["metadata"]["ownerReferences"], reference]
+        if reference["uid"] not in (owner["uid"] for owner in owners[:-1]):
+            self._cluster.edit(key, lambda raw: raw["metadata"].update(ownerReferences=owners))
+
+    async def read(self, namespace: str, name: str) -> JsonObject | None:
+        key = Key(REVISION, namespace, name)
+        self._cluster.called(f"get {key}")
+        raw = self._cluster.raw(key)
+        return None if raw is None else raw["data"]
+
+    async def announce(self, about: Run, reason: str, message: str, *, warning: bool) -> None:
+        self.events.append((about.key, str(reason), message, warning))
+
+
+def _fitting(raw: JsonObject) -> list[Run]:
+    try:
+        return [parse(Run, raw)]
+    except InvalidObject:
+        return []
+
+
+def _revision(key: Key, content: JsonObject, owner: JsonObject) -> JsonObject:
+    metadata = {"name": key.name, "namespace": key.namespace, "ownerReferences": [owner]}
+    return {"kind": key.kind, "metadata": metadata, "data": content, "revision": 1}
