@@ -13,10 +13,11 @@ from typing import Any, Final, TypeVar
 from pydantic import ValidationError
 
 from ebbflow.api.run import PlannedChange
+from ebbflow.domain.cel import CelError
 from ebbflow.domain.document.path import steps_of
 from ebbflow.domain.expression import Budget, ExpressionError, references, render
 from ebbflow.domain.expression.nesting import TOP
-from ebbflow.domain.objects import Account, ObjectError, ObjectId
+from ebbflow.domain.objects import Account, NotAnObject, ObjectError, ObjectId
 from ebbflow.domain.ports import Clock, ClusterError
 from ebbflow.domain.runs.node_settings import Invalid, Settings
 from ebbflow.domain.runs.outputs import RUN_BYTES, kept
@@ -132,7 +133,14 @@ class RunNodes:
         try:
             call = await self._call(turn, memory, run, states, judge)
             await self._kinds[turn.node.envelope.kind].stop(call)
-        except (ClusterError, ExpressionError, ValidationError, KeyError) as error:
+        except (
+            ClusterError,
+            ExpressionError,
+            CelError,
+            NotAnObject,
+            ValidationError,
+            KeyError,
+        ) as error:
             log.warning("%s of %s could not be stopped: %s", path, run.key, error)
 
     async def recall(
@@ -165,7 +173,7 @@ class RunNodes:
                 planned = await kind.plan(call)
                 return Succeeded(planned.outputs), planned.changes
             return await kind.act(call), ()
-        except (ValidationError, ExpressionError, ClusterError) as error:
+        except (ValidationError, ExpressionError, CelError, NotAnObject, ClusterError) as error:
             return _result_of(error), ()
 
     async def _call(
@@ -271,17 +279,17 @@ def _turns(memory: RunMemory, states: States, judge: RunJudge) -> Iterable[Turn]
         yield Turn(found[0], found[1], state, settings, fresh)
 
 
-def _result_of(error: ValidationError | ExpressionError | ClusterError) -> Result:
+def _result_of(error: Exception) -> Result:
     """Return what an error means for a node: it failed, or the cause can pass by itself."""
     match error:
         case ValidationError():
             return Failed(spec_problem(error), final=True)
-        case ExpressionError():
-            return Failed(str(error), final=True)
         case ObjectError() if not error.passing:
             return Failed(str(error))
-        case _:
+        case ClusterError():
             return Working(str(error), after=error.retry_after or PASSING_RETRY)
+        case _:
+            return Failed(str(error), final=True)
 
 
 def _with(
