@@ -34,7 +34,7 @@ from ebbflow.domain.secret import Tainted
 R = TypeVar("R", bound=Resource)
 
 _TIES = ("finalizers", "ownerReferences")
-_QUEUE_FIELDS = ("active", "queue", "recent", "fence")
+_QUEUE_FIELDS = ("active", "queue", "recent", "fence", "hold", "lastRun", "inventory")
 
 INT64 = 2**63
 GO_EXPONENT_FROM = 1e21

@@ -100,9 +100,12 @@ class MemoryRunStore(RunStore):
             return run
         return self._cluster.write("write status of", run, lambda raw: raw.update(status=new))
 
-    async def write_queue(self, parent: Template, state: QueueState) -> Template:
-        old, new = queue_fields(read_queue(parent.status)), queue_fields(state)
-        changed = {key: value for key, value in new.items() if value != old[key]}
+    async def write_queue(
+        self, parent: Template, state: QueueState, more: JsonObject | None = None
+    ) -> Template:
+        old = {**parent.status.dump(), **queue_fields(read_queue(parent.status))}
+        new = {**queue_fields(state), **(more or {})}
+        changed = {key: value for key, value in new.items() if value != old.get(key)}
         if not changed:
             return parent
         return self._cluster.write(

@@ -29,7 +29,7 @@ MAX_TOKEN: Final = 1024
 SUCCEEDED: Final = "Succeeded"
 
 _OWN_TYPES: Final = (READY, SUCCEEDED, RECONCILING, STALLED)
-_QUEUE_FIELDS: Final = ("active", "queue", "recent", "fence")
+_QUEUE_FIELDS: Final = ("active", "queue", "recent", "fence", "hold", "lastRun", "inventory")
 
 Status = Literal["True", "False", "Unknown"]
 

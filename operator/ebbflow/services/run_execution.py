@@ -206,13 +206,15 @@ class RunExecution:
             advance = await self._nodes.advance(memory, running, states, judge)
             changes += advance.changes
             states |= advance.states
-            if not _moved(advance):
-                run = run.model_copy(
-                    update={"status": _under_way(run, states, planned, now, changes)}
-                )
-                if _worth_writing(stored.status, run.status, now):
-                    stored = run = await self._store.write_status(stored, run.status)
-                return self._wait(run.key, planned, advance, now)
+            if _moved(advance):
+                continue
+            if advance.states:
+                # Nothing ended, but some wait for people now: the run as a whole may wait.
+                judge, planned = await self._planned(memory, running, states, run, now)
+            wished = _under_way(run, states, planned, now, changes)
+            if _worth_writing(stored.status, wished, now):
+                await self._store.write_status(stored, wished)
+            return self._wait(run.key, planned, advance, now)
 
     async def _planned(
         self, memory: RunMemory, running: Running, states: States, run: Run, now: datetime

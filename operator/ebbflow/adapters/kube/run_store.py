@@ -160,9 +160,14 @@ class KubeRunStore(RunStore):
         return await self._patch(run, operations, manager=STATUS_MANAGER, subresource="status")
 
     @override
-    async def write_queue(self, parent: Template, state: QueueState) -> Template:
-        old, new = queue_fields(read_queue(parent.status)), queue_fields(state)
-        changed = [add(f"/status/{key}", value) for key, value in new.items() if value != old[key]]
+    async def write_queue(
+        self, parent: Template, state: QueueState, more: JsonObject | None = None
+    ) -> Template:
+        old = {**parent.status.dump(), **queue_fields(read_queue(parent.status))}
+        new = {**queue_fields(state), **(more or {})}
+        changed = [
+            add(f"/status/{key}", value) for key, value in new.items() if value != old.get(key)
+        ]
         if not changed:
             return parent
         if "status" not in parent.model_fields_set:

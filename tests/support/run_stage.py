@@ -1,0 +1,180 @@
+"""A world without servers for runs: a cluster, a tenant's objects, a clock, and the services."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any
+
+from ebbflow.adapters.cel import CelConditions
+from ebbflow.api.base import JsonObject, Key
+from ebbflow.api.run import NodeStatus, Run
+from ebbflow.api.template import Template
+from ebbflow.domain.objects import Account, ObjectId, ObjectWatch
+from ebbflow.domain.outcome import Postponed
+from ebbflow.domain.ports import Leadership, StaleWrite
+from ebbflow.domain.secret import Tainted
+from ebbflow.services.nodes.registry import Ports, node_kinds
+from ebbflow.services.run_execution import RunExecution
+from ebbflow.services.run_nodes import RunNodes
+from ebbflow.services.run_queue import KIND, RunQueue, queue_key
+from ebbflow.services.run_start import RunStart
+from ebbflow.services.tenant_secrets import TenantSecrets
+from tests.support import builders
+from tests.support.memory_cluster import ManualClock, MemoryCluster
+from tests.support.memory_run_store import MemoryRunStore
+from tests.support.memory_tenant import MemoryObjects
+
+SHOP = Key("Template", "default", "shop")
+MOST_PASSES = 200
+
+
+class Followed(ObjectWatch):
+    """Notes what is followed."""
+
+    def __init__(self) -> None:
+        self.targets: dict[Key, set[ObjectId]] = {}
+
+    def follow(
+        self, key: Key, account: Account, targets: Collection[ObjectId], *, made: bool = True
+    ) -> None:
+        self.targets.setdefault(key, set()).update(targets)
+
+    def forget(self, key: Key) -> None:
+        self.targets.pop(key, None)
+
+
+class Leads(Leadership):
+    """A process that leads."""
+
+    fence = 1
+
+    async def prove(self, above: int) -> None:
+        self.fence = above + 1
+
+
+class RunWorld:
+    """One Template `shop`, its Runs, and passes made by hand."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.cluster = MemoryCluster()
+        self.store = MemoryRunStore(self.cluster)
+        self.objects = MemoryObjects()
+        self.watch = Followed()
+        self.woken: list[Key] = []
+        self.secrets: list[Tainted] = []
+        self.leadership = Leads()
+        self.restart()
+
+    def restart(self) -> None:
+        """Lose all memory, as a new process has none."""
+        cel = CelConditions()
+        kinds = node_kinds(Ports(self.objects, cel))
+        nodes = RunNodes(
+            kinds, TenantSecrets(self.objects, self.secrets.append), self.clock, lambda text: text
+        )
+        self.execution = RunExecution(
+            self.cluster,
+            self.store,
+            RunStart(
+                self.store,
+                self.objects,
+                nodes.kinds,
+                self.clock,
+                "default",
+                self.secrets.append,
+            ),
+            nodes,
+            cel,
+            self.watch,
+            self.woken.append,
+            self.clock,
+            self.leadership,
+        )
+        self.queue = RunQueue(
+            self.cluster, self.store, self.woken.append, self.clock, self.leadership
+        )
+
+    # What people do
+
+    def template(self, *steps: JsonObject, type: str = "sequential", **fields: Any) -> None:  # noqa: A002 - the document's word
+        """Put the Template `shop` whose document has these steps; `fields` are of its spec."""
+        document = {
+            "apiVersion": "ebbflow.dev/v1",
+            "arguments": fields.pop("arguments", {}),
+            "spec": {"kind": "Workflow", "spec": {"type": type, "steps": list(steps)}},
+        }
+        built = builders.template("shop").within("default").holding(document)
+        self.cluster.put(built.spec(**fields).build())
+
+    def ask(self, name: str = "one", **spec: Any) -> None:
+        """Make a Run by hand."""
+        self.cluster.put(
+            {
+                "kind": "Run",
+                "metadata": {"name": name, "namespace": "default"},
+                "spec": {"source": {"kind": "Template", "name": "shop"}, **spec},
+            }
+        )
+
+    def edit(self, name: str, **spec: Any) -> None:
+        """Change a Run's spec."""
+        self.cluster.edit(Key("Run", "default", name), lambda raw: raw["spec"].update(spec))
+
+    # What the operator does
+
+    async def settle(self, *names: str) -> None:
+        """Make passes until nothing asks for one at once."""
+        self.woken += [queue_key(SHOP)]
+        for _ in range(MOST_PASSES):
+            if not self.woken:
+                return
+            await self.one_pass(self.woken.pop(0))
+        raise AssertionError("the passes never come to an end")
+
+    async def one_pass(self, key: Key) -> Postponed | None:
+        """Make one pass, again if something changed under it."""
+        for _ in range(10):
+            try:
+                if key.kind == KIND:
+                    await self.queue.reconcile(key)
+                    return None
+                return await self.execution.reconcile(key)
+            except StaleWrite:
+                continue
+        raise AssertionError(f"{key} is stale for ever")
+
+    async def look(self, name: str = "one") -> Postponed | None:
+        """Make one pass over a Run."""
+        return await self.one_pass(Key("Run", "default", name))
+
+    # What is there
+
+    def run(self, name: str = "one") -> Run:
+        raw = self.cluster.raw(Key("Run", "default", name))
+        assert raw is not None, f"there is no Run {name}"
+        return Run.parse(raw)
+
+    def phase(self, name: str = "one") -> str | None:
+        return self.run(name).status.phase
+
+    def node(self, path: str, name: str = "one") -> NodeStatus:
+        return next(n for n in self.run(name).status.nodes or () if n.path == path)
+
+    def phases(self, name: str = "one") -> dict[str, str]:
+        return {n.path: n.phase for n in self.run(name).status.nodes or ()}
+
+    def shop(self) -> Template:
+        return self.cluster.template()
+
+    def advance(self, delay: Postponed | None) -> None:
+        """Let the time pass that a pass asked for."""
+        assert delay is not None, "nothing was asked for"
+        self.clock.advance(delay.after / timedelta(seconds=1))
+
+
+def config_map(name: str, **data: Any) -> JsonObject:
+    """Return a Manifest node that makes a ConfigMap."""
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}
+    return {"kind": "Manifest", "ref": name, "spec": {"manifest": manifest}}
