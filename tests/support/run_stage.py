@@ -18,6 +18,7 @@ from ebbflow.services.nodes.registry import Ports, node_kinds
 from ebbflow.services.run_execution import RunExecution
 from ebbflow.services.run_nodes import RunNodes
 from ebbflow.services.run_queue import KIND, RunQueue, queue_key
+from ebbflow.services.run_rounds import RunRounds
 from ebbflow.services.run_start import RunStart
 from ebbflow.services.tenant_secrets import TenantSecrets
 from tests.support import builders
@@ -85,8 +86,7 @@ class RunWorld:
                 "default",
                 self.secrets.append,
             ),
-            nodes,
-            cel,
+            RunRounds(self.store, nodes, cel, self.clock),
             self.watch,
             self.woken.append,
             self.clock,

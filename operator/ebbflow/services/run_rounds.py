@@ -1,0 +1,211 @@
+"""The rounds of one Run: plan, record, act, as long as something comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from ebbflow.api.reasons import Reason
+from ebbflow.api.run import NodeStatus, PlannedChange, Run, RunStatus
+from ebbflow.api.template import Template
+from ebbflow.domain.cel import CelCompiler
+from ebbflow.domain.ports import Clock
+from ebbflow.domain.run_store import RunStore
+from ebbflow.domain.runs.outputs import lacks
+from ebbflow.domain.runs.plan import Over, Plan, RunView, UnderWay, plan
+from ebbflow.domain.runs.queue import format_micro_time, read_time
+from ebbflow.domain.runs.standing import standing
+from ebbflow.domain.runs.states import NodeState, write_states
+from ebbflow.services.nodes.kind import Running
+from ebbflow.services.run_judge import RunJudge
+from ebbflow.services.run_memory import RunMemory
+from ebbflow.services.run_nodes import Advance, RunNodes
+
+MESSAGE_EVERY: Final = timedelta(seconds=5)
+"""How often a status is written for nothing but the words of nodes that are under way."""
+
+MAX_PLAN: Final = 1000
+
+
+@dataclass(slots=True)
+class Work:
+    """One Run under work. `stored` is as the API server has it, `run` as its status is to be."""
+
+    stored: Run
+    run: Run
+    parent: Template
+    memory: RunMemory
+    states: dict[str, NodeState]
+    changes: list[PlannedChange]
+
+    @property
+    def running(self) -> Running:
+        """What nodes are told of their Run."""
+        run, content = self.run, self.memory.content
+        trigger = run.status.trigger
+        return Running(
+            key=run.key,
+            uid=run.metadata.uid,
+            source=self.parent.key,
+            source_uid=self.parent.metadata.uid,
+            account=self.memory.account,
+            commit=content.commit,
+            actor=trigger.actor if trigger else None,
+            editors=(content.editor,) if content.editor else (),
+            approvals=run.spec.approvals,
+            dry=run.spec.dry_run,
+        )
+
+    def judge(self, now: datetime, cel: CelCompiler) -> RunJudge:
+        """Return who answers what expressions tell, as all stands now."""
+        return RunJudge(self.memory, self.states, now, cel)
+
+    def node_statuses(self) -> tuple[NodeStatus, ...] | None:
+        """Return the nodes as the status has them."""
+        written = write_states(self.states.values())
+        return tuple(NodeStatus.model_validate(node) for node in written) or None
+
+    def plan_fields(self) -> dict[str, Any]:
+        """Return what a dry run found, as the status has it."""
+        if not self.run.spec.dry_run:
+            return {}
+        left = len(self.changes) - MAX_PLAN
+        return {
+            "plan": tuple(self.changes[:MAX_PLAN]),
+            "plan_left_out": left if left > 0 else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing more can be done now. `after`: go on then, even if nothing happens before."""
+
+    advance: Advance
+    after: timedelta | None
+
+
+class RunRounds:
+    """Takes Runs through their rounds."""
+
+    def __init__(self, store: RunStore, nodes: RunNodes, cel: CelCompiler, clock: Clock) -> None:
+        self._store = store
+        self._nodes = nodes
+        self._cel = cel
+        self._clock = clock
+
+    async def go(self, work: Work) -> Over | Pause:
+        """Go on until the Run is over or has to wait.
+
+        What is to begin is recorded before it begins. Raises StaleWrite if the Run was changed.
+        """
+        while True:
+            now = self._clock.now()
+            await self._recall(work, now)
+            planned = await self._plan(work, now)
+            work.states = planned.applied(work.states)
+            if isinstance(planned.verdict, Over):
+                return planned.verdict
+            await self._record(work, planned.verdict, now)
+            if planned.stop:
+                await self._stop(work, planned, now)
+                continue
+            advance = await self._advance(work, now)
+            if _moved(advance):
+                continue
+            if advance.states:
+                # Nothing ended, but some wait for people now: the run as a whole may wait.
+                planned = await self._plan(work, now)
+            if isinstance(planned.verdict, UnderWay):
+                await self._record(work, planned.verdict, now)
+            return Pause(advance, _soonest(planned, advance, now))
+
+    async def _plan(self, work: Work, now: datetime) -> Plan:
+        """Plan; once more if it took a Secret that was not read yet."""
+        run, memory = work.run, work.memory
+        view = RunView(
+            started_at=read_time(run.status.started_at or format_micro_time(now)),
+            timeout=memory.content.timeout,
+            cancel=run.spec.cancel or run.metadata.deletion_timestamp is not None,
+        )
+        while True:
+            judge = work.judge(now, self._cel)
+            planned = plan(memory.tree, work.states, view, now, judge)
+            wanted = judge.wanted - memory.secrets.keys()
+            if not wanted:
+                return planned
+            running = work.running
+            await self._nodes.read_secrets(
+                memory, wanted, running.source.namespace, running.account
+            )
+
+    async def _record(self, work: Work, verdict: UnderWay, now: datetime) -> None:
+        waits = verdict.phase == "Waiting"
+        wished = standing(
+            work.run,
+            verdict.phase,
+            Reason.WAITING_FOR_APPROVAL if waits else Reason.RUNNING,
+            verdict.message or "The run is under way",
+            now,
+            nodes=work.node_statuses(),
+            **work.plan_fields(),
+        )
+        if _worth_writing(work.stored.status, wished, now):
+            work.stored = work.run = await self._store.write_status(work.stored, wished)
+
+    async def _stop(self, work: Work, planned: Plan, now: datetime) -> None:
+        for stop in planned.stop:
+            judge = work.judge(now, self._cel)
+            await self._nodes.stop(work.memory, work.running, work.states, judge, stop.path)
+            work.states[stop.path] = stop.then
+
+    async def _advance(self, work: Work, now: datetime) -> Advance:
+        judge = work.judge(now, self._cel)
+        advance = await self._nodes.advance(work.memory, work.running, work.states, judge)
+        work.changes += advance.changes
+        work.states |= advance.states
+        return advance
+
+    async def _recall(self, work: Work, now: datetime) -> None:
+        """After a restart: get outputs again of which the status kept too little."""
+        memory = work.memory
+        lost = [
+            state
+            for state in work.states.values()
+            if state.phase == "Succeeded"
+            and state.path not in memory.outputs
+            and lacks(state.outputs, memory.needs.paths(state.ref))
+        ]
+        for state in lost:
+            memory.outputs[state.path] = state.outputs
+            judge = work.judge(now, self._cel)
+            await self._nodes.recall(memory, work.running, work.states, judge, state.path)
+
+
+def _soonest(planned: Plan, advance: Advance, now: datetime) -> timedelta | None:
+    moments = [] if planned.wake is None else [planned.wake - now]
+    moments += [] if advance.after is None else [advance.after]
+    return max(min(moments), timedelta(0)) if moments else None
+
+
+def _moved(advance: Advance) -> bool:
+    """Tell whether a node ended, so that others may have their turn."""
+    return any(not state.under_way for state in advance.states.values())
+
+
+def _worth_writing(old: RunStatus, new: RunStatus, now: datetime) -> bool:
+    """Tell whether a status says more than other words about nodes that are still under way."""
+    if _without_words(old) != _without_words(new):
+        return True
+    return old != new and now >= _last_written(old.started_at, old.nodes or ()) + MESSAGE_EVERY
+
+
+def _without_words(status: RunStatus) -> RunStatus:
+    nodes = tuple(n.model_copy(update={"message": None}) for n in status.nodes or ())
+    return status.model_copy(update={"nodes": nodes, "message": None, "conditions": ()})
+
+
+def _last_written(started_at: str | None, nodes: Iterable[NodeStatus]) -> datetime:
+    times = [t for n in nodes for t in (n.started_at, n.attempt_at, n.finished_at) if t]
+    return max(map(read_time, [started_at or "1970-01-01T00:00:00Z", *times]))
