@@ -37,9 +37,10 @@ from ebbflow.adapters.metrics import Metrics
 from ebbflow.adapters.probes import CannotListen, HttpServer, serve_health, serve_metrics
 from ebbflow.api.gitaccount import GitAccount
 from ebbflow.api.rbac import CREDENTIAL_SECRET
+from ebbflow.api.run import Run
 from ebbflow.api.template import Template
 from ebbflow.domain.secret import Tainted
-from ebbflow.handlers import gitaccount, template
+from ebbflow.handlers import gitaccount, run, template
 from ebbflow.handlers.events import Intake
 from ebbflow.handlers.lifecycle import Operator
 from ebbflow.handlers.loop import Loop, Reconciler
@@ -54,8 +55,8 @@ from ebbflow.settings import Settings, Shard
 
 log = logging.getLogger(__name__)
 
-HANDLERS = (template, gitaccount)
-WATCHED = (Template, GitAccount)
+HANDLERS = (template, gitaccount, run)
+WATCHED = (Template, GitAccount, Run)
 """The modules that watch a kind each, in plain sight."""
 
 CANNOT_START = 2

@@ -39,6 +39,9 @@ class Snapshot:
     content: JsonObject
 
 
+RUN_QUEUE: Final = "RunQueue"
+"""The kind in keys of a Template's queue of Runs: it has passes of its own beside the Template's."""
+
 SOURCE_KIND: Final = f"{GROUP}/source-kind"
 SOURCE: Final = f"{GROUP}/source"
 """Labels of a Run that name its source, for `kubectl get runs -l`."""

@@ -1,14 +1,22 @@
-"""What every kind's handler does with an event: put the object's key into the work queue."""
+"""What every kind's handler does with an event: put keys into the work queue."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import kopf
 
 from ebbflow.api.base import Key, Resource
 from ebbflow.handlers.workqueue import Version, WorkQueue
+
+Others = Callable[[kopf.Body], Iterable[Key]]
+"""Which keys beside the object's own an event of the object is news for."""
+
+
+def nobody_else(_: kopf.Body) -> Iterable[Key]:
+    """No other key."""
+    return ()
 
 
 class Intake:
@@ -18,19 +26,26 @@ class Intake:
         self._queue = queue
         self._serves = serves
 
-    def handler(self, kind: type[Resource]) -> Callable[..., Awaitable[None]]:
-        """Return the kopf handler for a kind."""
+    def handler(
+        self, kind: type[Resource], others: Others = nobody_else
+    ) -> Callable[..., Awaitable[None]]:
+        """Return the kopf handler for a kind.
+
+        Versions that we wrote ourselves make no pass, neither over the object nor over `others`; a
+        deletion always does.
+        """
 
         async def on_event(type: str | None, body: kopf.Body, **_: Any) -> None:  # noqa: A002 - kopf's name
             metadata = body.metadata
             namespace = metadata.get("namespace") or ""
             if not self._serves(namespace):
                 return
-            key = Key(kind.declaration.kind, namespace, metadata["name"])
-            if type == "DELETED":
-                self._queue.add(key)
-            else:
-                self._queue.add(key, Version(metadata["uid"], metadata["resourceVersion"]))
+            version = None
+            if type != "DELETED":
+                version = Version(metadata["uid"], metadata["resourceVersion"])
+            own = Key(kind.declaration.kind, namespace, metadata["name"])
+            for key in (own, *others(body)):
+                self._queue.add(key, version)
 
         on_event.__name__ = f"{kind.declaration.singular}_event"
         return on_event

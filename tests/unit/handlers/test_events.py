@@ -13,12 +13,16 @@ from ebbflow.adapters.kube.own_writes import OwnWrites
 from ebbflow.adapters.metrics import Metrics
 from ebbflow.api.base import Key
 from ebbflow.api.gitaccount import GitAccount
+from ebbflow.api.run import Run
 from ebbflow.api.template import Template
 from ebbflow.handlers.events import Intake
+from ebbflow.handlers.run import queue_of
 from ebbflow.handlers.workqueue import WorkQueue
 from ebbflow.services.schedule import Schedule
 from tests.support.memory_cluster import ManualClock
 
+SOURCE = {"kind": "Template", "name": "shop"}
+RUN, QUEUE = Key("Run", "default", "r"), Key("RunQueue", "default", "shop")
 SHOP = Key("Template", "default", "shop")
 
 
@@ -31,10 +35,22 @@ class Fixture:
         self.queue = WorkQueue(Schedule(clock), self.own, Metrics(), clock, Random(1))
         self.intake = Intake(self.queue, lambda namespace: namespace != "elsewhere")
         self.on_template = self.intake.handler(Template)
+        self.on_run = self.intake.handler(Run, queue_of)
 
     async def event(self, change: str | None, version: str, namespace: str = "default") -> None:
         metadata = {"namespace": namespace, "name": "shop", "uid": "u", "resourceVersion": version}
         await self.on_template(type=change, body=kopf.Body({"metadata": metadata}), more=None)
+
+    async def run_event(self, change: str | None, version: str, source: object = SOURCE) -> None:
+        metadata = {"namespace": "default", "name": "r", "uid": "u", "resourceVersion": version}
+        body = {"metadata": metadata, "spec": {"source": source}}
+        await self.on_run(type=change, body=kopf.Body(body), more=None)
+
+    async def all_taken(self) -> list[Key]:
+        keys = []
+        while (key := await self.taken()) is not None:
+            keys.append(key)
+        return keys
 
     async def taken(self) -> Key | None:
         """The next key, or None if a worker would have to wait."""
@@ -99,6 +115,54 @@ async def test_an_object_that_was_made_anew_is_not_taken_for_the_old_one(at: Fix
     assert await at.taken() == SHOP
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(None, id="listed"),
+        pytest.param("ADDED", id="added"),
+        pytest.param("MODIFIED", id="modified"),
+        pytest.param("DELETED", id="deleted"),
+    ],
+)
+async def test_an_event_of_a_run_wakes_its_parents_queue_too(
+    at: Fixture, change: str | None
+) -> None:
+    await at.run_event(change, "7")
+    assert await at.all_taken() == [RUN, QUEUE]
+
+
+async def test_a_run_that_we_wrote_wakes_nobody(at: Fixture) -> None:
+    at.own.note("u", "7")
+    await at.run_event("MODIFIED", "7")
+    assert await at.all_taken() == []
+
+
+async def test_a_run_that_went_with_our_own_write_wakes_both(at: Fixture) -> None:
+    at.own.note("u", "7")
+    await at.run_event("MODIFIED", "7")
+    await at.run_event("DELETED", "7")
+    assert await at.all_taken() == [RUN, QUEUE]
+
+
+async def test_events_of_many_runs_make_one_pass_over_their_queue(at: Fixture) -> None:
+    for version in ("7", "8", "9"):
+        await at.run_event("MODIFIED", version)
+    assert await at.all_taken() == [RUN, QUEUE]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param({"kind": "Preview", "name": "shop"}, id="of a kind without a queue"),
+        pytest.param({"kind": "Template"}, id="without a name"),
+        pytest.param(None, id="without a source"),
+    ],
+)
+async def test_a_run_of_no_template_wakes_no_queue(at: Fixture, source: object) -> None:
+    await at.run_event("ADDED", "7", source)
+    assert await at.all_taken() == [RUN]
+
+
 def test_each_kind_has_a_handler_of_its_own_name(at: Fixture) -> None:
-    names: list[Any] = [at.intake.handler(kind).__name__ for kind in (Template, GitAccount)]
-    assert names == ["template_event", "gitaccount_event"]
+    names: list[Any] = [at.intake.handler(kind).__name__ for kind in (Template, GitAccount, Run)]
+    assert names == ["template_event", "gitaccount_event", "run_event"]

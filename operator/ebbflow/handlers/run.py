@@ -1,0 +1,26 @@
+"""Runs: an event becomes two keys in the work queue, the Run's and that of its parent's queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import kopf
+
+from ebbflow.api.base import GROUP, VERSION, Key
+from ebbflow.api.run import Run
+from ebbflow.domain.run_store import RUN_QUEUE
+from ebbflow.handlers.events import Intake
+
+
+def register(registry: kopf.OperatorRegistry, intake: Intake) -> None:
+    """Watch Runs."""
+    kopf.on.event(GROUP, VERSION, Run.declaration.plural, registry=registry)(
+        intake.handler(Run, queue_of)
+    )
+
+
+def queue_of(body: kopf.Body) -> Iterable[Key]:
+    """Return the key of the queue that a Run is for; none for Runs of what has no queue."""
+    source = body.spec.get("source") or {}
+    if source.get("kind") == "Template" and source.get("name"):
+        yield Key(RUN_QUEUE, body.metadata.get("namespace") or "", source["name"])
