@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from ebbflow.adapters.kube.parsing import parse
-from ebbflow.adapters.kube.snapshots import owner_reference
+from ebbflow.adapters.kube.snapshots import owner_reference, pack, unpack
 from ebbflow.api.base import JsonObject, Key
 from ebbflow.api.run import RUN_FINALIZER, TRIGGER_KEY, Run, RunStatus
 from ebbflow.api.template import Template
 from ebbflow.domain.ports import ClusterError, InvalidObject, StaleWrite
 from ebbflow.domain.run_store import NewRun, RunStore, Snapshot, source_labels
 from ebbflow.domain.runs.queue import QueueState, queue_fields, read_queue
-from tests.support.memory_cluster import MemoryCluster, normalised
+from tests.support.memory_cluster import MemoryCluster
 
 REVISION = "ControllerRevision"
 
@@ -123,7 +123,7 @@ class MemoryRunStore(RunStore):
             return
         if found["metadata"].get("deletionTimestamp"):
             raise StaleWrite(f"{key} is being deleted", code=409)
-        if found["data"] != normalised(snapshot.content):
+        if found["data"] != pack(snapshot.content):
             raise ClusterError(f"{key} holds another document than its name says", code=409)
         owners = [*found["metadata"]["ownerReferences"], reference]
         if reference["uid"] not in (owner["uid"] for owner in owners[:-1]):
@@ -133,7 +133,7 @@ class MemoryRunStore(RunStore):
         key = Key(REVISION, namespace, name)
         self._cluster.called(f"get {key}")
         raw = self._cluster.raw(key)
-        return None if raw is None else raw["data"]
+        return None if raw is None else unpack(raw["data"])
 
     async def announce(self, about: Run, reason: str, message: str, *, warning: bool) -> None:
         self.events.append((about.key, str(reason), message, warning))
@@ -148,4 +148,4 @@ def _fitting(raw: JsonObject) -> list[Run]:
 
 def _revision(key: Key, content: JsonObject, owner: JsonObject) -> JsonObject:
     metadata = {"name": key.name, "namespace": key.namespace, "ownerReferences": [owner]}
-    return {"kind": key.kind, "metadata": metadata, "data": content, "revision": 1}
+    return {"kind": key.kind, "metadata": metadata, "data": pack(content), "revision": 1}

@@ -1,7 +1,14 @@
-"""Documents of Runs, kept as ControllerRevisions that the Runs own together."""
+"""Documents of Runs, kept as ControllerRevisions that the Runs own together.
+
+The API server stores `data` of a ControllerRevision as the bytes that were sent, decodes and encodes
+them for each patch of the object, and refuses the patch if they differ then: `data` is immutable.
+So that owners can be added, `data` holds the content as one JSON text, spelled as Go spells texts.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 from http import HTTPStatus
 from typing import Final
 
@@ -10,7 +17,6 @@ from ebbflow.adapters.kube.client import KubeClient
 from ebbflow.adapters.kube.guarded import DOCUMENT_MANAGER
 from ebbflow.adapters.kube.naming import MERGE_BY_KEY, segment
 from ebbflow.api.base import API_VERSION, JsonObject, Resource
-from ebbflow.domain.document.normal import normalise
 from ebbflow.domain.ports import ClusterError, StaleWrite
 from ebbflow.domain.run_store import Snapshot
 
@@ -33,6 +39,25 @@ def owner_reference(owner: Resource, *, controller: bool) -> JsonObject:
     return {**reference, "controller": True} if controller else reference
 
 
+_SPELLED_BY_GO: Final = re.compile("[<>&\u2028\u2029\ud800-\udfff]")
+"""What Go's encoding/json writes as escapes (EscapeHTML), and what is no UTF-8."""
+
+
+def pack(content: JsonObject) -> JsonObject:
+    """Return the `data` of a ControllerRevision that holds `content`, whatever is in it."""
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return {"json": _SPELLED_BY_GO.sub(lambda found: f"\\u{ord(found[0]):04x}", text)}
+
+
+def unpack(data: object) -> JsonObject:
+    """Return the content of such `data`; raises ValueError for anything else."""
+    text = data.get("json") if isinstance(data, dict) else None
+    content = json.loads(text) if isinstance(text, str) else None
+    if not isinstance(content, dict):
+        raise ValueError("it holds no document")  # noqa: TRY004 - as for text that is no JSON
+    return content
+
+
 class Snapshots:
     """ControllerRevisions by name: made once, shared by all that own them, never changed."""
 
@@ -52,16 +77,22 @@ class Snapshots:
             if found is not None:
                 _check(snapshot, owner, found)
                 return
-        raise StaleWrite(_named(snapshot, owner, "comes and goes"), code=HTTPStatus.CONFLICT)
+        raise StaleWrite(f"{_named(snapshot, owner)} comes and goes", code=HTTPStatus.CONFLICT)
 
     async def read(self, namespace: str, name: str) -> JsonObject | None:
-        """Return the content of a snapshot; None if it is gone."""
+        """Return the content of a snapshot; None if it is gone.
+
+        Raises ClusterError if it is no snapshot of ours.
+        """
         try:
             raw = await self._client.request("GET", f"{_list(namespace)}/{segment(name)}")
         except ObjectMissing:
             return None
-        content: JsonObject = raw.get("data") or {}
-        return content
+        try:
+            return unpack(raw.get("data"))
+        except ValueError as error:
+            words = f"ControllerRevision {namespace}/{name} was not made by ebbflow: delete it"
+            raise ClusterError(words, code=HTTPStatus.CONFLICT) from error
 
     async def _create(self, snapshot: Snapshot, owner: Resource) -> bool:
         body = {
@@ -71,7 +102,7 @@ class Snapshots:
                 "name": snapshot.name,
                 "ownerReferences": [owner_reference(owner, controller=False)],
             },
-            "data": snapshot.content,
+            "data": pack(snapshot.content),
             "revision": 1,
         }
         query = {"fieldManager": DOCUMENT_MANAGER}
@@ -100,6 +131,10 @@ class Snapshots:
             )
         except ObjectMissing:
             return None
+        except ClusterError as error:
+            if error.code == HTTPStatus.UNPROCESSABLE_ENTITY:
+                raise _not_ours(snapshot, owner) from error
+            raise
 
 
 def _check(snapshot: Snapshot, owner: Resource, found: JsonObject) -> None:
@@ -108,15 +143,19 @@ def _check(snapshot: Snapshot, owner: Resource, found: JsonObject) -> None:
     Its name says what it holds, but somebody who knew the name may have made it first.
     """
     if found["metadata"].get("deletionTimestamp"):
-        words = _named(snapshot, owner, "is being deleted")
+        words = f"{_named(snapshot, owner)} is being deleted"
         raise StaleWrite(words, code=HTTPStatus.CONFLICT)
-    if normalise(found.get("data")) != normalise(snapshot.content):
-        words = _named(snapshot, owner, "holds another document than its name says; delete it")
-        raise ClusterError(words, code=HTTPStatus.CONFLICT)
+    if found.get("data") != pack(snapshot.content):
+        raise _not_ours(snapshot, owner)
 
 
-def _named(snapshot: Snapshot, owner: Resource, what: str) -> str:
-    return f"ControllerRevision {owner.metadata.namespace}/{snapshot.name} {what}"
+def _not_ours(snapshot: Snapshot, owner: Resource) -> ClusterError:
+    words = f"{_named(snapshot, owner)} holds another document than its name says; delete it"
+    return ClusterError(words, code=HTTPStatus.CONFLICT)
+
+
+def _named(snapshot: Snapshot, owner: Resource) -> str:
+    return f"ControllerRevision {owner.metadata.namespace}/{snapshot.name}"
 
 
 def _list(namespace: str) -> str:
