@@ -96,7 +96,7 @@ class MemoryRunStore(RunStore):
 
     async def write_status(self, run: Run, status: RunStatus) -> Run:
         new = status.dump()
-        if "status" in run.model_fields_set and run.status.dump() == new:
+        if run.status.dump() == new:
             return run
         return self._cluster.write("write status of", run, lambda raw: raw.update(status=new))
 

@@ -23,7 +23,7 @@ from ebbflow.adapters.kube.guarded import (
 from ebbflow.adapters.kube.naming import list_path, path_of
 from ebbflow.adapters.kube.own_writes import OwnWrites
 from ebbflow.adapters.kube.parsing import parse
-from ebbflow.adapters.kube.run_status import redacted, status_operations
+from ebbflow.adapters.kube.run_status import shown_status
 from ebbflow.adapters.kube.snapshots import Snapshots, owner_reference
 from ebbflow.adapters.kube.status import STATUS_MANAGER
 from ebbflow.api.base import API_VERSION, JsonObject, Key
@@ -150,13 +150,12 @@ class KubeRunStore(RunStore):
 
     @override
     async def write_status(self, run: Run, status: RunStatus) -> Run:
-        new = status.dump()
-        if "status" in run.model_fields_set:
-            operations = status_operations(run.status.dump(), new, self._redact)
-        else:
-            operations = [add("/status", redacted(new, self._redact))]
-        if not operations:
+        old = run.status.dump()
+        shown = shown_status(old, status.dump(), self._redact)
+        if shown == old:
             return run
+        # Whole: measured with 500 nodes, the changes alone cost the API server as much.
+        operations = [add("/status", shown)]
         return await self._patch(run, operations, manager=STATUS_MANAGER, subresource="status")
 
     @override

@@ -58,14 +58,15 @@ async def test_a_queue_is_one_patch_of_what_changed(store: KubeRunStore, api: Fa
     ]
 
 
-async def test_a_status_is_one_patch_of_what_changed(store: KubeRunStore, api: FakeApi) -> None:
+async def test_a_status_is_one_patch_of_the_whole(store: KubeRunStore, api: FakeApi) -> None:
     api.replies = [(200, {"metadata": META, "spec": SPEC})]
     await store.write_status(RUN, RunStatus(phase="Running", fence=2))
     (seen,) = api.requests
     assert seen.query == {"fieldManager": "ebbflow-status"}
-    assert seen.body[1:] == [
-        {"op": "add", "path": "/status/phase", "value": "Running"},
-        {"op": "add", "path": "/status/fence", "value": 2},
+    new = {"conditions": [], "observedGeneration": 0, "phase": "Running", "fence": 2}
+    assert seen.body == [
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": "7"},
+        {"op": "add", "path": "/status", "value": new},
     ]
 
 
