@@ -25,10 +25,10 @@ from ebbflow.api.base import GROUP, VERSION, JsonObject, Key
 from ebbflow.devcluster.cluster import ControlPlane
 from tests.support.fake_kube_api import Counted
 from tests.support.installation import operator_kubeconfig
-from tests.support.run_store_contract import (
+from tests.support.run_store_contract import RunStoreContract
+from tests.support.run_store_world import (
     BUSY,
     SNAPSHOT,
-    RunStoreContract,
     made_by_hand,
     node,
     parent_of,

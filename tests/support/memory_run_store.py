@@ -108,9 +108,12 @@ class MemoryRunStore(RunStore):
         changed = {key: value for key, value in new.items() if value != old.get(key)}
         if not changed:
             return parent
-        return self._cluster.write(
-            "write queue of", parent, lambda raw: raw.setdefault("status", {}).update(changed)
-        )
+
+        def change(raw: JsonObject) -> None:
+            merged = {**raw.get("status", {}), **changed}
+            raw["status"] = {key: value for key, value in merged.items() if value is not None}
+
+        return self._cluster.write("write queue of", parent, change)
 
     async def keep(self, snapshot: Snapshot, run: Run) -> None:
         key = Key(REVISION, run.metadata.namespace, snapshot.name)

@@ -39,9 +39,6 @@ class Snapshot:
     content: JsonObject
 
 
-RUN_QUEUE: Final = "RunQueue"
-"""The kind in keys of a Template's queue of Runs: it has passes of its own beside the Template's."""
-
 SOURCE_KIND: Final = f"{GROUP}/source-kind"
 SOURCE: Final = f"{GROUP}/source"
 """Labels of a Run that name its source, for `kubectl get runs -l`."""
@@ -101,8 +98,8 @@ class RunStore(Protocol):
     ) -> Template:
         """Put the queue's fields into the parent's status, only if it is still as `parent`.
 
-        `more` are other fields of the status that go with them (lastRun, inventory); those that
-        are not named stay. No request if all is so already. Returns the parent as stored. Raises StaleWrite.
+        `more` are other fields of the status that go with them (lastRun, inventory), None
+        takes one away; those that are not named stay. No request if all is so already. Returns the parent as stored. Raises StaleWrite.
         """
         ...
 

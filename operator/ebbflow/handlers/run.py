@@ -8,8 +8,8 @@ import kopf
 
 from ebbflow.api.base import GROUP, VERSION, Key
 from ebbflow.api.run import Run
-from ebbflow.domain.run_store import RUN_QUEUE
 from ebbflow.handlers.events import Intake
+from ebbflow.services.run_queue import queue_key
 
 
 def register(registry: kopf.OperatorRegistry, intake: Intake) -> None:
@@ -23,4 +23,5 @@ def queue_of(body: kopf.Body) -> Iterable[Key]:
     """Return the key of the queue that a Run is for; none for Runs of what has no queue."""
     source = body.spec.get("source") or {}
     if source.get("kind") == "Template" and source.get("name"):
-        yield Key(RUN_QUEUE, body.metadata.get("namespace") or "", source["name"])
+        namespace = body.metadata.get("namespace") or ""
+        yield queue_key(Key("Template", namespace, source["name"]))

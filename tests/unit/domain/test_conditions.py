@@ -151,6 +151,12 @@ def test_the_report_is_not_changed() -> None:
     ("status", "owned"),
     [
         pytest.param({"active": ["a"], "queue": []}, {}, id="the queue's"),
+        pytest.param({"recent": ["a"], "fence": 3}, {}, id="what the queue remembers"),
+        pytest.param(
+            {"lastRun": {"name": "a"}, "inventory": {"count": 1}, "hold": {"run": "a"}},
+            {},
+            id="what goes with the queue",
+        ),
         pytest.param({"sync": {"pendingWrite": {"commit": "a"}}}, {}, id="the pending write"),
         pytest.param({"sync": {}}, {}, id="an empty sync is none"),
         pytest.param({"sync": None, "hold": None}, {}, id="null is absent"),
@@ -158,8 +164,8 @@ def test_the_report_is_not_changed() -> None:
             {"sync": {"commit": "a", "blob": None}}, {"sync": {"commit": "a"}}, id="null inside"
         ),
         pytest.param(
-            {"lastRun": {"name": "a"}, "owners": ("a",)},
-            {"lastRun": {"name": "a"}, "owners": ["a"]},
+            {"effective": {"runOnUpdate": True}, "owners": ("a",)},
+            {"effective": {"runOnUpdate": True}, "owners": ["a"]},
             id="the rest",
         ),
     ],

@@ -165,7 +165,9 @@ class KubeRunStore(RunStore):
         old = {**parent.status.dump(), **queue_fields(read_queue(parent.status))}
         new = {**queue_fields(state), **(more or {})}
         changed = [
-            add(f"/status/{key}", value) for key, value in new.items() if value != old.get(key)
+            remove(f"/status/{key}") if value is None else add(f"/status/{key}", value)
+            for key, value in new.items()
+            if value != old.get(key)
         ]
         if not changed:
             return parent

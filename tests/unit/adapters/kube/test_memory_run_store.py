@@ -7,7 +7,8 @@ import pytest
 from ebbflow.api.base import JsonObject, Key
 from tests.support.memory_cluster import MemoryCluster, MemoryStatusWriter
 from tests.support.memory_run_store import MemoryRunStore
-from tests.support.run_store_contract import SNAPSHOT, RunStoreContract, made_by_hand, started
+from tests.support.run_store_contract import RunStoreContract
+from tests.support.run_store_world import SNAPSHOT, made_by_hand, started
 from tests.unit.adapters.kube.test_memory_cluster import merge
 
 
