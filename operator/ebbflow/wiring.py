@@ -17,6 +17,7 @@ from ebbflow.adapters import logs
 from ebbflow.adapters.admission.credentials import Credentials
 from ebbflow.adapters.admission.plan import plan
 from ebbflow.adapters.admission.receiver import AdmissionReceiver
+from ebbflow.adapters.cel import CelConditions
 from ebbflow.adapters.clock import SystemClock
 from ebbflow.adapters.git.backend import DulwichBackend
 from ebbflow.adapters.git.limits import HostPolicy
@@ -25,12 +26,18 @@ from ebbflow.adapters.kube.client import KubeClient
 from ebbflow.adapters.kube.cluster import KubeCluster
 from ebbflow.adapters.kube.connection import NoCluster
 from ebbflow.adapters.kube.credential_secret import CredentialSecret
+from ebbflow.adapters.kube.discovery import Discovery
 from ebbflow.adapters.kube.election import LeaseElection, LeaseUnavailable
 from ebbflow.adapters.kube.events import EventRecorder
 from ebbflow.adapters.kube.guarded import DOCUMENT_MANAGER
 from ebbflow.adapters.kube.identity import own_user
+from ebbflow.adapters.kube.leadership import LeaseLeadership
+from ebbflow.adapters.kube.made_objects import MadeObjects
+from ebbflow.adapters.kube.objects import KubeObjects
 from ebbflow.adapters.kube.own_writes import OwnWrites
+from ebbflow.adapters.kube.run_store import KubeRunStore
 from ebbflow.adapters.kube.status import KubeStatusWriter
+from ebbflow.adapters.kube.system_namespaces import SystemNamespaces
 from ebbflow.adapters.kube.watching import WatchRecord
 from ebbflow.adapters.kube.webhook import WebhookRegistration
 from ebbflow.adapters.metrics import Metrics
@@ -48,9 +55,17 @@ from ebbflow.handlers.watches import Watches, watch_paths
 from ebbflow.handlers.workqueue import WorkQueue
 from ebbflow.services.account_check import AccountCheck
 from ebbflow.services.git_access import GitAccess
+from ebbflow.services.nodes.registry import Ports, node_kinds
 from ebbflow.services.repository_watch import RepositoryWatch
+from ebbflow.services.run_execution import RunExecution
+from ebbflow.services.run_nodes import RunNodes
+from ebbflow.services.run_queue import RunQueue
+from ebbflow.services.run_rounds import RunRounds
+from ebbflow.services.run_start import RunStart
 from ebbflow.services.schedule import Schedule
 from ebbflow.services.template_sync import TemplateSync
+from ebbflow.services.tenant_secrets import TenantSecrets
+from ebbflow.services.update_runs import UpdateRuns
 from ebbflow.settings import Settings, Shard
 
 log = logging.getLogger(__name__)
@@ -167,6 +182,10 @@ def _compose(
     access = GitAccess(cluster)
     watch = RepositoryWatch(git, queue.add, schedule, clock, random)
     interval = settings.poll_interval
+    elections = [
+        _election(settings, client, namespace, clock, metrics) for namespace in _own_namespaces()
+    ]
+    store = KubeRunStore(client, events, own_writes, clock, logs.redactor)
     reconcilers: dict[str, Reconciler] = {
         "Template": TemplateSync(
             cluster,
@@ -180,16 +199,15 @@ def _compose(
             commit_window=settings.commit_window,
             record_key=receiver.record_key,
             is_secret=logs.redactor.holds,
+            updates=UpdateRuns(store, queue.add),
         ),
         "GitAccount": AccountCheck(cluster, access, queue.add, interval),
+        **_runs(settings, client, cluster, store, queue, LeaseLeadership(elections), stack),
     }
     for kind in reconcilers:
         metrics.max_workers(kind, settings.workers)
     return Operator(
-        elections=[
-            _election(settings, client, namespace, clock, metrics)
-            for namespace in _own_namespaces()
-        ],
+        elections=elections,
         schedule=schedule,
         loop=Loop(reconcilers, status, queue, metrics, clock),
         watches=_watches(settings, client, queue, clock),
@@ -197,6 +215,39 @@ def _compose(
         identity=settings.identity,
         workers=settings.workers,
     )
+
+
+def _runs(
+    settings: Settings,
+    client: KubeClient,
+    cluster: KubeCluster,
+    store: KubeRunStore,
+    queue: WorkQueue,
+    leadership: LeaseLeadership,
+    stack: AsyncExitStack,
+) -> dict[str, Reconciler]:
+    """Return what works on Runs and on the queues of their sources."""
+    clock, cel, redact = SystemClock(), CelConditions(), logs.redactor
+    discovery = Discovery(client, clock)
+    system = SystemNamespaces((os.environ.get("POD_NAMESPACE") or LEASE_NAMESPACES[0],))
+    objects = KubeObjects(client, discovery, system, on_secret=logs.register_secret, redact=redact)
+    made = MadeObjects(client, discovery, system, queue.add)
+    stack.push_async_callback(made.close)
+    secrets = TenantSecrets(objects, logs.register_secret)
+    nodes = RunNodes(node_kinds(Ports(objects, cel)), secrets, clock, redact)
+    start = RunStart(
+        store,
+        objects,
+        nodes.kinds,
+        clock,
+        settings.default_service_account,
+        logs.register_secret,
+    )
+    rounds = RunRounds(store, nodes, cel, clock)
+    return {
+        "Run": RunExecution(cluster, store, start, rounds, made, queue.add, clock, leadership),
+        "RunQueue": RunQueue(cluster, store, queue.add, clock, leadership),
+    }
 
 
 def _watches(

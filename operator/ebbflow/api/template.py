@@ -286,6 +286,15 @@ class EffectiveOptions(Model):
     run_on_update: Flag | None = Field(default=None, description="Whether updates start runs.")
 
 
+class UpdateMark(Model):
+    """The content that updates are counted from."""
+
+    document_hash: Hash = Field(description="The hash of the document that was last considered.")
+    count: Whole = Field(
+        default=0, ge=0, description="How many updates there were: tells equal ones apart."
+    )
+
+
 class Hold(Model):
     """Why automatic triggers are held back."""
 
@@ -320,6 +329,9 @@ class TemplateStatus(CommonStatus):
 
     sync: SyncStatus | None = Field(default=None, description="The state of the sync with Git.")
     effective: EffectiveOptions | None = Field(default=None, description="The options that hold.")
+    updated: UpdateMark | None = Field(
+        default=None, description="Where runOnUpdate stands: what follows it starts a Run."
+    )
     active: _RunNames | None = Field(
         default=None, max_length=1000, description="Names of the Runs that may run now."
     )

@@ -31,6 +31,7 @@ from ebbflow.domain.runs.plan import Over
 from ebbflow.domain.runs.queue import format_micro_time, read_queue, run_fact
 from ebbflow.domain.runs.standing import standing
 from ebbflow.domain.runs.states import read_states
+from ebbflow.domain.runs.triggered import trigger_of
 from ebbflow.services import run_report as report
 from ebbflow.services.run_memory import RunMemory
 from ebbflow.services.run_queue import PARENT, queue_key
@@ -134,6 +135,7 @@ class RunExecution:
             "The run is under way",
             now,
             fence=fence,
+            trigger=trigger_of(run),
             commit=begun.content.commit,
             document_ref=RevisionReference(name=begun.snapshot),
             started_at=format_micro_time(now),

@@ -42,8 +42,10 @@ def alone(template: Template) -> Report:
             validate(template.spec.document)
         except InvalidDocument as error:
             where = f"spec.document.{error.path}" if error.path else "spec.document"
-            return Report(template, Stalled(Reason.INVALID_DOCUMENT, f"{where}: {error.message}"))
-    return Report(template, Done(Reason.NOT_SYNCED, "Not synced: spec.git is absent"))
+            invalid = Stalled(Reason.INVALID_DOCUMENT, f"{where}: {error.message}")
+            return Report(template, invalid, kept_updates(template))
+    done = Done(Reason.NOT_SYNCED, "Not synced: spec.git is absent")
+    return Report(template, done, kept_updates(template))
 
 
 def in_step(
@@ -70,7 +72,8 @@ def in_step(
         ),
     )
     outcome = Done(Reason.IN_STEP, f"In step with {git.branch}{at}")
-    return Report(template, outcome, {"sync": sync.dump()}, notices if reverted else ())
+    status = {**kept_updates(template), "sync": sync.dump()}
+    return Report(template, outcome, status, notices if reverted else ())
 
 
 def arrived(template: Template, git: GitPlace, base: Base) -> Report:
@@ -136,6 +139,13 @@ def _kept(template: Template, decision: Blocked | None = None) -> JsonObject:
     elif sync is not None:
         sync = sync.model_copy(update={"conflicts": None})
     if sync is None:
-        return {}
+        return kept_updates(template)
     kept = sync.model_copy(update={"pending_write": None}).dump()
-    return {"sync": kept} if kept else {}
+    return {**kept_updates(template), **({"sync": kept} if kept else {})}
+
+
+def kept_updates(template: Template) -> JsonObject:
+    """Return what a report that says nothing about updates and options leaves as it was."""
+    status = template.status
+    found = {"effective": status.effective, "updated": status.updated}
+    return {field: value.dump() for field, value in found.items() if value is not None}

@@ -6,17 +6,18 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from ebbflow.api.base import JsonObject, Key
 from ebbflow.api.reasons import Reason
 from ebbflow.api.template import GitPlace, Template
 from ebbflow.domain.access import Refused
 from ebbflow.domain.addresses import normalise_path
+from ebbflow.domain.document import document_hash
 from ebbflow.domain.edit_record import RecordKey
 from ebbflow.domain.git import CommitId, GitError
 from ebbflow.domain.leaks import IsSecret, nothing_is_secret
-from ebbflow.domain.outcome import Postponed, Report
+from ebbflow.domain.outcome import Done, Postponed, Report
 from ebbflow.domain.ports import Clock, Cluster, GitBackend, StatusWriter, SyncMetrics
 from ebbflow.domain.sync import (
     RESOLVE,
@@ -41,7 +42,14 @@ from ebbflow.services.write_back import Overtaken, Rejected, Target, WriteBack, 
 
 log = logging.getLogger(__name__)
 
-Done = TypeVar("Done")
+Did = TypeVar("Did")
+
+
+class Updates(Protocol):
+    """What becomes of updates of documents; UpdateRuns is it."""
+
+    async def carry(self, report: Report, document_hash: str) -> Report: ...
+
 
 TRIES = 10  # replays of one edit within a pass, while others push to the branch
 
@@ -62,6 +70,7 @@ class TemplateSync:
         commit_window: timedelta = timedelta(0),
         record_key: RecordKey = lambda: None,
         is_secret: IsSecret = nothing_is_secret,
+        updates: Updates | None = None,
     ) -> None:
         self._cluster = cluster
         self._status = status
@@ -70,6 +79,7 @@ class TemplateSync:
         self._write_back = WriteBack(cluster, git, clock, record_key)
         self._looker = Looker(status, git, watch, self._write_back, is_secret)
         self._window = EditWindow(clock, commit_window)
+        self._updates = updates
         self._metrics = metrics
         self._poll_interval = poll_interval
 
@@ -88,7 +98,7 @@ class TemplateSync:
         git = template.spec.git
         if git is None:
             self._forget(key)
-            return report.alone(template)
+            return await self._alone(template)
         try:
             normalise_path(git.path)
         except ValueError as error:
@@ -107,6 +117,21 @@ class TemplateSync:
         if isinstance(stored, Template):
             return stored
         return await self._cluster.get(Template, key.namespace, key.name)
+
+    async def _alone(self, template: Template) -> Report:
+        alone = report.alone(template)
+        if self._updates is None or not isinstance(alone.outcome, Done):
+            return alone
+        return await self._updates.carry(alone, document_hash(template.spec.document))
+
+    async def _agreed(
+        self, template: Template, git: GitPlace, base: Base | None, *, reverted: bool = False
+    ) -> Report:
+        """Report that both sides hold the same; an update of the document starts a Run first."""
+        agreed = report.in_step(template, git, base, reverted=reverted)
+        if self._updates is None or base is None:
+            return agreed
+        return await self._updates.carry(agreed, base.document_hash)
 
     def _forget(self, key: Key) -> None:
         self._watch.forget(key)
@@ -197,20 +222,22 @@ class TemplateSync:
             return False
         return not self._watch.is_followed_at(look.template.key, base.blob)
 
-    def _in_step(self, look: Look) -> Report:
+    async def _in_step(self, look: Look) -> Report:
         self._follow(look)
         file = look.sides.file
         base = look.base
         if isinstance(file, FileSide) and (base is None or base.blob != file.blob):
             base = Base(look.target.head, file.blob, file.document_hash)
-        return report.in_step(look.template, look.target.git, base)
+        return await self._agreed(look.template, look.target.git, base)
 
     async def _take(self, look: Look, decision: TakeFromGit) -> Report:
         look = await self._put(look, decision.document, resolved=decision.resolved)
         self._metrics.sync("from-git")
         log.info("taken from %s at %s", look.target.git.branch, look.target.head[:7])
         self._follow(look)
-        return report.in_step(look.template, look.target.git, look.base, reverted=decision.reverts)
+        return await self._agreed(
+            look.template, look.target.git, look.base, reverted=decision.reverts
+        )
 
     async def _put(self, look: Look, document: JsonObject, *, resolved: bool) -> Look:
         """Put a document that has in it all that the file holds into the object.
@@ -249,14 +276,14 @@ class TemplateSync:
         return await self._act(look, self._write_once)
 
     async def _act(
-        self, look: Look, write: Callable[[Look, WriteToGit], Awaitable[Done]]
-    ) -> Report | Done:
+        self, look: Look, write: Callable[[Look, WriteToGit], Awaitable[Did]]
+    ) -> Report | Did:
         """Do what was decided; `write` is how an edit gets to the branch from here."""
         match look.decision:
             case WriteToGit() as decision:
                 return await write(look, decision)
             case InStep():
-                return self._in_step(look)
+                return await self._in_step(look)
             case TakeFromGit() as taken:
                 return await self._take(look, taken)
             case Blocked() as blocked:
@@ -289,7 +316,7 @@ class TemplateSync:
                 self._watch.moved(target.remote, target.git.branch, base.commit)
                 self._follow(look, base)
                 template = await self._write_back.use_up(template)
-                return await self._conclude(report.in_step(template, target.git, base))
+                return await self._conclude(await self._agreed(template, target.git, base))
             case Overtaken(template, head):
                 self._watch.moved(target.remote, target.git.branch, head)
                 return replace(look, template=template)

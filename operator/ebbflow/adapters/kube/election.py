@@ -21,7 +21,7 @@ from ebbflow.adapters.kube.answer import ObjectMissing
 from ebbflow.adapters.kube.client import KubeClient
 from ebbflow.adapters.kube.naming import segment
 from ebbflow.api.base import JsonObject
-from ebbflow.domain.ports import Clock, ClusterError, StaleWrite
+from ebbflow.domain.ports import Clock, ClusterError, LostLeadership, StaleWrite
 
 RENEW_SHARE: Final = 2 / 3
 """After this share of the duration without a renewal the leader gives up (client-go: 10 of 15 s)."""
@@ -75,6 +75,7 @@ class LeaseElection:
         self._seen: JsonObject | None = None  # the Lease as last read or written
         self._seen_at = 0.0
         self._renewed_at: float | None = None  # None: not the leader
+        self._proven = 0
         self.trouble: str | None = None  # why the Lease cannot be had just now, for readiness
         metrics.leader(name, leads=False)
 
@@ -86,6 +87,21 @@ class LeaseElection:
     def leads(self) -> bool:
         """Tell whether this process may act: it renewed the Lease within the renew deadline."""
         return self._renewed_at is not None and self._clock.monotonic() < self._deadline()
+
+    @property
+    def fence(self) -> int:
+        """How often the Lease changed hands, or what `prove` raised it to."""
+        return max(self._proven, int(self._spec.get("leaseTransitions") or 0))
+
+    async def prove(self, above: int) -> None:
+        """Read the Lease; if it is still this process's, raise `fence` above the number.
+
+        Raises LostLeadership if another process holds it.
+        """
+        await self._observe()
+        if self._seen is None or self.holder != self._identity:
+            raise LostLeadership(f"the Lease {self._title} is held by {self.holder or 'nobody'}")
+        self._proven = above + 1
 
     async def acquire(self) -> None:
         """Return when this process holds the Lease.

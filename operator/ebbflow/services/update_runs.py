@@ -1,0 +1,90 @@
+"""runOnUpdate: a document that changed, by either side, starts a Run, and exactly one."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Literal
+
+from ebbflow.api.base import JsonObject
+from ebbflow.api.run import RunSource, RunSpec, RunTrigger
+from ebbflow.api.template import Template, UpdateMark
+from ebbflow.domain.effective import effective_options
+from ebbflow.domain.outcome import Report
+from ebbflow.domain.ports import Wake
+from ebbflow.domain.run_store import NewRun, RunStore
+from ebbflow.domain.runs.names import TriggerKey
+from ebbflow.domain.runs.triggered import trigger_note
+from ebbflow.services.run_queue import queue_key
+
+log = logging.getLogger(__name__)
+
+
+class UpdateRuns:
+    """Starts Runs for updates of documents.
+
+    The mark in the status says which content was considered last. The Run is made before the mark
+    moves, under a name that follows from the mark: a crash between the two makes no second one.
+    """
+
+    def __init__(self, store: RunStore, wake: Wake) -> None:
+        self._store = store
+        self._wake = wake
+
+    async def carry(self, report: Report, document_hash: str) -> Report:
+        """Add to a report on a Template in step what updates come to; start a Run for a new one.
+
+        `document_hash` is of the content that both sides hold. Raises ClusterError.
+        """
+        template = report.observed
+        if not isinstance(template, Template):
+            return report
+        options = effective_options(template)
+        status: JsonObject = {**report.status, "effective": options.dump()}
+        if options.run_on_update:
+            mark = await self._mark(template, document_hash)
+            status["updated"] = mark.dump()
+        return replace(report, status=status)
+
+    async def _mark(self, template: Template, document_hash: str) -> UpdateMark:
+        before = template.status.updated
+        if before is None:
+            # The first content is no update (api: Sync, rule 1), unless the document says so.
+            if _runs_on_creation(template):
+                await self._start(template, "Creation", UpdateMark(document_hash="", count=0))
+            return UpdateMark(document_hash=document_hash)
+        if before.document_hash == document_hash:
+            return before
+        await self._start(template, "Update", before)
+        return UpdateMark(document_hash=document_hash, count=before.count + 1)
+
+    async def _start(
+        self, template: Template, kind: Literal["Creation", "Update"], before: UpdateMark
+    ) -> None:
+        sync = template.status.sync
+        key = TriggerKey(
+            template.metadata.uid, kind, blob=before.document_hash, nonce=str(before.count)
+        )
+        trigger = RunTrigger(
+            type=kind,
+            commit=sync.commit if sync and template.spec.git else None,
+            actor=sync.last_editor if sync else None,
+        )
+        source = RunSource(kind="Template", name=template.metadata.name)
+        made = await self._store.create(
+            NewRun(
+                name=key.run_name(template.metadata.name),
+                parent=template,
+                spec=RunSpec(source=source),
+                trigger_key=key.digest,
+                annotations=trigger_note(trigger),
+            )
+        )
+        if made is not None:
+            log.info("%s starts the Run %s", kind.lower(), made.metadata.name)
+        self._wake(queue_key(template.key))
+
+
+def _runs_on_creation(template: Template) -> bool:
+    options = (template.spec.document or {}).get("options")
+    return isinstance(options, dict) and options.get("runOnCreation") is True
