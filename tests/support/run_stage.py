@@ -14,7 +14,9 @@ from ebbflow.domain.objects import Account, ObjectId, ObjectWatch
 from ebbflow.domain.outcome import Postponed
 from ebbflow.domain.ports import Leadership, StaleWrite
 from ebbflow.domain.secret import Tainted
+from ebbflow.services.git_access import GitAccess
 from ebbflow.services.nodes.registry import Ports, node_kinds
+from ebbflow.services.repository_files import RepositoryFiles
 from ebbflow.services.run_execution import RunExecution
 from ebbflow.services.run_nodes import RunNodes
 from ebbflow.services.run_queue import KIND, RunQueue, queue_key
@@ -23,6 +25,8 @@ from ebbflow.services.run_start import RunStart
 from ebbflow.services.tenant_secrets import TenantSecrets
 from tests.support import builders
 from tests.support.memory_cluster import ManualClock, MemoryCluster
+from tests.support.memory_git import MemoryGit
+from tests.support.memory_http import MemoryHttp
 from tests.support.memory_run_store import MemoryRunStore
 from tests.support.memory_tenant import MemoryObjects
 
@@ -62,6 +66,8 @@ class RunWorld:
         self.cluster = MemoryCluster()
         self.store = MemoryRunStore(self.cluster)
         self.objects = MemoryObjects()
+        self.git = MemoryGit()
+        self.http = MemoryHttp()
         self.watch = Followed()
         self.woken: list[Key] = []
         self.secrets: list[Tainted] = []
@@ -71,10 +77,10 @@ class RunWorld:
     def restart(self) -> None:
         """Lose all memory, as a new process has none."""
         cel = CelConditions()
-        kinds = node_kinds(Ports(self.objects, cel))
-        nodes = RunNodes(
-            kinds, TenantSecrets(self.objects, self.secrets.append), self.clock, lambda text: text
-        )
+        secrets = TenantSecrets(self.objects, self.secrets.append)
+        files = RepositoryFiles(self.git, GitAccess(self.cluster))
+        ports = Ports(self.objects, cel, secrets, files, self.http, self.cluster, self.store)
+        nodes = RunNodes(node_kinds(ports), secrets, self.clock, lambda text: text)
         self.execution = RunExecution(
             self.cluster,
             self.store,

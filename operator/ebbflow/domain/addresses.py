@@ -61,6 +61,38 @@ def check_repository_url(url: str, *, allow_insecure_http: bool) -> None:
     _check_url_path(parts, url)
 
 
+def check_request_url(url: str, *, allow_insecure_http: bool, hosts: Collection[str]) -> None:
+    """Refuse an address that no request may go to: by scheme, form, or host; a query is fine.
+
+    Raises:
+        AddressNotAllowed: the text says what is wrong; it never repeats credentials or the query.
+    """
+    if len(url) > MAX_URL_LENGTH:
+        raise AddressNotAllowed(
+            f"The address has {len(url)} characters; give one of at most {MAX_URL_LENGTH}."
+        )
+    parts = _split(url)
+    if parts.scheme not in ("http", "https"):
+        raise AddressNotAllowed(f"{redact(url)!r} is no web address. Write https://host/path.")
+    _check_scheme(parts, url, allow_insecure_http=allow_insecure_http)
+    if parts.username is not None or parts.password is not None:
+        raise AddressNotAllowed(
+            f"The address {redact(url)} holds a user or password. Put them into a Secret, and send"
+            " them in a header from there."
+        )
+    if _UNSAFE_IN_URL.search(url) or not url.isascii():
+        raise AddressNotAllowed(
+            f"The address {redact(url)!r} holds characters that must be percent-encoded."
+        )
+    _check_host(parts, url)
+    host = host_of(url)
+    if not is_host_allowed(host, hosts):
+        raise AddressNotAllowed(
+            f"The operator may not connect to {host}, the host of {redact(url)}. Use a host that"
+            " its --allowed-hosts allows, or add this one there."
+        )
+
+
 def is_ssh(url: str) -> bool:
     """Tell whether an address is one for ssh."""
     return url.lower().startswith("ssh:")
@@ -198,7 +230,7 @@ def _check_host(parts: SplitResult, url: str) -> None:
         if reason is not None:
             raise AddressNotAllowed(
                 f"The host of {redact(url)} is {reason}; the operator never connects there."
-                " Use the name of the Git server."
+                " Use the name of the server."
             )
         return
     if "[" in parts.netloc or not _HOST.fullmatch(host) or ".." in host:

@@ -57,12 +57,13 @@ class ObjectId:
         """
         metadata = raw.get("metadata")
         given = metadata if isinstance(metadata, dict) else {}
+        namespace = given.get("namespace") or default_namespace
         api_version = _text(raw.get("apiVersion"), "apiVersion")
         group, _, version = api_version.rpartition("/")
         return cls(
             group=group,
             kind=_text(raw.get("kind"), "kind"),
-            namespace=str(given.get("namespace") or default_namespace),
+            namespace=_text(namespace, "metadata.namespace") if namespace else "",
             name=_text(given.get("name"), "metadata.name"),
             version=version,
         )

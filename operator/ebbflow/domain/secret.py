@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Final, Generic, NoReturn
+from typing import Any, Final, Generic, NoReturn
 
 from typing_extensions import TypeVar, override
 
@@ -56,3 +56,16 @@ class Tainted(Generic[T]):
     @override
     def __hash__(self) -> int:
         return hash(self._text())
+
+
+def revealed(value: Any) -> Any:
+    """Return a JSON value with its secrets in the clear; only adapters that must send it call this."""
+    match value:
+        case Tainted():
+            return value.reveal()
+        case dict():
+            return {key: revealed(item) for key, item in value.items()}
+        case list() | tuple():
+            return [revealed(item) for item in value]
+        case _:
+            return value

@@ -15,6 +15,7 @@ from ebbflow.domain.objects import ObjectWatch
 from ebbflow.domain.outcome import Postponed
 from ebbflow.domain.ports import Clock, Cluster, Leadership, StaleWrite, Wake
 from ebbflow.domain.run_store import RunStore, owner_of
+from ebbflow.domain.runs.chain import parent_run
 from ebbflow.domain.runs.content import Content, read_content
 from ebbflow.domain.runs.gate import (
     Continue,
@@ -189,6 +190,8 @@ class RunExecution:
         stored = await self._store.write_status(run, status)
         self._forget(run)
         self._wake(queue_key(Key(PARENT, run.metadata.namespace, run.spec.source.name)))
+        if (waiting := parent_run(run)) is not None:
+            self._wake(waiting)
         bad = status.phase == "Failed"
         log.info("%s: %s %s", run.metadata.name, status.phase, status.message or "")
         await self._store.announce(stored, status.reason or "", status.message or "", warning=bad)

@@ -13,6 +13,7 @@ from typing_extensions import override
 from ebbflow.domain.cel import CelCompiler, CelError
 from ebbflow.domain.document.syntax import Json
 from ebbflow.domain.expression import Budget, ExpressionError, SecretNotFound, render
+from ebbflow.domain.objects import tainted_texts
 from ebbflow.domain.runs.around import around
 from ebbflow.domain.runs.node_settings import (
     Invalid,
@@ -89,9 +90,10 @@ class RunJudge(Judge):
         for workflow, place in around(self._memory.tree, path):
             known = self._memory.contexts.get(place.path)
             if known is None:
-                known = self._memory.contexts[place.path] = _merged(
-                    context, self._resolve(workflow.context, place)
-                )
+                given = self._resolve(workflow.context, place)
+                if tainted_texts(given):
+                    raise ExpressionError("context: a secret cannot be a default for other nodes")
+                known = self._memory.contexts[place.path] = _merged(context, given)
             context = known
         return context
 

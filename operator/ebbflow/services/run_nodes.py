@@ -25,8 +25,10 @@ from ebbflow.domain.runs.states import NodeState, States, failed, succeeded, wai
 from ebbflow.domain.runs.tree import Place, Task, find
 from ebbflow.services.nodes.kind import (
     Call,
+    CannotDo,
     Failed,
     NodeKind,
+    NotNow,
     Result,
     Running,
     Succeeded,
@@ -46,6 +48,8 @@ AT_ONCE: Final = 16
 
 PASSING_RETRY: Final = timedelta(seconds=2)
 """How soon to try again what the API server refused for a reason that can pass by itself."""
+
+PASSING_MOST: Final = timedelta(seconds=30)
 
 ANY_KIND = NodeKind[Any]
 
@@ -138,6 +142,8 @@ class RunNodes:
             ExpressionError,
             CelError,
             NotAnObject,
+            CannotDo,
+            NotNow,
             ValidationError,
             KeyError,
         ) as error:
@@ -154,13 +160,20 @@ class RunNodes:
         if kind is None or not kind.recalls:
             return
         turn = Turn(found[0], found[1], states[path], Settings(), fresh=False)
-        result, _ = await self._act(turn, memory, run, states, judge)
-        if isinstance(result, Working | Succeeded):
+        result, _ = await self._act(turn, memory, run, states, judge, recalled=True)
+        if isinstance(result, Working | Succeeded) and result.outputs is not None:
             memory.outputs[path] = result.outputs
             memory.applied[path] = result.applied
 
     async def _act(
-        self, turn: Turn, memory: RunMemory, run: Running, states: States, judge: RunJudge
+        self,
+        turn: Turn,
+        memory: RunMemory,
+        run: Running,
+        states: States,
+        judge: RunJudge,
+        *,
+        recalled: bool = False,
     ) -> tuple[Result, tuple[PlannedChange, ...]]:
         kind = self._kinds.get(turn.node.envelope.kind)
         if kind is None:
@@ -172,9 +185,18 @@ class RunNodes:
             if run.dry:
                 planned = await kind.plan(call)
                 return Succeeded(planned.outputs), planned.changes
-            return await kind.act(call), ()
-        except (ValidationError, ExpressionError, CelError, NotAnObject, ClusterError) as error:
-            return _result_of(error), ()
+            return await kind.act(replace(call, recalled=recalled)), ()
+        except (
+            ValidationError,
+            ExpressionError,
+            CelError,
+            NotAnObject,
+            CannotDo,
+            NotNow,
+            ClusterError,
+        ) as error:
+            now, state = self._clock.now(), turn.state
+            return _result_of(error, now - (state.attempt_at or state.started_at or now)), ()
 
     async def _call(
         self, turn: Turn, memory: RunMemory, run: Running, states: States, judge: RunJudge
@@ -208,6 +230,7 @@ class RunNodes:
             fresh=turn.fresh,
             context=context,
             run=replace(run, account=account),
+            wanted=memory.needs.paths(node.envelope.ref),
         )
 
     async def read_secrets(
@@ -229,7 +252,8 @@ class RunNodes:
     ) -> None:
         """Turn a kind's answer into the node's state, and remember what it came with."""
         path, state, now = turn.place.path, turn.state, self._clock.now()
-        memory.begun.add((path, state.attempt))
+        if not (isinstance(result, Working) and result.anew):
+            memory.begun.add((path, state.attempt))
         if isinstance(result, Working) and turn.node.envelope.wait == "none":
             result = Succeeded(result.outputs, "", result.applied)
         match result:
@@ -279,15 +303,21 @@ def _turns(memory: RunMemory, states: States, judge: RunJudge) -> Iterable[Turn]
         yield Turn(found[0], found[1], state, settings, fresh)
 
 
-def _result_of(error: Exception) -> Result:
-    """Return what an error means for a node: it failed, or the cause can pass by itself."""
+def _result_of(error: Exception, since: timedelta) -> Result:
+    """Return what an error means for a node: it failed, or the cause can pass by itself.
+
+    `since`: how old the attempt is. The longer it has waited already, the seldomer it tries.
+    """
     match error:
         case ValidationError():
             return Failed(spec_problem(error), final=True)
         case ObjectError() if not error.passing:
             return Failed(str(error))
-        case ClusterError():
-            return Working(str(error), after=error.retry_after or PASSING_RETRY)
+        case ClusterError() | NotNow():
+            asked = error.after if isinstance(error, NotNow) else error.retry_after
+            after = asked or min(max(PASSING_RETRY, since / 4), PASSING_MOST)
+            # What was refused may have been the second of three objects.
+            return Working(str(error), after=after, anew=True)
         case _:
             return Failed(str(error), final=True)
 

@@ -9,6 +9,7 @@ from ebbflow.domain.effective import parent_of
 from ebbflow.domain.ports import Clock, Cluster, Leadership, StaleWrite, Wake
 from ebbflow.domain.run_store import RunStore, owner_of
 from ebbflow.domain.runs.admission import Refused
+from ebbflow.domain.runs.chain import parent_run
 from ebbflow.domain.runs.gate import Fenced, fenced
 from ebbflow.domain.runs.history import surplus
 from ebbflow.domain.runs.queue import (
@@ -104,6 +105,8 @@ class RunQueue:
         stored = await self._store.write_status(run, ended)
         await self._store.announce(stored, refused.reason.value, ended.message or "", warning=False)
         await self._store.release(stored)
+        if (waiting := parent_run(run)) is not None:
+            self._wake(waiting)
 
     async def _let_go(self, runs: tuple[Run, ...]) -> None:
         """The parent is gone or going: what runs is stopped, what has ended is free to go."""

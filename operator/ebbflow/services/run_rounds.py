@@ -13,6 +13,7 @@ from ebbflow.api.template import Template
 from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.ports import Clock
 from ebbflow.domain.run_store import RunStore
+from ebbflow.domain.runs.chain import chain_of
 from ebbflow.domain.runs.outputs import lacks
 from ebbflow.domain.runs.plan import Over, Plan, RunView, UnderWay, plan
 from ebbflow.domain.runs.queue import format_micro_time, read_time
@@ -56,6 +57,8 @@ class Work:
             editors=(content.editor,) if content.editor else (),
             approvals=run.spec.approvals,
             dry=run.spec.dry_run,
+            git=content.git,
+            chain=chain_of(run),
         )
 
     def judge(self, now: datetime, cel: CelCompiler) -> RunJudge:

@@ -23,6 +23,7 @@ from ebbflow.domain.expression import (
 from ebbflow.domain.objects import Account, ObjectError, Objects
 from ebbflow.domain.ports import Clock
 from ebbflow.domain.run_store import RunStore
+from ebbflow.domain.runs.chain import wanted_of
 from ebbflow.domain.runs.content import Content, read_content, snapshot_of
 from ebbflow.domain.runs.outputs import RefNeeds
 from ebbflow.domain.runs.queue import read_time
@@ -148,7 +149,7 @@ class RunStart:
             account=account,
             arguments=arguments,
             given_refs={"trigger": _trigger_refs(run)},
-            needs=RefNeeds(content.document),
+            needs=RefNeeds(content.document, wanted_of(run)),
             random=random,
             secrets=secrets,
         )

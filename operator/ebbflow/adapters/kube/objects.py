@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from typing_extensions import override
 
@@ -51,7 +51,7 @@ from ebbflow.domain.objects import (
     tainted_where_known,
 )
 from ebbflow.domain.ports import ClusterError
-from ebbflow.domain.secret import Tainted
+from ebbflow.domain.secret import Tainted, revealed
 
 PAGE: Final = 500
 MOST_LISTED: Final = 5_000
@@ -231,7 +231,7 @@ class KubeObjects(Objects):
         query: Mapping[str, str] | None = None,
     ) -> JsonObject | None:
         """Send one request as the account; None if the object is not there. Raises ObjectError."""
-        body = None if manifest is None else _revealed(manifest)
+        body = None if manifest is None else revealed(manifest)
         if body is not None and (size := len(json.dumps(body))) > MAX_OBJECT_BYTES:
             raise too_large(attempt, f"{size} bytes of JSON, {MAX_OBJECT_BYTES} at most")
         try:
@@ -309,18 +309,6 @@ def _with_a_name(manifest: JsonObject) -> JsonObject:
         return manifest
     generated = metadata.get("generateName")
     return manifest | {"metadata": metadata | {"name": f"{generated}*"}} if generated else manifest
-
-
-def _revealed(value: Any) -> Any:
-    match value:
-        case Tainted():
-            return value.reveal()
-        case dict():
-            return {key: _revealed(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_revealed(item) for item in value]
-        case _:
-            return value
 
 
 def _texts(manifest: JsonObject | None) -> list[str]:

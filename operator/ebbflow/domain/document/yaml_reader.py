@@ -31,6 +31,17 @@ _FORBIDDEN = re.compile(
 
 def read_yaml(source: Source) -> Node:
     """Read one YAML document. Raises InvalidDocument with line and column."""
+    return _read(_Builder(source)).finish()
+
+
+def read_yaml_stream(source: Source) -> list[Node]:
+    """Read all YAML documents of a file. Raises InvalidDocument with line and column."""
+    builder = _read(_Builder(source, several=True))
+    return [*builder.earlier, builder.finish()]
+
+
+def _read(builder: _Builder) -> _Builder:
+    source = builder.source
     found = _FORBIDDEN.search(source.text)
     if found:
         raise source.fault(
@@ -38,7 +49,6 @@ def read_yaml(source: Source) -> Node:
             "in double quotes",
             found.start(),
         )
-    builder = _Builder(source)
     try:
         if len(source.text) > 2 * MAX_NODES:
             _check_count(source)
@@ -48,7 +58,7 @@ def read_yaml(source: Source) -> Node:
         raise _syntax_fault(source, error) from None
     except yaml.YAMLError as error:
         raise source.fault(f"this is not YAML: {error}", 0) from None
-    return builder.finish()
+    return builder
 
 
 def _check_count(source: Source) -> None:
@@ -93,6 +103,8 @@ class _Builder:
     """Takes events one by one; an explicit stack, so that depth costs no Python frames."""
 
     source: Source
+    several: bool = False
+    earlier: list[Node] = field(default_factory=list)  # the documents before this one
     stack: list[Mapping | Sequence] = field(default_factory=list)
     pending: list[Scalar | None] = field(default_factory=list)  # the key that waits for its value
     root: Node | None = None
@@ -119,7 +131,10 @@ class _Builder:
 
     def _document(self, offset: int) -> None:
         self.documents += 1
-        if self.documents > 1:
+        if self.several and self.root is not None:
+            self.earlier.append(self.root)
+            self.root = None
+        elif self.documents > 1:
             raise self.source.fault("a file holds one document; a second begins here", offset)
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:

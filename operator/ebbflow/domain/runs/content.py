@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from ebbflow.api.base import NAME_MAX_LENGTH, JsonObject, parse_duration
-from ebbflow.api.template import ArgumentOverride, Template
+from ebbflow.api.template import ArgumentOverride, GitPlace, Template
 from ebbflow.domain.run_store import Snapshot
 
 _DIGEST: Final = 10
@@ -17,7 +17,10 @@ _DIGEST: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A Run's own copy of what it runs; `commit` is that of the file which holds the document."""
+    """A Run's own copy of what it runs; `commit` is that of the file which holds the document.
+
+    `git`: which file of which repository that is, as it was when the Run began.
+    """
 
     document: JsonObject
     overrides: tuple[ArgumentOverride, ...] = ()
@@ -25,6 +28,7 @@ class Content:
     timeout: timedelta | None = None
     prune: bool = False
     commit: str | None = None
+    git: GitPlace | None = None
     editor: str | None = None
 
 
@@ -38,6 +42,7 @@ def snapshot_of(template: Template) -> Snapshot:
         "timeout": spec.dump().get("timeout"),
         "prune": spec.prune,
         "commit": sync.commit if sync and spec.git else None,
+        "git": spec.git.dump() if spec.git else None,
         "editor": sync.last_editor if sync else None,
     }
     content = {key: value for key, value in content.items() if value not in (None, [])}
@@ -59,5 +64,6 @@ def read_content(raw: JsonObject) -> Content:
         timeout=parse_duration(timeout) if timeout else None,
         prune=bool(raw.get("prune")),
         commit=raw.get("commit"),
+        git=GitPlace.model_validate(raw["git"]) if raw.get("git") else None,
         editor=raw.get("editor"),
     )

@@ -22,10 +22,15 @@ _MISSING: Final = object()
 
 
 class RefNeeds:
-    """Which fields of which refs the expressions of a document name."""
+    """Which fields of which refs the expressions of a document name.
 
-    def __init__(self, document: JsonObject) -> None:
+    `also`: paths that somebody else names, each with its ref first.
+    """
+
+    def __init__(self, document: JsonObject, also: Iterable[tuple[str, ...]] = ()) -> None:
         self._paths: dict[str, set[tuple[str, ...]]] = {}
+        for ref, *path in also:
+            self._paths.setdefault(ref, set()).add(tuple(path))
         for part in ("spec", "teardownSpec", "arguments"):
             for ref, *path in references(document.get(part), (part,)).refs:
                 self._paths.setdefault(ref, set()).add(tuple(path))

@@ -177,7 +177,9 @@ class Walk:
         if due > self._now:
             self.wake_at(due)
             return Progress.UNDER_WAY
-        end = failed(state, settings, self._now, _took_longer(settings.timeout))
+        at_last = f"; at last: {state.message}" if state.message else ""
+        message = _took_longer(settings.timeout) + at_last
+        end = failed(state, settings, self._now, message)
         self.stops.append(Stop(state.path, end))
         return Progress.UNDER_WAY
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
 from ebbflow.api.base import JsonObject
 from ebbflow.api.run import FieldChange, PlannedChange
 from ebbflow.domain.cel import CelCompiler, Condition, NoValue
-from ebbflow.domain.expression import ExpressionError, SecretKey
 from ebbflow.domain.health import Current, Health, InProgress, Terminating, health
 from ebbflow.domain.health import Failed as Unhealthy
 from ebbflow.domain.inventory import apply_order
 from ebbflow.domain.objects import (
     OWNER_LABEL,
+    KindMissing,
+    NamespaceMissing,
+    NotAnObject,
     ObjectId,
     Objects,
     field_manager,
@@ -24,8 +26,9 @@ from ebbflow.domain.objects import (
     tainted_where_known,
 )
 from ebbflow.domain.plan import plan_object
-from ebbflow.domain.secret import Tainted
 from ebbflow.services.nodes.kind import Call, Failed, Planned, Result, Succeeded, Working
+from ebbflow.services.nodes.object_texts import with_texts
+from ebbflow.services.nodes.pod_trouble import PATIENCE, RECHECK, has_pods, trouble_with_pods
 
 SHOWN: Final = 3
 
@@ -50,22 +53,15 @@ async def apply_and_wait(
 
     Raises ObjectError, ExpressionError for what cannot be in an object.
     """
-    wished = prepared(call, manifests)
     condition = cel.compile(how.until, ("object",)) if how.until else None
-    account = call.run.account
     live: list[JsonObject] = []
-    for manifest in wished:
-        target = ObjectId.of(manifest, call.context.namespace)
-        found: JsonObject | None = None
-        if not call.fresh:
-            found = await objects.get(target, account)
-        if found is None:
-            # Fresh, or somebody removed it while the node waits for it.
-            found = await objects.apply(
-                manifest, account, manager=field_manager(call.run.source), force=how.force
-            )
-        live.append(tainted_where_known(found, tainted_texts(manifest)))
-    return _judged(live, how, condition)
+    for manifest in prepared(call, manifests):
+        found = await _applied(objects, call, manifest, how)
+        if found is not None:
+            live.append(tainted_where_known(found, tainted_texts(manifest)))
+    if not live:
+        return Failed("what the node made is not there any more", final=True)
+    return await _judged(objects, call, live, how, condition)
 
 
 async def plan_objects(
@@ -77,14 +73,18 @@ async def plan_objects(
     for manifest in prepared(call, manifests):
         target = ObjectId.of(manifest, call.context.namespace)
         account = call.run.account
-        before = await objects.get(target, account)
-        after = await objects.apply(
-            manifest,
-            account,
-            manager=field_manager(call.run.source),
-            force=how.force,
-            dry_run=True,
-        )
+        try:
+            before = await objects.get(target, account)
+            after = await objects.apply(
+                manifest,
+                account,
+                manager=field_manager(call.run.source),
+                force=how.force,
+                dry_run=True,
+            )
+        except (KindMissing, NamespaceMissing):
+            # An earlier node may be about to make it: then this is all that can be told.
+            before, after = None, manifest
         known = tainted_texts(manifest)
         after = tainted_where_known(after, known)
         plan = plan_object(before and tainted_where_known(before, known), after)
@@ -105,8 +105,15 @@ def prepared(call: Call[Any], manifests: Iterable[JsonObject]) -> list[JsonObjec
 
     Raises NotAnObject and ExpressionError.
     """
-    made = [_prepared(call, manifest) for manifest in manifests]
-    return sorted(made, key=lambda one: apply_order(ObjectId.of(one, call.context.namespace)))
+    made: dict[ObjectId, JsonObject] = {}
+    for manifest in manifests:
+        one = _prepared(call, manifest)
+        target = ObjectId.of(one, call.context.namespace).any_version
+        if target in made:
+            # Under one field manager the second would take the fields of the first away.
+            raise NotAnObject(f"{target.title} is there twice; give each object once")
+        made[target] = one
+    return [made[target] for target in sorted(made, key=apply_order)]
 
 
 def outputs_of(live: list[JsonObject]) -> Any:
@@ -116,100 +123,84 @@ def outputs_of(live: list[JsonObject]) -> Any:
     return {f"{one.get('kind')}/{one['metadata'].get('name')}": one for one in live}
 
 
-def _prepared(call: Call[Any], manifest: JsonObject) -> JsonObject:
-    made: JsonObject = _texts(manifest, ())
-    metadata = dict(made.get("metadata") or {})
-    mark = {OWNER_LABEL: owner_mark(call.run.source)}
-    metadata["labels"] = {**call.context.labels, **(metadata.get("labels") or {}), **mark}
-    annotations = {**call.context.annotations, **(metadata.get("annotations") or {})}
-    if annotations:
-        metadata["annotations"] = annotations
-    metadata.setdefault("namespace", call.context.namespace)
-    return {**made, "metadata": metadata}
-
-
-def _texts(value: Any, path: tuple[str, ...]) -> Any:
-    """Turn values into text where Kubernetes wants text (api: expressions in Manifest), and
-    `${{secrets…}}` as an environment variable's value into a secretKeyRef.
-    """
-    match value:
-        case dict() if _is_variable(value, path):
-            return _variable(value)
-        case dict() if _holds_texts(path):
-            return {key: _text(item) for key, item in value.items()}
-        case dict():
-            return {key: _texts(item, (*path, key)) for key, item in value.items()}
-        case list():
-            return [_texts(item, path) for item in value]
-        case SecretKey():
-            raise ExpressionError(
-                "${{secrets…}} can only be the value of an environment variable; "
-                "write ${secrets…} to put the secret itself there"
-            )
-        case _:
-            return value
-
-
-def _holds_texts(path: tuple[str, ...]) -> bool:
-    """Tell whether the values of the object at a path must be texts."""
-    return path in (("data",), ("stringData",)) or (
-        len(path) > 1 and path[-2] == "metadata" and path[-1] in ("labels", "annotations")
+async def _applied(
+    objects: Objects, call: Call[Any], manifest: JsonObject, how: Applying
+) -> JsonObject | None:
+    """Return the object as it is, applied if it has to be; None only where nothing may be made."""
+    account = call.run.account
+    if not call.fresh:
+        target = ObjectId.of(manifest, call.context.namespace)
+        found = await objects.get(target, account)
+        if found is not None or call.recalled:
+            return found
+    # Fresh, or somebody removed it while the node waits for it.
+    return await objects.apply(
+        manifest, account, manager=field_manager(call.run.source), force=how.force
     )
 
 
-def _is_variable(value: JsonObject, path: tuple[str, ...]) -> bool:
-    return bool(path) and path[-1] == "env" and "name" in value and "value" in value
+def _prepared(call: Call[Any], manifest: JsonObject) -> JsonObject:
+    made = with_texts(manifest)
+    metadata = dict(_object(made, "metadata", "metadata"))
+    mark = {OWNER_LABEL: owner_mark(call.run.source)}
+    labels = _object(metadata, "labels", "metadata.labels")
+    metadata["labels"] = {**call.context.labels, **labels, **mark}
+    given = _object(metadata, "annotations", "metadata.annotations")
+    annotations = {**call.context.annotations, **given}
+    if annotations:
+        metadata["annotations"] = annotations
+    metadata["namespace"] = metadata.get("namespace") or call.context.namespace
+    return {**made, "metadata": metadata}
 
 
-def _variable(value: JsonObject) -> JsonObject:
-    given = value["value"]
-    if not isinstance(given, SecretKey):
-        return {**value, "value": _text(given)}
-    rest = {key: item for key, item in value.items() if key != "value"}
-    reference = {"name": given.secret, "key": given.key}
-    return {**rest, "valueFrom": {"secretKeyRef": reference}}
+def _object(holder: JsonObject, key: str, where: str) -> JsonObject:
+    value = holder.get(key)
+    if value is None or isinstance(value, dict):
+        return value or {}
+    raise NotAnObject(f"{where} of the manifest must be an object")
 
 
-def _text(value: Any) -> Any:
-    match value:
-        case str() | None:
-            return value
-        case Tainted():
-            inner = value.reveal()
-            return value if isinstance(inner, str) else Tainted(_json(inner), value.sources)
-        case SecretKey():
-            return _texts(value, ())
-        case _:
-            return _json(value)
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def _judged(live: list[JsonObject], how: Applying, condition: Condition | None) -> Result:
+async def _judged(
+    objects: Objects,
+    call: Call[Any],
+    live: list[JsonObject],
+    how: Applying,
+    condition: Condition | None,
+) -> Result:
     outputs = outputs_of(live)
-    objects = tuple(live)
     if not how.wait:
-        return Succeeded(outputs, applied=objects)
+        return Succeeded(outputs, applied=tuple(live))
     verdicts = [(one, _health(one, condition)) for one in live]
-    bad = [_said(one, verdict) for one, verdict in verdicts if isinstance(verdict, Unhealthy)]
+    bad = [(one, verdict) for one, verdict in verdicts if isinstance(verdict, Unhealthy)]
     if bad:
-        return Failed(_some(bad))
+        return Failed(await _said(objects, call, bad))
     waits = [
-        _said(one, verdict)
-        for one, verdict in verdicts
-        if isinstance(verdict, InProgress | Terminating)
+        (one, verdict) for one, verdict in verdicts if isinstance(verdict, InProgress | Terminating)
     ]
     if not waits:
-        return Succeeded(outputs, applied=objects)
-    follow = tuple(ObjectId.of(one) for one, v in verdicts if not isinstance(v, Current))
-    return Working(_some(waits), follow=follow, outputs=outputs, applied=objects)
+        return Succeeded(outputs, applied=tuple(live))
+    return Working(
+        await _said(objects, call, waits),
+        after=_look_at_pods_in(call, waits),
+        follow=tuple(ObjectId.of(one) for one, _ in waits),
+        outputs=outputs,
+        applied=tuple(live),
+    )
+
+
+def _look_at_pods_in(
+    call: Call[Any], waits: list[tuple[JsonObject, InProgress | Terminating]]
+) -> timedelta | None:
+    """Trouble with pods does not change the object that made them: look again by the clock."""
+    if not any(has_pods(one) for one, _ in waits):
+        return None
+    return max(PATIENCE - (call.now - call.attempt_at), timedelta()) or RECHECK
 
 
 def _health(live: JsonObject, condition: Condition | None) -> Health:
-    if condition is None:
-        return health(live)
+    usual = health(live)
+    if condition is None or isinstance(usual, Terminating):
+        return usual
     try:
         holds = condition.holds({"object": live})
     except NoValue as error:
@@ -217,10 +208,20 @@ def _health(live: JsonObject, condition: Condition | None) -> Health:
     return Current() if holds else InProgress(f"until {condition.source!r} is true")
 
 
-def _said(live: JsonObject, verdict: Unhealthy | InProgress | Terminating) -> str:
-    return f"{ObjectId.of(live).title}: {verdict.message}"
-
-
-def _some(messages: list[str]) -> str:
-    more = len(messages) - SHOWN
-    return "; ".join(messages[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
+async def _said(
+    objects: Objects,
+    call: Call[Any],
+    verdicts: list[tuple[JsonObject, InProgress | Terminating]]
+    | list[tuple[JsonObject, Unhealthy]],
+) -> str:
+    """Return what is wrong with the first objects, and with their pods if that takes its time."""
+    patient = call.now - call.attempt_at >= PATIENCE
+    said = []
+    for live, verdict in verdicts[:SHOWN]:
+        words = f"{ObjectId.of(live).title}: {verdict.message}"
+        if patient or isinstance(verdict, Unhealthy):
+            trouble = await trouble_with_pods(objects, live, call.run.account)
+            words += f"; {trouble}" if trouble else ""
+        said.append(words)
+    more = len(verdicts) - SHOWN
+    return "; ".join(said) + (f"; and {more} more" if more > 0 else "")

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from ebbflow.api.base import JsonObject, Key, Model
 from ebbflow.api.run import Approval, PlannedChange
+from ebbflow.api.template import GitPlace
 from ebbflow.domain.objects import Account, ObjectId
 
 S = TypeVar("S", bound=Model)
@@ -33,7 +34,11 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The run that a node belongs to. `commit` is that of its document, where it has one."""
+    """The run that a node belongs to. `commit` is that of its document, where it has one.
+
+    `git`: the file that held the document then. `chain`: the sources of the runs that led to this
+    one by RunTemplate nodes, the first first; this one's own is not among them.
+    """
 
     key: Key
     uid: str
@@ -45,6 +50,8 @@ class Running:
     editors: tuple[str, ...]
     approvals: tuple[Approval, ...]
     dry: bool = False
+    git: GitPlace | None = None
+    chain: tuple[Key, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +59,10 @@ class Call(Generic[S]):
     """One attempt of one node. Texts in `spec` that a secret went into are `Tainted`.
 
     `fresh`: the attempt has just begun in this process (or a killed one had begun it, which nobody
-    can tell); later calls of the same attempt only look. `raw` is the node's spec after rendering,
-    before it was read as `spec`.
+    can tell); later calls of the same attempt only look. `recalled`: the attempt has succeeded and
+    only its outputs are asked for: nothing may be made. `raw` is the node's spec after rendering,
+    before it was read as `spec`. `wanted` are the paths within the outputs that expressions of the
+    document name.
     """
 
     path: str
@@ -67,6 +76,8 @@ class Call(Generic[S]):
     fresh: bool
     context: Context
     run: Running
+    recalled: bool = False
+    wanted: frozenset[tuple[str, ...]] = frozenset()
 
     @property
     def idempotency_key(self) -> str:
@@ -79,8 +90,9 @@ class Working:
     """Not done yet. `message` says what it waits for; `after`: look again then at the latest.
 
     `follow`: objects whose changes matter; `made`: they carry the mark of what runs make.
-    `waiting`: not the cluster is at work, but a person or a condition is waited for. `outputs` and
-    `applied` count where a document does not wait for the node's end (`condition: none`).
+    `waiting`: not the cluster is at work, but a person or a condition is waited for. `anew`: the
+    effect was not made in full, so the next call is fresh again. `outputs` and `applied` count where
+    a document does not wait for the node's end (`condition: none`).
     """
 
     message: str
@@ -88,6 +100,7 @@ class Working:
     follow: tuple[ObjectId, ...] = ()
     made: bool = True
     waiting: bool = False
+    anew: bool = False
     outputs: Any = None
     applied: tuple[JsonObject, ...] = ()
 
@@ -120,6 +133,21 @@ class Planned:
     outputs: Any = None
 
 
+class CannotDo(Exception):
+    """The node cannot be done as the document has it; the text says what, where and what to do."""
+
+
+class NotNow(Exception):
+    """The node cannot be done now, for a cause that can pass by itself; the text says which.
+
+    `after`: how soon to try again, where that is known. The attempt then begins again.
+    """
+
+    def __init__(self, message: str, after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
 class NodeKind(Protocol[S]):
     """A kind of node. Implementations get the ports that they need when they are made."""
 
@@ -138,7 +166,8 @@ class NodeKind(Protocol[S]):
         """Begin the attempt (`call.fresh`), or see how it stands.
 
         Raises ObjectError (and ClusterError) where the API server refuses: the engine makes it a
-        failure, or waits if it can pass by itself.
+        failure, or waits if it can pass by itself and then begins the attempt again. Raises CannotDo
+        for what no other attempt can do better, NotNow for what is waited for in the same way.
         """
         ...
 

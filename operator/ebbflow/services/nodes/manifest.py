@@ -4,15 +4,35 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from typing_extensions import override
 
 from ebbflow.api.base import JsonObject
+from ebbflow.domain.addresses import normalise_path
 from ebbflow.domain.cel import CelCompiler
+from ebbflow.domain.document import InvalidDocument
+from ebbflow.domain.git import CommitGone, GitError
+from ebbflow.domain.manifest_file import read_manifests
 from ebbflow.domain.objects import Objects
 from ebbflow.services.nodes.applying import Applying, apply_and_wait, plan_objects
-from ebbflow.services.nodes.kind import Call, NodeKind, Planned, Result
+from ebbflow.services.nodes.kind import Call, CannotDo, NodeKind, NotNow, Planned, Result, Running
 from ebbflow.services.nodes.spec import NodeSpec
+from ebbflow.services.repository_files import NoAccess, RepositoryFiles
+
+
+class FromGit(NodeSpec):
+    """A file of the same repository and commit as the document."""
+
+    path: str = Field(
+        max_length=1024,
+        description="The file, relative to the root of the repository: YAML documents if it ends "
+        "in .yaml or .yml, else JSON. Expressions in it are not evaluated.",
+    )
+
+    @field_validator("path")
+    @classmethod
+    def _is_path(cls, value: str) -> str:
+        return normalise_path(value)
 
 
 class ManifestSpec(NodeSpec):
@@ -22,6 +42,7 @@ class ManifestSpec(NodeSpec):
     manifests: tuple[JsonObject, ...] | None = Field(
         default=None, min_length=1, max_length=500, description="Several objects."
     )
+    from_git: FromGit | None = Field(default=None, description="The objects in a file in Git.")
     wait: bool = Field(default=True, description="Wait until the objects are healthy.")
     until: str | None = Field(
         default=None,
@@ -34,14 +55,10 @@ class ManifestSpec(NodeSpec):
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        if (self.manifest is None) == (self.manifests is None):
-            raise ValueError("give exactly one of manifest and manifests")
+        given = (self.manifest, self.manifests, self.from_git)
+        if sum(one is not None for one in given) != 1:
+            raise ValueError("give exactly one of manifest, manifests and fromGit")
         return self
-
-    @property
-    def objects(self) -> tuple[JsonObject, ...]:
-        """The objects, however they were given."""
-        return self.manifests or ((self.manifest,) if self.manifest else ())
 
 
 class Manifest(NodeKind[ManifestSpec]):
@@ -51,22 +68,57 @@ class Manifest(NodeKind[ManifestSpec]):
     recalls: ClassVar[bool] = True
     spec = ManifestSpec
 
-    def __init__(self, objects: Objects, cel: CelCompiler) -> None:
+    def __init__(self, objects: Objects, cel: CelCompiler, files: RepositoryFiles) -> None:
         self._objects = objects
         self._cel = cel
+        self._files = files
 
     @override
     async def act(self, call: Call[ManifestSpec]) -> Result:
+        manifests = await self._manifests(call)
         how = _how(call.spec)
-        return await apply_and_wait(self._objects, self._cel, call, call.spec.objects, how)
+        return await apply_and_wait(self._objects, self._cel, call, manifests, how)
 
     @override
     async def plan(self, call: Call[ManifestSpec]) -> Planned:
-        return await plan_objects(self._objects, call, call.spec.objects, _how(call.spec))
+        manifests = await self._manifests(call)
+        return await plan_objects(self._objects, call, manifests, _how(call.spec))
 
     @override
     async def stop(self, call: Call[ManifestSpec]) -> None:
         """What was applied stays: a run never deletes what it made."""
+
+    async def _manifests(self, call: Call[ManifestSpec]) -> tuple[JsonObject, ...]:
+        """Return the objects, however they are given."""
+        spec = call.spec
+        if spec.from_git is not None:
+            return await self._read(call.run, spec.from_git.path)
+        return spec.manifests or ((spec.manifest,) if spec.manifest is not None else ())
+
+    async def _read(self, run: Running, path: str) -> tuple[JsonObject, ...]:
+        if run.git is None or run.commit is None:
+            raise CannotDo(
+                "spec.fromGit: the document is not kept in Git; give the Template a spec.git, "
+                "or write the objects into manifest or manifests"
+            )
+        where = f"{path} at {run.commit[:7]} of {run.git.repository}"
+        try:
+            data = await self._files.read(run.key, run.git, run.commit, path)
+        except CommitGone:
+            raise CannotDo(
+                f"spec.fromGit: {where}: the commit is no longer there; run the document again"
+            ) from None
+        except NoAccess as error:
+            raise CannotDo(f"spec.fromGit: {where}: {error}") from error
+        except GitError as error:
+            kind = NotNow if error.transient else CannotDo
+            raise kind(f"spec.fromGit: {where}: {error}") from error
+        if data is None:
+            raise CannotDo(f"spec.fromGit: there is no {where}; correct the path, or add the file")
+        try:
+            return read_manifests(data, path)
+        except InvalidDocument as error:
+            raise CannotDo(f"spec.fromGit: {where}: {error}") from error
 
 
 def _how(spec: ManifestSpec) -> Applying:

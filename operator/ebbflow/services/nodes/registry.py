@@ -7,12 +7,23 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ebbflow.domain.cel import CelCompiler
+from ebbflow.domain.http import HttpClient
 from ebbflow.domain.objects import Objects
+from ebbflow.domain.ports import Cluster
+from ebbflow.domain.run_store import RunStore
 from ebbflow.services.nodes.approval import Approval
 from ebbflow.services.nodes.condition import Condition
 from ebbflow.services.nodes.delay import Delay
+from ebbflow.services.nodes.http import Http
 from ebbflow.services.nodes.kind import NodeKind
 from ebbflow.services.nodes.manifest import Manifest
+from ebbflow.services.nodes.project import Namespace, Project
+from ebbflow.services.nodes.run_template import RunTemplate
+from ebbflow.services.nodes.secret_group import SecretGroup
+from ebbflow.services.nodes.template import TemplateNode
+from ebbflow.services.nodes.volume import Volume
+from ebbflow.services.repository_files import RepositoryFiles
+from ebbflow.services.tenant_secrets import TenantSecrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +32,23 @@ class Ports:
 
     objects: Objects
     cel: CelCompiler
+    secrets: TenantSecrets
+    files: RepositoryFiles
+    http: HttpClient
+    cluster: Cluster
+    runs: RunStore
 
 
 NODES: Final[tuple[Callable[[Ports], NodeKind[Any]], ...]] = (
-    lambda ports: Manifest(ports.objects, ports.cel),
+    lambda ports: Manifest(ports.objects, ports.cel, ports.files),
+    lambda ports: Project(ports.objects, ports.cel),
+    lambda ports: Namespace(ports.objects, ports.cel),
+    lambda ports: SecretGroup(ports.objects, ports.cel),
+    lambda ports: Volume(ports.objects, ports.cel),
+    lambda ports: TemplateNode(ports.objects, ports.cel),
     lambda ports: Condition(ports.objects, ports.cel),
+    lambda ports: RunTemplate(ports.cluster, ports.runs),
+    lambda ports: Http(ports.http, ports.secrets),
     lambda _: Delay(),
     lambda _: Approval(),
 )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
 
 from ebbflow.api.base import JsonObject, Model
 from ebbflow.domain.expression.parser import BEGIN
+from ebbflow.domain.secret import Tainted
 
 SHOWN = 5
+
+SecretText = Annotated[str | Tainted, WithJsonSchema({"type": "string"})]
+"""A text that may come from a secret. Texts of any other type refuse secrets."""
 
 
 class NodeSpec(Model):

@@ -1,0 +1,56 @@
+"""Requests that documents make: the port, and its values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from ebbflow.domain.secret import Tainted
+
+MAX_ANSWER_BYTES: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request. `body`: a text is sent as it is, any other JSON value as JSON, None is none.
+
+    Everything but the method may hold secrets.
+    """
+
+    method: str
+    url: str | Tainted
+    headers: Mapping[str, str | Tainted] = field(default_factory=dict)
+    body: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What came back; names of headers are in small letters."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpError(Exception):
+    """No usable answer. The text says why, without credentials and without the address's query.
+
+    `final`: another attempt would end the same way.
+    """
+
+    def __init__(self, message: str, *, final: bool = False) -> None:
+        super().__init__(message)
+        self.final = final
+
+
+class HttpClient(Protocol):
+    """Sends requests to where documents may send them."""
+
+    async def send(self, request: HttpRequest) -> HttpAnswer:
+        """Send a request once, and return the answer, whatever its status.
+
+        Redirects are followed within the origin only. Raises HttpError for an address that is not
+        allowed, where nobody answers in time, and for an answer of more than MAX_ANSWER_BYTES.
+        """
+        ...

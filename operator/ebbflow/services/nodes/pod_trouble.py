@@ -1,0 +1,59 @@
+"""What is wrong with the pods of a workload: its own status says only how many are not ready."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+
+from ebbflow.api.base import JsonObject
+from ebbflow.domain.health import Current, health
+from ebbflow.domain.objects import Account, ObjectError, ObjectId, Objects
+
+PATIENCE: Final = timedelta(seconds=5)
+"""How long pods may take before they are looked at."""
+
+RECHECK: Final = timedelta(seconds=10)
+
+_WORKLOADS: Final = frozenset(
+    (("apps", "Deployment"), ("apps", "StatefulSet"), ("apps", "DaemonSet"), ("apps", "ReplicaSet"))
+) | {("batch", "Job")}
+
+
+def has_pods(live: JsonObject) -> bool:
+    """Tell whether the object is one that makes pods."""
+    target = ObjectId.of(live)
+    return (target.group, target.kind) in _WORKLOADS
+
+
+async def trouble_with_pods(objects: Objects, live: JsonObject, account: Account) -> str:
+    """Return what is wrong with the newest pod that is not well; empty if nothing is known.
+
+    The pods are read in the tenant's name. An account that may not list them misses only words.
+    """
+    labels = _selector(live) if has_pods(live) else None
+    if not labels:
+        return ""
+    namespace = ObjectId.of(live).namespace
+    try:
+        pods = await objects.find("", "Pod", namespace, labels, account)
+    except ObjectError:
+        return ""
+    # The newest first: those of an earlier revision may be left over for a while.
+    for pod in sorted(pods, key=_made_at, reverse=True):
+        verdict = health(pod)
+        if not isinstance(verdict, Current):
+            return f"Pod {ObjectId.of(pod).name}: {verdict.message}"
+    return ""
+
+
+def _selector(live: JsonObject) -> dict[str, str] | None:
+    spec: Any = live.get("spec")
+    selector = spec.get("selector") if isinstance(spec, dict) else None
+    labels = selector.get("matchLabels") if isinstance(selector, dict) else None
+    if not isinstance(labels, dict):
+        return None
+    return {key: value for key, value in labels.items() if isinstance(value, str)}
+
+
+def _made_at(pod: JsonObject) -> str:
+    return str(pod["metadata"].get("creationTimestamp") or "")

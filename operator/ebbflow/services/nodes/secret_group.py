@@ -1,0 +1,177 @@
+"""SecretGroup: makes a Secret, or for what is no secret a ConfigMap, of variables and files."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from typing import Any, ClassVar, Final, Literal, Self
+
+from pydantic import Field, model_validator
+from typing_extensions import override
+
+from ebbflow.api.base import JsonObject
+from ebbflow.domain.cel import CelCompiler
+from ebbflow.domain.objects import Objects, tainted_texts
+from ebbflow.domain.secret import Tainted
+from ebbflow.services.nodes.applying import Applying, apply_and_wait, plan_objects
+from ebbflow.services.nodes.kind import Call, CannotDo, NodeKind, Planned, Result
+from ebbflow.services.nodes.object_texts import encoded
+from ebbflow.services.nodes.short_form import (
+    DESCRIPTION,
+    LEFT_ASIDE,
+    ObjectName,
+    identified,
+    identified_plan,
+)
+from ebbflow.services.nodes.spec import NodeSpec, SecretText
+
+FILES: Final = "ebbflow.dev/files"
+PURPOSE: Final = "ebbflow.dev/purpose"
+
+_KEY: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_UNFIT: Final = re.compile(r"[^-._a-zA-Z0-9]+")
+
+
+def file_key(path: str) -> str:
+    """Return the key under which a file is kept: /etc/app/ca.pem is etc_app_ca.pem."""
+    return _UNFIT.sub("_", path.strip("/"))[:253]
+
+
+class SecretFile(NodeSpec):
+    """One file."""
+
+    data: SecretText = Field(description="The content, in base64.")
+    encoding: str = Field(
+        default="utf-8", max_length=32, description="What the content is: for people."
+    )
+
+
+class SecretValues(NodeSpec):
+    """What is in the group."""
+
+    variables: JsonObject = Field(
+        default={}, description="Values by name; what is no text is written as JSON."
+    )
+    files: dict[str, SecretFile] = Field(
+        default={}, max_length=256, description="Files by the path at which they are wanted."
+    )
+
+    @model_validator(mode="after")
+    def _keys_fit(self) -> Self:
+        for name in self.variables:
+            if not _KEY.fullmatch(name):
+                raise ValueError(
+                    "variables: names may have letters, digits, -, _ and . only, at most 253"
+                )
+        keys = [*self.variables, *map(file_key, self.files)]
+        if len(set(keys)) < len(keys) or not all(keys):
+            raise ValueError("files: two entries would have the same key, or one has none")
+        return self
+
+
+class SecretGroupSpec(NodeSpec):
+    """A Secret or ConfigMap, in Northflank's words."""
+
+    name: ObjectName
+    description: str | None = Field(
+        default=None, max_length=200, description=f"What it is for: the annotation {DESCRIPTION}."
+    )
+    type: Literal["secret", "config"] = Field(
+        default="secret", description="secret makes a Secret, config a ConfigMap."
+    )
+    secret_type: Literal["environment-arguments", "environment", "arguments"] = Field(
+        default="environment-arguments",
+        description=f"What the values are for: the label {PURPOSE}.",
+    )
+    secrets: SecretValues = Field(default=SecretValues(), description="What is in it.")
+    project_id: str | None = Field(
+        default=None, description="The namespace; absent: the context's."
+    )
+    priority: int | None = Field(default=None, description=LEFT_ASIDE)
+    restrictions: JsonObject | None = Field(default=None, description=LEFT_ASIDE)
+    addon_dependencies: tuple[JsonObject, ...] = Field(
+        default=(),
+        max_length=0,
+        description="Must be empty: name the keys of the addon's Secret with ${secrets…} instead.",
+    )
+
+
+class SecretGroup(NodeKind[SecretGroupSpec]):
+    """Applies the object. A secret never becomes part of a ConfigMap."""
+
+    name: ClassVar[str] = "SecretGroup"
+    recalls: ClassVar[bool] = True
+    spec = SecretGroupSpec
+
+    def __init__(self, objects: Objects, cel: CelCompiler) -> None:
+        self._objects = objects
+        self._cel = cel
+
+    @override
+    async def act(self, call: Call[SecretGroupSpec]) -> Result:
+        manifests = [_manifest(call.spec)]
+        result = await apply_and_wait(self._objects, self._cel, call, manifests, Applying())
+        return identified(result, call.spec.name)
+
+    @override
+    async def plan(self, call: Call[SecretGroupSpec]) -> Planned:
+        planned = await plan_objects(self._objects, call, [_manifest(call.spec)], Applying())
+        return identified_plan(planned, call.spec.name)
+
+    @override
+    async def stop(self, call: Call[SecretGroupSpec]) -> None:
+        """The object stays: a run never deletes what it made."""
+
+
+def _manifest(spec: SecretGroupSpec) -> JsonObject:
+    paths = {file_key(path): path for path in spec.secrets.files}
+    annotations = {DESCRIPTION: spec.description} if spec.description else {}
+    if paths:
+        annotations[FILES] = json.dumps(paths, sort_keys=True, ensure_ascii=False)
+    metadata: JsonObject = {
+        "name": spec.name,
+        "namespace": spec.project_id,
+        "labels": {PURPOSE: spec.secret_type},
+        "annotations": annotations,
+    }
+    body = _secret(spec.secrets) if spec.type == "secret" else _config_map(spec.secrets)
+    return {"apiVersion": "v1", **body, "metadata": metadata}
+
+
+def _secret(values: SecretValues) -> JsonObject:
+    variables = {name: encoded(value) for name, value in values.variables.items()}
+    files = {file_key(path): _base64(path, file) for path, file in values.files.items()}
+    return {"kind": "Secret", "data": {**variables, **files}}
+
+
+def _base64(path: str, file: SecretFile) -> Tainted:
+    given = file.data
+    text, sources = (
+        (given.reveal(), given.sources) if isinstance(given, Tainted) else (given, frozenset[str]())
+    )
+    return Tainted(base64.b64encode(_content(path, text)).decode(), sources)
+
+
+def _config_map(values: SecretValues) -> JsonObject:
+    if tainted_texts([values.variables, [file.data for file in values.files.values()]]):
+        raise CannotDo(
+            "spec.secrets: a secret would be readable in a ConfigMap; use type: secret, or leave it out"
+        )
+    data: dict[str, Any] = dict(values.variables)
+    binary: dict[str, str] = {}
+    for path, file in values.files.items():
+        content = _content(path, str(file.data))
+        try:
+            data[file_key(path)] = content.decode()
+        except UnicodeDecodeError:
+            binary[file_key(path)] = base64.b64encode(content).decode()
+    return {"kind": "ConfigMap", "data": data, **({"binaryData": binary} if binary else {})}
+
+
+def _content(path: str, text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise CannotDo(f"spec.secrets.files: the data of {path} is not base64") from None

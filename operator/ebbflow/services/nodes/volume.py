@@ -1,0 +1,113 @@
+"""Volume: makes a PersistentVolumeClaim."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+from typing_extensions import override
+
+from ebbflow.api.base import JsonObject
+from ebbflow.domain.cel import CelCompiler
+from ebbflow.domain.objects import Objects
+from ebbflow.services.nodes.applying import Applying, apply_and_wait, plan_objects
+from ebbflow.services.nodes.kind import Call, NodeKind, Planned, Result
+from ebbflow.services.nodes.short_form import (
+    LEFT_ASIDE,
+    ObjectName,
+    identified,
+    identified_plan,
+)
+from ebbflow.services.nodes.spec import NodeSpec
+
+SNAPSHOTS = "snapshot.storage.k8s.io"
+MAX_MEGABYTES = 64 * 1024 * 1024
+
+
+class VolumeSource(NodeSpec):
+    """What the volume begins with."""
+
+    volume: str | None = Field(default=None, description="A PersistentVolumeClaim to copy.")
+    backup: str | None = Field(default=None, description="A VolumeSnapshot to restore.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.volume is None) == (self.backup is None):
+            raise ValueError("give exactly one of volume and backup")
+        return self
+
+
+class VolumeSpec(NodeSpec):
+    """A PersistentVolumeClaim, in Northflank's words."""
+
+    name: ObjectName
+    storage_size: int = Field(ge=1, le=MAX_MEGABYTES, description="Its size in MiB.")
+    access_mode: Literal["ReadWriteOnce", "ReadWriteMany", "ReadOnlyMany", "ReadWriteOncePod"] = (
+        Field(default="ReadWriteOnce", description="Who may use it at once.")
+    )
+    storage_class_name: str | None = Field(
+        default=None, description="The StorageClass; absent: the cluster's default one."
+    )
+    source: VolumeSource | None = Field(
+        default=None, description="What it begins with; absent: it is empty."
+    )
+    wait: bool = Field(
+        default=False,
+        description="Wait until it is bound. Many storage classes bind only when a pod uses it.",
+    )
+    project_id: str | None = Field(
+        default=None, description="The namespace; absent: the context's."
+    )
+    owning_object: JsonObject | None = Field(default=None, description=LEFT_ASIDE)
+
+
+class Volume(NodeKind[VolumeSpec]):
+    """Applies the claim."""
+
+    name: ClassVar[str] = "Volume"
+    recalls: ClassVar[bool] = True
+    spec = VolumeSpec
+
+    def __init__(self, objects: Objects, cel: CelCompiler) -> None:
+        self._objects = objects
+        self._cel = cel
+
+    @override
+    async def act(self, call: Call[VolumeSpec]) -> Result:
+        how = Applying(wait=call.spec.wait)
+        manifests = [_manifest(call.spec)]
+        result = await apply_and_wait(self._objects, self._cel, call, manifests, how)
+        return identified(result, call.spec.name)
+
+    @override
+    async def plan(self, call: Call[VolumeSpec]) -> Planned:
+        planned = await plan_objects(self._objects, call, [_manifest(call.spec)], Applying())
+        return identified_plan(planned, call.spec.name)
+
+    @override
+    async def stop(self, call: Call[VolumeSpec]) -> None:
+        """The claim stays: a run never deletes what it made."""
+
+
+def _manifest(spec: VolumeSpec) -> JsonObject:
+    claim: JsonObject = {
+        "accessModes": [spec.access_mode],
+        "resources": {"requests": {"storage": f"{spec.storage_size}Mi"}},
+    }
+    if spec.storage_class_name is not None:
+        claim["storageClassName"] = spec.storage_class_name
+    if spec.source is not None:
+        claim["dataSource"] = _data_source(spec.source)
+    metadata: JsonObject = {"name": spec.name, "namespace": spec.project_id}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": metadata,
+        "spec": claim,
+    }
+
+
+def _data_source(source: VolumeSource) -> JsonObject:
+    if source.volume is not None:
+        return {"kind": "PersistentVolumeClaim", "name": source.volume}
+    return {"apiGroup": SNAPSHOTS, "kind": "VolumeSnapshot", "name": source.backup}
