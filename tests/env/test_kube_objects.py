@@ -26,10 +26,7 @@ from ebbflow.domain.objects import (
     Absent,
     Account,
     AccountMissing,
-    AlreadyExists,
-    Changed,
     Denied,
-    FieldConflict,
     Invalid,
     KindMissing,
     NamespaceMissing,
@@ -39,7 +36,6 @@ from ebbflow.domain.objects import (
     Powerless,
     RejectedByAdmission,
     SystemNamespace,
-    TooLarge,
     Usable,
     field_manager,
     owner_mark,
@@ -49,6 +45,7 @@ from ebbflow.domain.secret import Tainted
 from tests.support.audit import AuditLog
 from tests.support.installation import ACCOUNT, OPERATOR_USER, operator_kubeconfig
 from tests.support.kubectl import Kubectl
+from tests.support.objects_contract import ObjectsContract
 
 SECONDS = 20
 CANARY = "canary-of-a-made-secret"
@@ -162,24 +159,8 @@ async def world(
     await client.close()
 
 
-async def test_an_object_is_made_read_changed_and_deleted(world: World) -> None:
-    assert await world.objects.get(world.target(), world.worker) is None
-    made = await world.apply(world.config_map(a="1", b="2"))
-    assert made["metadata"]["namespace"] == world.namespace
-    assert "managedFields" not in made["metadata"]
-
-    changed = await world.apply(world.config_map(a="1"))
-    assert changed["data"] == {"a": "1"}
-
-    labels = {OWNER_LABEL: owner_mark(world.source)}
-    (found,) = await world.objects.find("", "ConfigMap", "", labels, world.worker)
-    assert (found["kind"], found["metadata"]["name"]) == ("ConfigMap", "settings")
-
-    with pytest.raises(Changed):
-        await world.objects.delete(world.target(), world.worker, uid=str(uuid.uuid4()))
-    uid = changed["metadata"]["uid"]
-    assert await world.objects.delete(world.target().any_version, world.worker, uid=uid)
-    assert not await world.objects.delete(world.target(), world.worker, uid=uid)
+class TestKubeObjects(ObjectsContract):
+    """The port's contract, on the real API server."""
 
 
 async def test_every_request_about_an_object_goes_as_the_tenant(
@@ -317,27 +298,11 @@ async def test_an_invalid_object_is_refused_with_its_fields(world: World) -> Non
         await world.apply(world.config_map("Not_A_Name"))
 
 
-async def test_fields_of_another_manager_are_a_conflict_only_without_force(world: World) -> None:
-    await world.objects.apply(world.config_map(a="1"), world.worker, manager="somebody")
-    with pytest.raises(FieldConflict, match=r"somebody owns data\.a") as caught:
-        await world.apply(world.config_map(a="2"), force=False)
-    assert caught.value.managers == {"somebody": ("data.a",)}
-    assert (await world.apply(world.config_map(a="2")))["data"] == {"a": "2"}
-
-
-async def test_what_exists_is_not_made_again(world: World) -> None:
-    await world.objects.create(world.config_map(), world.worker, manager="m")
-    with pytest.raises(AlreadyExists):
-        await world.objects.create(world.config_map(), world.worker, manager="m")
+async def test_a_name_can_be_made_by_the_server(world: World) -> None:
     generated = world.config_map()
     generated["metadata"] = {"generateName": "some-"}
     made = await world.objects.create(generated, world.worker, manager="m")
     assert made["metadata"]["name"].startswith("some-")
-
-
-async def test_an_object_that_is_too_large_is_told_so(world: World) -> None:
-    with pytest.raises(TooLarge, match="bytes of JSON"):
-        await world.apply(world.config_map(a="x" * 1_100_000))
 
 
 async def test_a_namespace_that_is_missing_or_being_deleted_is_told_so(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
@@ -15,12 +16,13 @@ from ebbflow.domain.outcome import Postponed
 from ebbflow.domain.ports import Leadership, StaleWrite
 from ebbflow.domain.secret import Tainted
 from ebbflow.services.git_access import GitAccess
+from ebbflow.services.nodes.http import PATIENCE, Http
 from ebbflow.services.nodes.registry import Ports, node_kinds
 from ebbflow.services.repository_files import RepositoryFiles
 from ebbflow.services.run_execution import RunExecution
 from ebbflow.services.run_nodes import RunNodes
 from ebbflow.services.run_queue import KIND, RunQueue, queue_key
-from ebbflow.services.run_rounds import RunRounds
+from ebbflow.services.run_rounds import MESSAGE_EVERY, RunRounds
 from ebbflow.services.run_start import RunStart
 from ebbflow.services.tenant_secrets import TenantSecrets
 from tests.support import builders
@@ -61,7 +63,8 @@ class Leads(Leadership):
 class RunWorld:
     """One Template `shop`, its Runs, and passes made by hand."""
 
-    def __init__(self) -> None:
+    def __init__(self, http_patience: float = PATIENCE) -> None:
+        self._http_patience = http_patience
         self.clock = ManualClock()
         self.cluster = MemoryCluster()
         self.store = MemoryRunStore(self.cluster)
@@ -80,7 +83,11 @@ class RunWorld:
         secrets = TenantSecrets(self.objects, self.secrets.append)
         files = RepositoryFiles(self.git, GitAccess(self.cluster))
         ports = Ports(self.objects, cel, secrets, files, self.http, self.cluster, self.store)
-        nodes = RunNodes(node_kinds(ports), secrets, self.clock, lambda text: text)
+        kinds = [
+            Http(self.http, secrets, self._http_patience) if kind.name == "HTTP" else kind
+            for kind in node_kinds(ports)
+        ]
+        nodes = RunNodes(kinds, secrets, self.clock, lambda text: text)
         self.execution = RunExecution(
             self.cluster,
             self.store,
@@ -113,6 +120,11 @@ class RunWorld:
         }
         built = builders.template("shop").within("default").holding(document)
         self.cluster.put(built.spec(**fields).build())
+
+    def synced(self, repository: str, commit: str | None = None) -> None:
+        """Let the Template's status say that it is in step with a commit (by default the head)."""
+        sync = {"commit": commit or self.git.head(repository)}
+        self.cluster.edit(SHOP, lambda raw: raw.setdefault("status", {}).update(sync=sync))
 
     def ask(self, name: str = "one", **spec: Any) -> None:
         """Make a Run by hand."""
@@ -154,6 +166,22 @@ class RunWorld:
     async def look(self, name: str = "one") -> Postponed | None:
         """Make one pass over a Run."""
         return await self.one_pass(Key("Run", "default", name))
+
+    async def told(self, name: str = "one") -> None:
+        """Let so much time pass that the words of nodes under way are written down."""
+        self.clock.advance(MESSAGE_EVERY.total_seconds())
+        await self.look(name)
+
+    async def look_until(self, phase: str, name: str = "one") -> None:
+        """Make passes, each when it was asked for, until the Run is in a phase."""
+        for _ in range(MOST_PASSES):
+            if self.phase(name) == phase:
+                return
+            # A request in memory is answered as soon as others have had their turn.
+            await asyncio.sleep(0)
+            delay = await self.look(name)
+            self.clock.advance(delay.after.total_seconds() if delay else 0)
+        raise AssertionError(f"the Run {name} is {self.phase(name)} for ever")
 
     # What is there
 

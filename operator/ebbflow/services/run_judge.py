@@ -11,8 +11,15 @@ from typing import Final
 from typing_extensions import override
 
 from ebbflow.domain.cel import CelCompiler, CelError
+from ebbflow.domain.document.path import steps_of
 from ebbflow.domain.document.syntax import Json
-from ebbflow.domain.expression import Budget, ExpressionError, SecretNotFound, render
+from ebbflow.domain.expression import (
+    Budget,
+    ExpressionError,
+    SecretNotFound,
+    references,
+    render,
+)
 from ebbflow.domain.objects import tainted_texts
 from ebbflow.domain.runs.around import around
 from ebbflow.domain.runs.node_settings import (
@@ -90,6 +97,9 @@ class RunJudge(Judge):
         for workflow, place in around(self._memory.tree, path):
             known = self._memory.contexts.get(place.path)
             if known is None:
+                steps = (*steps_of(workflow.envelope.where), "spec", "context")
+                if references(workflow.context, steps).secrets:
+                    raise ExpressionError("context: a secret cannot be a default for other nodes")
                 given = self._resolve(workflow.context, place)
                 if tainted_texts(given):
                     raise ExpressionError("context: a secret cannot be a default for other nodes")

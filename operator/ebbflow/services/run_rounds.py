@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from ebbflow.api.reasons import Reason
@@ -28,6 +28,8 @@ MESSAGE_EVERY: Final = timedelta(seconds=5)
 """How often a status is written for nothing but the words of nodes that are under way."""
 
 MAX_PLAN: Final = 1000
+
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(slots=True)
@@ -120,9 +122,10 @@ class RunRounds:
             if advance.states:
                 # Nothing ended, but some wait for people now: the run as a whole may wait.
                 planned = await self._plan(work, now)
+            words = None
             if isinstance(planned.verdict, UnderWay):
-                await self._record(work, planned.verdict, now)
-            return Pause(advance, _soonest(planned, advance, now))
+                words = await self._record(work, planned.verdict, now)
+            return Pause(advance, _soonest(planned, advance, words, now))
 
     async def _plan(self, work: Work, now: datetime) -> Plan:
         """Plan; once more if it took a Secret that was not read yet."""
@@ -143,7 +146,8 @@ class RunRounds:
                 memory, wanted, running.source.namespace, running.account
             )
 
-    async def _record(self, work: Work, verdict: UnderWay, now: datetime) -> None:
+    async def _record(self, work: Work, verdict: UnderWay, now: datetime) -> datetime | None:
+        """Write the status if that is worth it; else return when its new words are to be written."""
         waits = verdict.phase == "Waiting"
         wished = standing(
             work.run,
@@ -154,8 +158,11 @@ class RunRounds:
             nodes=work.node_statuses(),
             **work.plan_fields(),
         )
-        if _worth_writing(work.stored.status, wished, now):
-            work.stored = work.run = await self._store.write_status(work.stored, wished)
+        due = _worth_writing(work.stored.status, wished)
+        if due is None or due > now:
+            return due
+        work.stored = work.run = await self._store.write_status(work.stored, wished)
+        return None
 
     async def _stop(self, work: Work, planned: Plan, now: datetime) -> None:
         for stop in planned.stop:
@@ -186,8 +193,10 @@ class RunRounds:
             await self._nodes.recall(memory, work.running, work.states, judge, state.path)
 
 
-def _soonest(planned: Plan, advance: Advance, now: datetime) -> timedelta | None:
-    moments = [] if planned.wake is None else [planned.wake - now]
+def _soonest(
+    planned: Plan, advance: Advance, words: datetime | None, now: datetime
+) -> timedelta | None:
+    moments = [moment - now for moment in (planned.wake, words) if moment is not None]
     moments += [] if advance.after is None else [advance.after]
     return max(min(moments), timedelta(0)) if moments else None
 
@@ -197,11 +206,16 @@ def _moved(advance: Advance) -> bool:
     return any(not state.under_way for state in advance.states.values())
 
 
-def _worth_writing(old: RunStatus, new: RunStatus, now: datetime) -> bool:
-    """Tell whether a status says more than other words about nodes that are still under way."""
+def _worth_writing(old: RunStatus, new: RunStatus) -> datetime | None:
+    """Return from when on the new status is worth a write; None if it says nothing new.
+
+    Other words about nodes that are still under way can wait a little.
+    """
     if _without_words(old) != _without_words(new):
-        return True
-    return old != new and now >= _last_written(old.started_at, old.nodes or ()) + MESSAGE_EVERY
+        return _EPOCH
+    if old == new:
+        return None
+    return _last_written(old.started_at, old.nodes or ()) + MESSAGE_EVERY
 
 
 def _without_words(status: RunStatus) -> RunStatus:
@@ -211,4 +225,4 @@ def _without_words(status: RunStatus) -> RunStatus:
 
 def _last_written(started_at: str | None, nodes: Iterable[NodeStatus]) -> datetime:
     times = [t for n in nodes for t in (n.started_at, n.attempt_at, n.finished_at) if t]
-    return max(map(read_time, [started_at or "1970-01-01T00:00:00Z", *times]))
+    return max((read_time(time) for time in (started_at, *times) if time), default=_EPOCH)

@@ -91,7 +91,7 @@ async def plan_objects(
         changes.append(
             PlannedChange(
                 node=call.path,
-                object=f"{target.api_version} {target.title}",
+                object=f"{target.api_version} {ObjectId.of(after).title}",
                 action=plan.action,
                 fields=tuple(FieldChange.model_validate(f.dump()) for f in plan.fields) or None,
             )
