@@ -211,7 +211,7 @@ def _why(error: Exception) -> str:
             return "its name cannot be resolved"
         case aiohttp.ClientConnectorError():
             return f"no connection ({error.os_error.strerror or 'refused'})"
-        case aiohttp.ServerDisconnectedError():
-            return "the server closed the connection without an answer"
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
+            return "the connection was closed without an answer"
         case _:
             return f"no usable answer ({type(error).__name__})"
