@@ -6,22 +6,29 @@ block after `<!-- example: FILE -->`; its file lies in tests/support/examples an
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import yaml
 
 from ebbflow.api.base import JsonObject, PolicyRule
-from ebbflow.api.crd import root_schema
+from ebbflow.api.crd import model_schema, root_schema
 from ebbflow.api.kinds import KINDS
 from ebbflow.api.rbac import POLICY, USER_ROLES
 from ebbflow.api.reasons import Reason
 from ebbflow.api.text import NO_TOKEN, VALIDATIONS
 from ebbflow.cli.operator import operator
+<<<<<<< HEAD
 from ebbflow.domain.expression.functions import FUNCTIONS, Function
+=======
+from ebbflow.services.nodes.kind import NodeKind
+from ebbflow.services.nodes.registry import Ports, node_kinds
+>>>>>>> 4f96e35 (Document the kinds of nodes, and hold the steps to add one)
 
 REFERENCE = Path("docs/reference")
 _TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -56,9 +63,20 @@ def page_tables() -> dict[Path, dict[str, str]]:
         "operator": policy_table(POLICY),
         **{role.name: user_table(role.rules) for role in USER_ROLES},
     }
+<<<<<<< HEAD
     pages[REFERENCE / "expressions.md"] = {"functions": functions_table()}
+=======
+    pages[REFERENCE / "nodes.md"] = {
+        kind.name: fields_table(model_schema(kind.spec)) for kind in unwired_kinds()
+    }
+>>>>>>> 4f96e35 (Document the kinds of nodes, and hold the steps to add one)
     pages[REFERENCE / "operator.md"] = {"flags": flags_table()}
     return pages
+
+
+def unwired_kinds() -> tuple[NodeKind[Any], ...]:
+    """Return every kind of node, without what it would need to work."""
+    return node_kinds(Ports(*(None for _ in dataclasses.fields(Ports))))
 
 
 def flags_table() -> str:
@@ -95,6 +113,7 @@ def _field_rows(schema: JsonObject, prefix: str) -> Iterator[tuple[str, str, str
         yield f"`{path}`{mark}", _type_of(field), _about(field)
         yield from _field_rows(field, f"{path}.")
         yield from _field_rows(field.get("items", {}), f"{path}[].")
+        yield from _field_rows(field.get("additionalProperties", {}), f"{path}.*.")
 
 
 def _type_of(field: JsonObject) -> str:
@@ -103,7 +122,7 @@ def _type_of(field: JsonObject) -> str:
     if field.get("type") == "array":
         return f"list of {_type_of(field['items'])}"
     if "additionalProperties" in field:
-        return "map of text"
+        return f"map of {_type_of(field['additionalProperties'])}"
     return {"object": "object", "string": "text", None: "any JSON"}.get(
         field.get("type"), str(field.get("type"))
     )

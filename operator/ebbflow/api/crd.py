@@ -9,8 +9,20 @@ from __future__ import annotations
 
 from typing import Any
 
+<<<<<<< HEAD
 from ebbflow.api.base import GROUP, VERSION, Declaration, JsonObject, PrinterColumn, Resource
 from ebbflow.api.reasons import Reason
+=======
+from ebbflow.api.base import (
+    GROUP,
+    VERSION,
+    Declaration,
+    JsonObject,
+    Model,
+    PrinterColumn,
+    Resource,
+)
+>>>>>>> 4f96e35 (Document the kinds of nodes, and hold the steps to add one)
 from ebbflow.api.text import VALIDATIONS
 
 CATEGORY = "ebbflow"
@@ -117,6 +129,12 @@ def root_schema(kind: type[Resource]) -> JsonObject:
     if "spec" in raw["required"]:
         root["required"] = ["spec"]
     return root
+
+
+def model_schema(model: type[Model]) -> JsonObject:
+    """Return the structural schema of a model that is no kind of its own, such as a node's spec."""
+    raw = model.model_json_schema(by_alias=True)
+    return _structural(raw, raw.pop("$defs", {}))
 
 
 def without_defaults(schema: JsonObject) -> JsonObject:
