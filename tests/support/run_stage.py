@@ -11,7 +11,7 @@ from ebbflow.adapters.cel import CelConditions
 from ebbflow.api.base import JsonObject, Key
 from ebbflow.api.run import NodeStatus, Run
 from ebbflow.api.template import Template
-from ebbflow.domain.objects import Account, ObjectId, ObjectWatch
+from ebbflow.domain.objects import Account, ObjectId, Objects, ObjectWatch
 from ebbflow.domain.outcome import Postponed
 from ebbflow.domain.ports import Leadership, StaleWrite
 from ebbflow.domain.secret import Tainted
@@ -69,6 +69,7 @@ class RunWorld:
         self.cluster = MemoryCluster()
         self.store = MemoryRunStore(self.cluster)
         self.objects = MemoryObjects()
+        self._used: Objects = self.objects
         self.git = MemoryGit()
         self.http = MemoryHttp()
         self.watch = Followed()
@@ -77,23 +78,30 @@ class RunWorld:
         self.leadership = Leads()
         self.restart()
 
+    def use(self, objects: Objects) -> None:
+        """Make objects there from now on."""
+        self._used = objects
+        self.restart()
+
     def restart(self) -> None:
         """Lose all memory, as a new process has none."""
         cel = CelConditions()
-        secrets = TenantSecrets(self.objects, self.secrets.append)
+        objects = self._used
+        secrets = TenantSecrets(objects, self.secrets.append)
         files = RepositoryFiles(self.git, GitAccess(self.cluster))
-        ports = Ports(self.objects, cel, secrets, files, self.http, self.cluster, self.store)
+        ports = Ports(objects, cel, secrets, files, self.http, self.cluster, self.store)
         kinds = [
             Http(self.http, secrets, self._http_patience) if kind.name == "HTTP" else kind
             for kind in node_kinds(ports)
         ]
+        self.kinds = {kind.name: kind for kind in kinds}
         nodes = RunNodes(kinds, secrets, self.clock, lambda text: text)
         self.execution = RunExecution(
             self.cluster,
             self.store,
             RunStart(
                 self.store,
-                self.objects,
+                objects,
                 nodes.kinds,
                 self.clock,
                 "default",

@@ -163,7 +163,9 @@ def _forbidden(refusal: Refusal, attempt: Attempt) -> ObjectError:
 
 def _denied(refusal: Refusal, attempt: Attempt, found: re.Match[str]) -> Denied:
     user, verb, resource = found["user"], found["verb"], found["resource"]
-    group, namespace = found["group"] or "", found["namespace"] or ""
+    # For a Namespace the API server names the namespace itself, where no role could allow making it.
+    namespace = (found["namespace"] or "") if attempt.served.namespaced else ""
+    group = found["group"] or ""
     full = f"{resource}.{group}" if group else resource
     if verb == "impersonate":
         return Denied(

@@ -6,7 +6,8 @@ import asyncio
 import json
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -31,12 +32,13 @@ from ebbflow.services.nodes.kind import (
 from ebbflow.services.nodes.spec import NodeSpec, SecretText
 from ebbflow.services.tenant_secrets import TenantSecrets, ValueMissing
 
-PATIENCE: Final = 2.0
+PATIENCE: Final = 1.0
 """Seconds for which an answer is waited for at once; the other nodes of the run wait meanwhile."""
 
 RECHECK: Final = timedelta(seconds=1)
 SHOWN: Final = 200
-MOST_KEPT: Final = 1000
+KEPT: Final = timedelta(minutes=10)
+"""How long an answer is kept that nobody asks for: a request ends long before."""
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
@@ -98,6 +100,14 @@ class HttpSpec(NodeSpec):
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A request on its way, or its answer; `at`: when it was sent."""
+
+    task: asyncio.Task[Result]
+    at: datetime
+
+
 class Http(NodeKind[HttpSpec]):
     """Sends each attempt's request once, as long as the operator lives. One that was killed may
     have sent it: then it is sent again with the same Idempotency-Key.
@@ -113,21 +123,29 @@ class Http(NodeKind[HttpSpec]):
         self._client = client
         self._secrets = secrets
         self._patience = patience
-        self._sent: dict[str, asyncio.Task[Result]] = {}
+        self._sent: dict[str, _Sent] = {}
+
+    @property
+    def on_their_way(self) -> int:
+        """How many requests have no answer yet that somebody took."""
+        return len(self._sent)
 
     @override
     async def act(self, call: Call[HttpSpec]) -> Result:
         key = call.idempotency_key
         sent = self._sent.get(key)
+        if sent is None and not call.fresh:
+            return Failed("the answer was lost: whether the request had its effect is not known")
         if sent is None:
             request = await self._request(call)
-            self._forget_old()
-            sent = self._sent[key] = asyncio.create_task(self._send(request, call.spec))
-        await asyncio.wait((sent,), timeout=self._patience)
-        if not sent.done():
+            self._forget_old(call.now)
+            task = asyncio.create_task(self._send(request, call.spec))
+            sent = self._sent[key] = _Sent(task, call.now)
+        await asyncio.wait((sent.task,), timeout=self._patience)
+        if not sent.task.done():
             return Working("waits for the answer", after=RECHECK)
         del self._sent[key]
-        return sent.result()
+        return sent.task.result()
 
     @override
     async def plan(self, call: Call[HttpSpec]) -> Planned:
@@ -142,7 +160,7 @@ class Http(NodeKind[HttpSpec]):
     async def stop(self, call: Call[HttpSpec]) -> None:
         sent = self._sent.pop(call.idempotency_key, None)
         if sent is not None:
-            sent.cancel()
+            sent.task.cancel()
 
     async def _request(self, call: Call[HttpSpec]) -> HttpRequest:
         spec = call.spec
@@ -175,12 +193,11 @@ class Http(NodeKind[HttpSpec]):
         wanted = f", not {' or '.join(map(str, spec.expect))}" if spec.expect else ""
         return Failed(f"{request.method}: it answered {answer.status}{wanted}{_said(outputs)}")
 
-    def _forget_old(self) -> None:
-        """Nobody asked for some results: their runs ended otherwise."""
-        if len(self._sent) < MOST_KEPT:
-            return
-        for key in [key for key, sent in self._sent.items() if sent.done()]:
-            del self._sent[key]
+    def _forget_old(self, now: datetime) -> None:
+        """Nobody asks for some answers: documents that do not wait, runs that ended otherwise."""
+        old = [key for key, sent in self._sent.items() if sent.at + KEPT < now]
+        for key in old:
+            self._sent.pop(key).task.cancel()
 
 
 def _check_header(name: str, value: str | Tainted) -> None:

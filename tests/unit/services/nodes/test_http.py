@@ -6,7 +6,12 @@ import pytest
 
 from ebbflow.domain.http import HttpError
 from ebbflow.domain.secret import Tainted
+<<<<<<< HEAD
 from tests.support.run_stage import RunWorld, config_map
+=======
+from ebbflow.services.nodes.http import KEPT, Http
+from tests.support.run_stage import RunWorld, config_map
+>>>>>>> c15da2a (Try the kinds of nodes on a real API server)
 
 CALL = {"kind": "HTTP", "ref": "call", "spec": {"method": "POST", "url": "https://a.example.com/"}}
 
@@ -39,6 +44,22 @@ async def test_a_killed_operator_sends_it_again_with_the_same_key(world: RunWorl
     await world.look_until("Succeeded")
     first, second = (request["headers"]["Idempotency-Key"] for request in world.http.requests)
     assert first == second
+
+
+async def test_who_does_not_wait_goes_on_and_nothing_is_kept(world: RunWorld) -> None:
+    world.template(CALL | {"condition": "none"}, config_map("after", v="1"))
+    world.http.released.clear()
+    world.ask()
+    await world.settle()
+    assert world.phase() == "Succeeded"
+    kind = world.kinds["HTTP"]
+    assert isinstance(kind, Http)
+    assert kind.on_their_way == 1
+    world.http.released.set()
+    world.clock.advance(KEPT.total_seconds() + 1)
+    world.ask("two")
+    await world.settle()
+    assert kind.on_their_way == 0
 
 
 async def test_another_attempt_has_another_key(world: RunWorld) -> None:

@@ -307,6 +307,18 @@ async def test_the_file_is_that_of_the_runs_commit(world: RunWorld) -> None:
     assert world.objects.names() == ["ConfigMap default/a"]
 
 
+async def test_after_a_restart_the_file_is_still_that_of_the_runs_commit(world: RunWorld) -> None:
+    world.template({"kind": "Approval", "spec": {}}, from_git(world), git=PLACE)
+    world.synced(REPOSITORY)
+    world.ask()
+    await world.settle()
+    world.synced(REPOSITORY, world.git.commit(REPOSITORY, {"a.json": b"changed since"}))
+    world.restart()
+    world.edit("one", approvals=[{"node": "0", "user": "ada", "decision": "Approve"}])
+    await world.look()
+    assert world.phase() == "Succeeded", world.run().status.message
+
+
 @pytest.mark.parametrize(
     ("trouble", "phase", "words"),
     [
