@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Final, Literal, Self
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 from typing_extensions import override
 
 from ebbflow.api.run import PlannedChange
@@ -29,7 +29,7 @@ from ebbflow.services.nodes.kind import (
     Succeeded,
     Working,
 )
-from ebbflow.services.nodes.spec import NodeSpec, SecretText
+from ebbflow.services.nodes.spec import NodeSpec, SecretText, no_references
 from ebbflow.services.tenant_secrets import TenantSecrets, ValueMissing
 
 PATIENCE: Final = 1.0
@@ -73,7 +73,7 @@ class HttpSpec(NodeSpec):
     headers_from: tuple[HeaderFrom, ...] = Field(
         default=(), max_length=64, description="Headers from Secrets and ConfigMaps."
     )
-    body: Any = Field(
+    body: Annotated[Any, AfterValidator(no_references)] = Field(
         default=None, description="The body: a text as it is, any other value as JSON."
     )
     expect: tuple[int, ...] = Field(

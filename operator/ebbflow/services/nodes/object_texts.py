@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
-from ebbflow.api.base import JsonObject
+from ebbflow.api.base import GROUP, JsonObject
 from ebbflow.domain.expression import ExpressionError, SecretKey
-from ebbflow.domain.secret import Tainted
+from ebbflow.domain.objects import tainted_texts
+from ebbflow.domain.secret import Tainted, revealed
+from ebbflow.services.nodes.kind import CannotDo
 
 _NOWHERE: Final = frozenset[str]()
 _DATA: Final = {
@@ -22,7 +24,11 @@ def with_texts(manifest: JsonObject) -> JsonObject:
     """Return the manifest with texts under data, stringData, labels, annotations and env[].value
     (api: expressions in Manifest), and `${{secrets…}}` as an environment variable's value as a
     secretKeyRef. A Secret's stringData becomes data. Raises ExpressionError.
+
+    A document inside of one of ebbflow's own objects stays as it is, and no secret may go there.
     """
+    if _is_ours(manifest):
+        return _ours(manifest)
     fields = next(
         (
             fields
@@ -31,8 +37,27 @@ def with_texts(manifest: JsonObject) -> JsonObject:
         ),
         _NOWHERE,
     )
-    made: JsonObject = _texts(manifest, (), fields)
+    made = _as_object(_texts(manifest, (), fields))
     return _without_string_data(made) if "stringData" in fields else made
+
+
+def _is_ours(manifest: JsonObject) -> bool:
+    api_version = manifest.get("apiVersion")
+    return isinstance(api_version, str) and api_version.startswith(f"{GROUP}/")
+
+
+def _ours(manifest: JsonObject) -> JsonObject:
+    if tainted_texts(manifest):
+        raise CannotDo(
+            f"a secret would be readable in the {manifest.get('kind')}: "
+            "use valueFrom, which names the key of the Secret"
+        )
+    spec = _as_object(manifest.get("spec"))
+    if "document" not in spec:
+        return _as_object(_texts(manifest, (), _NOWHERE))
+    without = {**manifest, "spec": {k: v for k, v in spec.items() if k != "document"}}
+    made = _as_object(_texts(without, (), _NOWHERE))
+    return {**made, "spec": {**made["spec"], "document": spec["document"]}}
 
 
 def encoded(value: Any) -> Any:
@@ -44,6 +69,10 @@ def encoded(value: Any) -> Any:
         (text.reveal(), text.sources) if isinstance(text, Tainted) else (text, _NOWHERE)
     )
     return Tainted(base64.b64encode(str(plain).encode()).decode(), sources)
+
+
+def _as_object(value: Any) -> JsonObject:
+    return value if isinstance(value, dict) else {}
 
 
 def _without_string_data(secret: JsonObject) -> JsonObject:
@@ -67,10 +96,7 @@ def _texts(value: Any, path: tuple[str, ...], fields: frozenset[str]) -> Any:
         case list():
             return [_texts(item, path, fields) for item in value]
         case SecretKey():
-            raise ExpressionError(
-                "${{secrets…}} can only be the value of an environment variable; "
-                "write ${secrets…} to put the secret itself there"
-            )
+            raise _misplaced()
         case _:
             return value
 
@@ -103,10 +129,27 @@ def _text(value: Any) -> Any:
             inner = value.reveal()
             return value if isinstance(inner, str) else Tainted(_json(inner), value.sources)
         case SecretKey():
-            return _texts(value, (), _NOWHERE)
+            raise _misplaced()
         case _:
-            return _json(value)
+            secrets = tainted_texts(value)
+            text = _json(value)
+            sources = _NOWHERE.union(*(secret.sources for secret in secrets))
+            return Tainted(text, sources) if secrets else text
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    """Write a value as JSON, its secrets in the clear: whoever asks taints the text."""
+    return json.dumps(
+        revealed(value), separators=(",", ":"), ensure_ascii=False, default=_refuse_reference
+    )
+
+
+def _refuse_reference(_value: object) -> NoReturn:
+    raise _misplaced()
+
+
+def _misplaced() -> ExpressionError:
+    return ExpressionError(
+        "${{secrets…}} can only be the value of an environment variable; "
+        "write ${secrets…} to put the secret itself there"
+    )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from typing_extensions import override
 
 from ebbflow.api.base import JsonObject, Key
@@ -27,7 +27,7 @@ from ebbflow.services.nodes.kind import (
     Succeeded,
     Working,
 )
-from ebbflow.services.nodes.spec import NodeSpec
+from ebbflow.services.nodes.spec import NodeSpec, no_references
 
 RECHECK: Final = timedelta(seconds=5)
 """The end of the other Run wakes this one; should that get lost, this is how soon it is seen."""
@@ -46,7 +46,7 @@ class RunTemplateSpec(NodeSpec):
     """What runs, and with which arguments."""
 
     source: RunTemplateSource = Field(description="Whose document runs.")
-    arguments: JsonObject = Field(
+    arguments: Annotated[JsonObject, AfterValidator(no_references)] = Field(
         default={}, description="Values of arguments; never secrets: they are readable in the Run."
     )
     arguments_from: tuple[ArgumentFrom, ...] = Field(

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
 
 from ebbflow.api.base import JsonObject, Model
+from ebbflow.domain.expression import SecretKey
 from ebbflow.domain.expression.parser import BEGIN
 from ebbflow.domain.secret import Tainted
 
@@ -39,6 +40,27 @@ def static_problem(spec: type[NodeSpec], raw: JsonObject) -> str | None:
         wrong = [one for one in _errors(error) if not _open(_at(raw, one["loc"]))]
         return _sentence(wrong) if wrong else None
     return None
+
+
+def no_references(value: Any) -> Any:
+    """Refuse `${{secrets…}}` in a field of any JSON: only objects can refer to a Secret.
+
+    For use as a validator; raises ValueError.
+    """
+    match value:
+        case SecretKey():
+            raise ValueError(
+                "${{secrets…}} can only stand in objects; write ${secrets…} to send the secret itself"
+            )
+        case dict():
+            for item in value.values():
+                no_references(item)
+        case list():
+            for item in value:
+                no_references(item)
+        case _:
+            pass
+    return value
 
 
 def _errors(error: ValidationError) -> list[ErrorDetails]:

@@ -10,7 +10,7 @@ from typing_extensions import override
 from ebbflow.api.base import API_VERSION, JsonObject
 from ebbflow.api.template import TemplateSpec
 from ebbflow.domain.cel import CelCompiler
-from ebbflow.domain.objects import Objects, tainted_texts
+from ebbflow.domain.objects import Objects
 from ebbflow.services.nodes.applying import Applying, apply_and_wait, plan_objects
 from ebbflow.services.nodes.kind import Call, CannotDo, NodeKind, Planned, Result
 from ebbflow.services.nodes.short_form import (
@@ -87,11 +87,6 @@ def _manifest(call: Call[TemplateNodeSpec]) -> JsonObject:
     namespace, source = call.context.namespace, call.run.source
     if (source.kind, source.namespace, source.name) == ("Template", namespace, name):
         raise CannotDo("a Template cannot make itself; give another name")
-    if tainted_texts(call.raw):
-        raise CannotDo(
-            "spec: a secret would be readable in the Template; "
-            "use argumentOverrides with valueFrom, which names the key of the Secret"
-        )
     given = {key: value for key, value in call.raw.items() if key not in _OUR_OWN}
     if call.spec.spec is not None:
         given["document"] = call.spec.spec
