@@ -252,9 +252,10 @@ class RunNodes:
     ) -> None:
         """Turn a kind's answer into the node's state, and remember what it came with."""
         path, state, now = turn.place.path, turn.state, self._clock.now()
-        if not (isinstance(result, Working) and result.anew):
+        made = not (isinstance(result, Working) and result.anew)
+        if made:
             memory.begun.add((path, state.attempt))
-        if isinstance(result, Working) and turn.node.envelope.wait == "none":
+        if isinstance(result, Working) and made and turn.node.envelope.wait == "none":
             result = Succeeded(result.outputs, "", result.applied)
         match result:
             case Working():

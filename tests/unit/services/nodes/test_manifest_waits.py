@@ -91,6 +91,16 @@ async def test_what_can_pass_by_itself_is_waited_for(world: RunWorld, error: Obj
     assert world.objects.live("ConfigMap", "a")["data"] == {"v": "1"}
 
 
+async def test_who_does_not_wait_for_health_waits_until_it_was_applied(world: RunWorld) -> None:
+    end = refuse(world, "apply", NamespaceMissing("no such namespace", code=404))
+    await start(world, config_map("a", v="1") | {"condition": "none"})
+    assert world.phase() == "Running"
+    end()
+    await world.look()
+    assert world.phase() == "Succeeded"
+    assert world.objects.names() == ["ConfigMap default/a"]
+
+
 async def test_patience_grows_and_the_servers_wish_counts(world: RunWorld) -> None:
     end = refuse(world, "apply", NamespaceMissing("no such namespace", code=404))
     await start(world, config_map("a", v="1"))
