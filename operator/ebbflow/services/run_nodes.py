@@ -22,7 +22,7 @@ from ebbflow.domain.ports import Clock, ClusterError
 from ebbflow.domain.runs.node_settings import Invalid, Settings
 from ebbflow.domain.runs.outputs import RUN_BYTES, kept
 from ebbflow.domain.runs.states import NodeState, States, failed, succeeded, waiting
-from ebbflow.domain.runs.tree import Place, Task, find
+from ebbflow.domain.runs.tree import Envelope, Place, Task, find
 from ebbflow.services.nodes.kind import (
     Call,
     CannotDo,
@@ -255,7 +255,7 @@ class RunNodes:
         made = not (isinstance(result, Working) and result.anew)
         if made:
             memory.begun.add((path, state.attempt))
-        if isinstance(result, Working) and made and turn.node.envelope.wait == "none":
+        if isinstance(result, Working) and made and self._goes_on(turn.node.envelope):
             result = Succeeded(result.outputs, "", result.applied)
         match result:
             case Working():
@@ -269,6 +269,10 @@ class RunNodes:
                 shown = kept(outputs, memory.needs.paths(state.ref), room[0])
                 room[0] -= _size(shown)
                 advance.states[path] = succeeded(state, now, shown, self._redact(message))
+
+    def _goes_on(self, envelope: Envelope) -> bool:
+        """Tell whether a node is done as soon as its effect was made."""
+        return envelope.wait == "none" and not self._kinds[envelope.kind].only_waits
 
     def _keep_working(
         self, advance: Advance, path: str, state: NodeState, result: Working, run: Running

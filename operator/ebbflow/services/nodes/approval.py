@@ -39,6 +39,7 @@ class Approval(NodeKind[ApprovalSpec]):
 
     name: ClassVar[str] = "Approval"
     recalls: ClassVar[bool] = False
+    only_waits: ClassVar[bool] = True
     spec = ApprovalSpec
 
     @override

@@ -41,6 +41,7 @@ class Condition(NodeKind[ConditionSpec]):
 
     name: ClassVar[str] = "Condition"
     recalls: ClassVar[bool] = True
+    only_waits: ClassVar[bool] = True
     spec = ConditionSpec
 
     def __init__(self, objects: Objects, cel: CelCompiler) -> None:

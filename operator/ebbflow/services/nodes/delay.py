@@ -33,6 +33,7 @@ class Delay(NodeKind[DelaySpec]):
 
     name: ClassVar[str] = "Delay"
     recalls: ClassVar[bool] = False
+    only_waits: ClassVar[bool] = True
     spec = DelaySpec
 
     @override

@@ -159,6 +159,11 @@ class NodeKind(Protocol[S]):
     and its objects anew: after a restart, when the status holds only a part of them.
     """
 
+    only_waits: ClassVar[bool] = False
+    """Whether waiting is all that it does, so that a document cannot go on without its end. The
+    nodes of v1.2 files are not waited for by themselves: an approval is no approval then.
+    """
+
     spec: type[S]
     """What its spec must look like once it is rendered."""
 

@@ -77,11 +77,10 @@ def _as_object(value: Any) -> JsonObject:
 
 def _without_string_data(secret: JsonObject) -> JsonObject:
     """The API server never removes a key of `data` that was applied as `stringData`."""
-    given = secret.get("stringData")
-    if not isinstance(given, dict):
-        return secret
+    given, data = secret.get("stringData"), secret.get("data") or {}
+    if not isinstance(given, dict) or not isinstance(data, dict):
+        return secret  # the API server says what is wrong with another shape
     rest = {key: value for key, value in secret.items() if key != "stringData"}
-    data = rest.get("data") or {}
     return {**rest, "data": {**data, **{key: encoded(value) for key, value in given.items()}}}
 
 
