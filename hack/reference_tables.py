@@ -23,12 +23,9 @@ from ebbflow.api.rbac import POLICY, USER_ROLES
 from ebbflow.api.reasons import Reason
 from ebbflow.api.text import NO_TOKEN, VALIDATIONS
 from ebbflow.cli.operator import operator
-<<<<<<< HEAD
 from ebbflow.domain.expression.functions import FUNCTIONS, Function
-=======
 from ebbflow.services.nodes.kind import NodeKind
 from ebbflow.services.nodes.registry import Ports, node_kinds
->>>>>>> 4f96e35 (Document the kinds of nodes, and hold the steps to add one)
 
 REFERENCE = Path("docs/reference")
 _TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -63,13 +60,10 @@ def page_tables() -> dict[Path, dict[str, str]]:
         "operator": policy_table(POLICY),
         **{role.name: user_table(role.rules) for role in USER_ROLES},
     }
-<<<<<<< HEAD
     pages[REFERENCE / "expressions.md"] = {"functions": functions_table()}
-=======
     pages[REFERENCE / "nodes.md"] = {
         kind.name: fields_table(model_schema(kind.spec)) for kind in unwired_kinds()
     }
->>>>>>> 4f96e35 (Document the kinds of nodes, and hold the steps to add one)
     pages[REFERENCE / "operator.md"] = {"flags": flags_table()}
     return pages
 

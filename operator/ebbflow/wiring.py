@@ -21,6 +21,8 @@ from ebbflow.adapters.cel import CelConditions
 from ebbflow.adapters.clock import SystemClock
 from ebbflow.adapters.git.backend import DulwichBackend
 from ebbflow.adapters.git.limits import HostPolicy
+from ebbflow.adapters.git.resolve import look_up_name
+from ebbflow.adapters.http_client import AioHttpClient
 from ebbflow.adapters.kube import readiness
 from ebbflow.adapters.kube.client import KubeClient
 from ebbflow.adapters.kube.cluster import KubeCluster
@@ -56,6 +58,7 @@ from ebbflow.handlers.workqueue import WorkQueue
 from ebbflow.services.account_check import AccountCheck
 from ebbflow.services.git_access import GitAccess
 from ebbflow.services.nodes.registry import Ports, node_kinds
+from ebbflow.services.repository_files import RepositoryFiles
 from ebbflow.services.repository_watch import RepositoryWatch
 from ebbflow.services.run_execution import RunExecution
 from ebbflow.services.run_nodes import RunNodes
@@ -202,7 +205,16 @@ def _compose(
             updates=UpdateRuns(store, queue.add),
         ),
         "GitAccount": AccountCheck(cluster, access, queue.add, interval),
-        **_runs(settings, client, cluster, store, queue, LeaseLeadership(elections), stack),
+        **_runs(
+            settings,
+            client,
+            cluster,
+            store,
+            queue,
+            LeaseLeadership(elections),
+            RepositoryFiles(git, access),
+            stack,
+        ),
     }
     for kind in reconcilers:
         metrics.max_workers(kind, settings.workers)
@@ -224,6 +236,7 @@ def _runs(
     store: KubeRunStore,
     queue: WorkQueue,
     leadership: LeaseLeadership,
+    files: RepositoryFiles,
     stack: AsyncExitStack,
 ) -> dict[str, Reconciler]:
     """Return what works on Runs and on the queues of their sources."""
@@ -234,7 +247,14 @@ def _runs(
     made = MadeObjects(client, discovery, system, queue.add)
     stack.push_async_callback(made.close)
     secrets = TenantSecrets(objects, logs.register_secret)
-    nodes = RunNodes(node_kinds(Ports(objects, cel)), secrets, clock, redact)
+    http = AioHttpClient(
+        settings.allowed_hosts,
+        look_up_name,
+        allow_insecure_http=settings.allow_insecure_http,
+    )
+    stack.push_async_callback(http.close)
+    ports = Ports(objects, cel, secrets, files, http, cluster, store)
+    nodes = RunNodes(node_kinds(ports), secrets, clock, redact)
     start = RunStart(
         store,
         objects,

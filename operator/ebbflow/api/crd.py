@@ -9,10 +9,6 @@ from __future__ import annotations
 
 from typing import Any
 
-<<<<<<< HEAD
-from ebbflow.api.base import GROUP, VERSION, Declaration, JsonObject, PrinterColumn, Resource
-from ebbflow.api.reasons import Reason
-=======
 from ebbflow.api.base import (
     GROUP,
     VERSION,
@@ -22,7 +18,7 @@ from ebbflow.api.base import (
     PrinterColumn,
     Resource,
 )
->>>>>>> 4f96e35 (Document the kinds of nodes, and hold the steps to add one)
+from ebbflow.api.reasons import Reason
 from ebbflow.api.text import VALIDATIONS
 
 CATEGORY = "ebbflow"

@@ -6,12 +6,8 @@ import pytest
 
 from ebbflow.domain.http import HttpError
 from ebbflow.domain.secret import Tainted
-<<<<<<< HEAD
-from tests.support.run_stage import RunWorld, config_map
-=======
 from ebbflow.services.nodes.http import KEPT, Http
 from tests.support.run_stage import RunWorld, config_map
->>>>>>> c15da2a (Try the kinds of nodes on a real API server)
 
 CALL = {"kind": "HTTP", "ref": "call", "spec": {"method": "POST", "url": "https://a.example.com/"}}
 

@@ -6,7 +6,7 @@ import pytest
 
 from ebbflow.api.base import JsonObject
 from tests.support.memory_cluster import MemoryCluster
-from tests.support.run_world import SHOP, RunWorld, config_map
+from tests.support.run_stage import SHOP, RunWorld, config_map
 
 
 def as_northflank(cluster: MemoryCluster) -> None:
