@@ -15,7 +15,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from ebbflow.cli.demo_stage import PATH, DemoFailed, Stage, set_up
+from ebbflow.cli.demo_stage import NO_STEPS, PATH, STEPS, TENANT, DemoFailed, Stage, set_up
 from ebbflow.devcluster.trouble import DevClusterError
 
 GRACE = ("--as=grace@example.com", "--as-group=system:masters")
@@ -27,7 +27,8 @@ PATIENCE = 30.0  # seconds for a change to get to the other side; it takes about
 @click.command()
 @click.option("--once", is_flag=True, help="Check each step and exit, instead of staying up.")
 def demo(*, once: bool) -> None:
-    """Show the two-way loop: a push reaches the cluster, an edit becomes a commit, both at once merge.
+    """Show the two-way loop: a push reaches the cluster, an edit becomes a commit, and the new
+    document runs.
 
     Needs neither a cluster nor a container engine nor an account anywhere. It stays up to play
     with until Ctrl-C.
@@ -84,6 +85,7 @@ class Demo:
         self._edit()
         self._merge()
         self._conflict()
+        self._run()
 
     def _first_sync(self) -> None:
         self._title("A Template names a file in Git; the file's content becomes its document")
@@ -164,6 +166,30 @@ class Demo:
         self._show(["git", "log", "-2", "--format=%h  %<(22)%an %s"], True)
         if "'hola' # what visitors see" not in (self._stage.clone / PATH).read_text():
             raise DemoFailed("the file does not hold the edit that won, with its comment")
+
+    def _run(self) -> None:
+        self._title("A push runs what the document describes, as the tenant's own ServiceAccount")
+        self._stage.apply(TENANT)
+        patch = json.dumps({"spec": {"runOnUpdate": True, "serviceAccountName": "shop-deployer"}})
+        self._show(
+            ["kubectl", "patch", "templates.ebbflow.dev", "shop", "--type=merge", "-p", patch]
+        )
+        self._measure("updates are watched", lambda: bool(self._field("status.updated")))
+        self._console.print(f"[bold]$[/] edit {PATH}")
+        file = self._stage.clone / PATH
+        file.write_text(file.read_text().replace(NO_STEPS, STEPS))
+        self._commit_and_push("Say what to make")
+        self._measure("git push → run", lambda: bool(self._runs()))
+        self._show(["ebbflow", "watch", self._runs()[0]])
+        shown = self._show(["kubectl", "get", "configmap", "page", "-o", "jsonpath={.data.text}"])
+        if not shown.startswith("hola, served by settings "):
+            raise DemoFailed(f"the run made something else: {shown}")
+
+    def _runs(self) -> list[str]:
+        answer = self._stage.cluster.request(
+            "GET", "/apis/ebbflow.dev/v1alpha1/namespaces/default/runs"
+        ).json()
+        return [item["metadata"]["name"] for item in answer.get("items", ())]
 
     def _patch(self, argument: str, value: str) -> None:
         patch = json.dumps({"spec": {"document": {"arguments": {argument: value}}}})

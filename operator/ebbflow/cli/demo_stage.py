@@ -41,6 +41,55 @@ arguments:
 spec: {kind: Workflow, spec: {type: sequential, steps: []}}
 """
 
+NO_STEPS = "spec: {kind: Workflow, spec: {type: sequential, steps: []}}\n"
+
+STEPS = """\
+spec:
+  kind: Workflow
+  spec:
+    type: sequential
+    steps:
+    - kind: Manifest
+      ref: settings
+      condition: success
+      spec:
+        manifest:
+          apiVersion: v1
+          kind: ConfigMap
+          metadata: {name: settings}
+          data: {replicas: "${args.REPLICAS}", greeting: "${args.GREETING}"}
+    - kind: Delay
+      condition: success
+      spec: {duration: 1s}
+    - kind: Manifest
+      ref: page
+      condition: success
+      spec:
+        manifest:
+          apiVersion: v1
+          kind: ConfigMap
+          metadata: {name: page}
+          data: {text: "${args.GREETING}, served by settings ${refs.settings.metadata.uid}"}
+"""
+
+TENANT = """\
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: shop-deployer}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: shop-deployer}
+rules:
+- {apiGroups: [""], resources: [configmaps], verbs: [get, list, watch, create, patch]}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: shop-deployer}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: shop-deployer}
+subjects: [{kind: ServiceAccount, name: shop-deployer, namespace: default}]
+"""
+
 
 class DemoFailed(Exception):
     """A step of the demo did not come out as it must; the text says which and how."""
@@ -79,9 +128,9 @@ class Stage:
 
     def environment(self) -> dict[str, str]:
         """Return the environment in which `git` and `kubectl` just work."""
-        bin_dir = self.cluster.kubectl.parent
+        places = (self.cluster.kubectl.parent, Path(sys.executable).parent)
         return os.environ | {
-            "PATH": f"{bin_dir}{os.pathsep}{os.environ.get('PATH', '')}",
+            "PATH": os.pathsep.join([*map(str, places), os.environ.get("PATH", "")]),
             "KUBECONFIG": str(self.cluster.kubeconfig),
             "GIT_TERMINAL_PROMPT": "0",
         }
