@@ -7,7 +7,6 @@ import re
 import secrets
 import socket
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,33 +14,10 @@ import click
 import platformdirs
 from typing_extensions import override
 
-from ebbflow.api.base import parse_duration
+from ebbflow.cli.durations import DurationType
 from ebbflow.settings import Address, Settings, Shard
 
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-
-
-class DurationType(click.ParamType[Any]):
-    """A Go duration, at least `least`."""
-
-    name = "duration"
-
-    def __init__(self, least: str = "1s") -> None:
-        self._least = least
-
-    @override
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> timedelta:
-        if isinstance(value, timedelta):
-            return value
-        try:
-            duration = parse_duration(value)
-        except ValueError as error:
-            self.fail(f"{value!r} {error}", param, ctx)
-        if duration < parse_duration(self._least):
-            self.fail(f"{value!r} must be at least {self._least}", param, ctx)
-        return duration
 
 
 class AddressType(click.ParamType[Any]):

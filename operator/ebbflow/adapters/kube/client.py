@@ -164,7 +164,13 @@ class KubeClient:
 
     @asynccontextmanager
     async def stream(
-        self, path: str, query: Mapping[str, str], *, impersonate: str, accept: str, silence: float
+        self,
+        path: str,
+        query: Mapping[str, str],
+        *,
+        impersonate: str | None,
+        accept: str,
+        silence: float,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Open a watch and hand out the response, whatever its status, to be read line by line.
 

@@ -34,12 +34,21 @@ def static_problem(spec: type[NodeSpec], raw: JsonObject) -> str | None:
 
     A field whose value holds an expression is judged when it is rendered.
     """
+    wrong = _static_errors(spec, raw)
+    return _sentence(wrong) if wrong else None
+
+
+def static_faults(spec: type[NodeSpec], raw: JsonObject) -> list[tuple[tuple[int | str, ...], str]]:
+    """Return the same one by one: the steps to the field within the spec, and what is wrong."""
+    return [(error["loc"], _message(error)) for error in _static_errors(spec, raw)]
+
+
+def _static_errors(spec: type[NodeSpec], raw: JsonObject) -> list[ErrorDetails]:
     try:
         spec.model_validate(raw)
     except ValidationError as error:
-        wrong = [one for one in _errors(error) if not _open(_at(raw, one["loc"]))]
-        return _sentence(wrong) if wrong else None
-    return None
+        return [one for one in _errors(error) if not _open(_at(raw, one["loc"]))]
+    return []
 
 
 def no_references(value: Any) -> Any:
@@ -68,12 +77,13 @@ def _errors(error: ValidationError) -> list[ErrorDetails]:
 
 
 def _sentence(problems: list[ErrorDetails]) -> str:
-    said = [
-        f"{_path(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
-        for problem in problems[:SHOWN]
-    ]
+    said = [f"{_path(problem['loc'])}: {_message(problem)}" for problem in problems[:SHOWN]]
     more = len(problems) - len(said)
     return "; ".join(said) + (f"; and {more} more" if more > 0 else "")
+
+
+def _message(problem: ErrorDetails) -> str:
+    return problem["msg"].removeprefix("Value error, ")
 
 
 def _path(location: tuple[int | str, ...]) -> str:
