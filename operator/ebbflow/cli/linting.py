@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, cast
@@ -64,14 +64,12 @@ def lint(names: Iterable[str], output: str) -> int:
     else:
         for fault in faults:
             click.echo(_annotation(fault) if output == "github" else _line(fault))
-        many = "file is" if len(files) == 1 else "files are"
-        click.echo(
-            f"{len(faults)} problems in {len(files)} files"
-            if faults
-            else f"{len(files)} {many} as documents should be",
-            err=True,
-        )
+        click.echo(f"{_count(faults, 'problem')} in {_count(files, 'file')}", err=True)
     return int(any(fault.severity == "error" for fault in faults))
+
+
+def _count(things: Sized, what: str) -> str:
+    return f"{len(things) or 'no'} {what}{'' if len(things) == 1 else 's'}"
 
 
 def _files(names: Iterable[str]) -> Iterator[str]:

@@ -145,9 +145,10 @@ def rendered(document: JsonObject, given: Mapping[str, Json], now: datetime) -> 
     scope = Scope(secrets=lambda _: _AnyKey(), now=now, random_secrets=lambda _: UNREAD)
     declared = document.get("arguments") or {}
     resolved = resolve_arguments(declared, given, scope, Budget())
-    for name in document.get("sensitiveArguments") or ():
-        if name in resolved:
-            resolved[name] = UNREAD
+    if sensitive := [one for one in document.get("sensitiveArguments") or () if one in resolved]:
+        # Again, so that what is made of them is masked as well.
+        hidden = {name: Tainted(resolved[name]) for name in sensitive}
+        resolved = resolve_arguments(declared, {**given, **hidden}, scope, Budget())
     inner = Scope(resolved, {}, scope.secrets, None, now, scope.random_secrets)
     out: JsonObject = {}
     for key, value in document.items():

@@ -83,6 +83,8 @@ def _sentence(problems: list[ErrorDetails]) -> str:
 
 
 def _message(problem: ErrorDetails) -> str:
+    if problem["type"] == "extra_forbidden":
+        return "there is no such field"
     return problem["msg"].removeprefix("Value error, ")
 
 
