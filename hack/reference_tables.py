@@ -7,6 +7,7 @@ block after `<!-- example: FILE -->`; its file lies in tests/support/examples an
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,7 @@ from ebbflow.api.kinds import KINDS
 from ebbflow.api.rbac import POLICY, USER_ROLES
 from ebbflow.api.reasons import Reason
 from ebbflow.api.text import NO_TOKEN, VALIDATIONS
+from ebbflow.cli.commands import COMMANDS, ebbflow
 from ebbflow.cli.operator import operator
 from ebbflow.domain.expression.functions import FUNCTIONS, Function
 from ebbflow.services.nodes.kind import NodeKind
@@ -65,6 +67,7 @@ def page_tables() -> dict[Path, dict[str, str]]:
         kind.name: fields_table(model_schema(kind.spec)) for kind in unwired_kinds()
     }
     pages[REFERENCE / "operator.md"] = {"flags": flags_table()}
+    pages[REFERENCE / "cli.md"] = {name: command_table(name) for name in COMMANDS}
     return pages
 
 
@@ -84,6 +87,29 @@ def _flag(option: click.Option) -> tuple[str, str, str, str]:
     default = described or (option.default if isinstance(option.default, (str, int)) else "")
     shown = "" if isinstance(default, bool) else str(default)
     return f"`{option.opts[0]}`", f"`{option.envvar}`", shown, option.help or ""
+
+
+def command_table(name: str) -> str:
+    """Return a command of `ebbflow`: how to call it, what it does, its options."""
+    context = click.Context(ebbflow, info_name="ebbflow")
+    command = ebbflow.get_command(context, name)
+    if command is None:
+        raise SystemExit(f"there is no command {name}")
+    with click.Context(command, info_name=name, parent=context) as inner:
+        usage = " ".join(command.collect_usage_pieces(inner))
+        about = inspect.cleandoc(command.help or "")
+        if command is operator:
+            return f"    ebbflow {name} {usage}\n\n{about} [Its flags](operator.md).\n"
+        options = [one for one in command.params if isinstance(one, click.Option)]
+        rows = [_option(option, inner) for option in options]
+    table = f"\n{_table(('option', 'what it does'), rows)}" if rows else ""
+    return f"    ebbflow {name} {usage}\n\n{about}\n{table}"
+
+
+def _option(option: click.Option, context: click.Context) -> tuple[str, str]:
+    record = option.get_help_record(context)
+    spelled, about = record or (", ".join(option.opts), option.help or "")
+    return f"`{spelled}`", about
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -134,7 +134,12 @@ def lint(files: tuple[str, ...], output: str) -> None:
 @click.command()
 @click.argument("template", type=ObjectName("templates"))
 @click.option(
-    "--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="How many."
+    "--limit",
+    type=click.IntRange(1, 100),
+    metavar="N",
+    default=20,
+    show_default=True,
+    help="How many.",
 )
 @click.option("--show", metavar="REVISION", help="Print the document of this revision.")
 @value_output

@@ -114,8 +114,13 @@ def retry(
 
 @click.command()
 @click.argument("template", required=False, type=ObjectName("templates"))
-@click.option("--phase", type=click.Choice(PHASES, case_sensitive=False), help="Only this phase.")
-@click.option("--limit", type=click.IntRange(min=1), help="Only so many, the newest.")
+@click.option(
+    "--phase",
+    type=click.Choice(PHASES, case_sensitive=False),
+    metavar="PHASE",
+    help="Only Runs in this phase, such as Failed.",
+)
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Only so many, the newest.")
 @ascii_option
 @output_option
 @cluster_options(everywhere=True)
@@ -136,7 +141,11 @@ def runs(
 
 @click.command()
 @click.argument("name", type=ObjectName("runs", "templates"))
-@timeout_option
+@click.option(
+    "--timeout",
+    type=DurationType(),
+    help="Give up after this time, with exit code 124; the Run goes on.",
+)
 @ascii_option
 @cluster_options()
 def watch(name: str, where: Where, *, timeout: timedelta | None, plain: bool) -> None:
@@ -152,7 +161,7 @@ def watch(name: str, where: Where, *, timeout: timedelta | None, plain: bool) ->
 
 @click.command()
 @click.argument("run", type=ObjectName("runs"))
-@wait_option
+@click.option("--wait", is_flag=True, help="Wait until it has stopped.")
 @output_option
 @cluster_options()
 def cancel(run: str, where: Where, *, wait: bool, output: str | None) -> None:

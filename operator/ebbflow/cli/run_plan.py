@@ -87,13 +87,20 @@ async def _ended(session: Session, name: str, seconds: float) -> Run:
                     return seen
     except TimeoutError:
         pass
-    status = seen.status if seen else None
-    told = (status.message if status else None) or "the operator has not looked at it"
     raise Problem(
         f"the dry run {name} did not end within {seconds:.0f} s",
-        told,
+        _unfinished(seen) or "the operator has not looked at it",
         "is the operator running, and does it serve this namespace? --timeout waits longer",
     )
+
+
+def _unfinished(run: Run | None) -> str:
+    """Return what the Run waits for: the words of its nodes, else its own."""
+    if run is None:
+        return ""
+    nodes = (node for node in run.status.nodes or () if node.phase not in OVER)
+    words = [f"node {node.path}: {node.message}" for node in nodes if node.message]
+    return "; ".join(words[:3]) or run.status.message or ""
 
 
 def ordered(changes: Iterable[PlannedChange]) -> list[PlannedChange]:
