@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from click.shell_completion import ShellComplete
 
+from ebbflow.cli.commands import ebbflow as program
 from tests.env.conftest import Shared
 from tests.support.command_line import CommandLine
 from tests.support.ran import JsonObject, Source, config_map, deployer, source, steps_document
@@ -256,7 +258,18 @@ def test_kubectl_shows_and_waits_for_runs(shared: Shared, ebbflow: CommandLine, 
     assert selected.split() == [f"run.ebbflow.dev/{run}"]
 
 
-def test_what_a_user_may_not_do_is_told_in_three_lines(
+def test_names_are_completed_from_the_cluster(
+    shared: Shared, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made("completed-one")
+    made("completed-two")
+    monkeypatch.setenv("KUBECONFIG", str(shared.kubectl.cluster.kubeconfig))
+    complete = ShellComplete(program, {}, "ebbflow", "_EBBFLOW_COMPLETE")
+    found = complete.get_completions(["run", "-n", shared.namespace], "completed-")
+    assert [item.value for item in found] == ["completed-one", "completed-two"]
+
+
+def test_a_context_that_does_not_exist_is_told_in_three_lines(
     shared: Shared, made: Made, ebbflow: CommandLine
 ) -> None:
     made("locked")

@@ -66,6 +66,7 @@ class Session:
 
     client: KubeClient
     namespace: str
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def user(self) -> str:
         """Return our own user name, as the API server knows us."""
@@ -172,7 +173,7 @@ class Session:
                 async for raw in self._events(name, version):
                     yield _found(Run, raw)
             except (aiohttp.ClientError, OSError):
-                await asyncio.sleep(PAUSE_SECONDS)
+                await self.pause(PAUSE_SECONDS)
 
     async def _events(self, name: str, version: str) -> AsyncIterator[JsonObject]:
         """Yield the object at each of its changes, until the API server ends the watch."""
@@ -187,7 +188,7 @@ class Session:
             path, query, impersonate=None, accept=JSON, silence=SILENCE_SECONDS
         ) as response:
             if response.status != HTTPStatus.OK:
-                await asyncio.sleep(PAUSE_SECONDS)
+                await self.pause(PAUSE_SECONDS)
                 return
             rest = b""
             async for chunk in response.content.iter_any():

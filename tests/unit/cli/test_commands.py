@@ -32,6 +32,9 @@ print(code, *(name for name in sys.modules if "." not in name))
         pytest.param(["operator", "--workers=0"], id="a wrong flag"),
         pytest.param(["up", "--help"], id="help of up"),
         pytest.param(["install", "--export"], id="export"),
+        pytest.param(["run", "--help"], id="help of run"),
+        pytest.param(["plan", "--help"], id="help of plan"),
+        pytest.param(["completion", "bash"], id="completion"),
     ],
 )
 def test_what_needs_no_cluster_is_quick_for_it_loads_no_client(arguments: list[str]) -> None:
@@ -44,7 +47,11 @@ def test_what_needs_no_cluster_is_quick_for_it_loads_no_client(arguments: list[s
     )
     loaded = done.stdout.splitlines()[-1].split()
     assert loaded[0] == ("2" if "--workers=0" in arguments else "0")
-    slow = SLOW if arguments[0] in ("operator", "install", "up") else (*SLOW, "pydantic")
+    slow = (
+        SLOW
+        if arguments[0] in ("operator", "install", "up", "run", "plan")
+        else (*SLOW, "pydantic")
+    )
     assert [name for name in slow if name in loaded] == []
 
 
