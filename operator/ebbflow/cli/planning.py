@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -59,7 +60,7 @@ def plan(where: Where, request: Request, options: Options, output: str | None) -
         }
         print_value(value, output)
         return DIFFERENT if differs else SAME
-    for line in (*_sync_lines(sync), *_run_lines(run)):
+    for line in (*sync_lines(sync), *run_lines(run)):
         click.echo(line)
     if not differs:
         click.echo("No differences")
@@ -88,7 +89,8 @@ async def _plan(
     return sync, run
 
 
-def _sync_lines(plan: SyncPlan | None) -> Iterator[str]:
+def sync_lines(plan: SyncPlan | None) -> Iterator[str]:
+    """Yield what a sync would do, for people; nothing for a Template without Git."""
     if plan is None:
         return
     at = f" at {plan.commit[:7]}" if plan.commit else ""
@@ -110,7 +112,8 @@ def _sync_lines(plan: SyncPlan | None) -> Iterator[str]:
         yield "         in step"
 
 
-def _run_lines(plan: RunPlan | None) -> Iterator[str]:
+def run_lines(plan: RunPlan | None) -> Iterator[str]:
+    """Yield what a run would do, for people; nothing if that was not asked."""
     if plan is None:
         return
     counts = (
@@ -154,5 +157,5 @@ def _count(items: tuple[object, ...], what: str) -> str:
 
 
 def _styled(text: str, colour: str) -> str:
-    # click takes the colour off again where the output is no terminal.
-    return click.style(text, fg=colour)
+    # click takes the colour off again where the output is no terminal; https://no-color.org
+    return text if os.environ.get("NO_COLOR") else click.style(text, fg=colour)
