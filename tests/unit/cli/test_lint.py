@@ -34,7 +34,7 @@ def lint(*arguments: str, stdin: str | None = None) -> Result:
     [
         pytest.param("  kind: Workflow", "  kind: Workflow\n  kind: x", "5:3:", id="syntax"),
         pytest.param("kind: Delay", "kind: Delaay", "8:13:", id="structure"),
-        pytest.param("duration: 1s", "duration: '${args.NAMME}'", "11:27:", id="expression"),
+        pytest.param("duration: 1s", "duration: '${args.NAMX}'", "11:27:", id="expression"),
         pytest.param("== 'shop'", "== ", "10:27:", id="condition"),
         pytest.param("args.NAME ==", "arg.NAME ==", "10:14:", id="variable"),
         pytest.param("duration: 1s", "duratoin: 1s", "11:24:", id="spec"),
