@@ -57,15 +57,20 @@ from ebbflow.handlers.watches import Watches, watch_paths
 from ebbflow.handlers.workqueue import WorkQueue
 from ebbflow.services.account_check import AccountCheck
 from ebbflow.services.git_access import GitAccess
+from ebbflow.services.inventories import Inventories
+from ebbflow.services.made_objects import MadeLog, NotingObjects
 from ebbflow.services.nodes.registry import Ports, node_kinds
+from ebbflow.services.removal import Removal
 from ebbflow.services.repository_files import RepositoryFiles
 from ebbflow.services.repository_watch import RepositoryWatch
+from ebbflow.services.run_aftermath import RunAftermath
 from ebbflow.services.run_execution import RunExecution
 from ebbflow.services.run_nodes import RunNodes
 from ebbflow.services.run_queue import RunQueue
 from ebbflow.services.run_rounds import RunRounds
 from ebbflow.services.run_start import RunStart
 from ebbflow.services.schedule import Schedule
+from ebbflow.services.source_end import SourceEnd
 from ebbflow.services.template_sync import TemplateSync
 from ebbflow.services.tenant_secrets import TenantSecrets
 from ebbflow.services.update_runs import UpdateRuns
@@ -243,7 +248,9 @@ def _runs(
     clock, cel, redact = SystemClock(), CelConditions(), logs.redactor
     discovery = Discovery(client, clock)
     system = SystemNamespaces((os.environ.get("POD_NAMESPACE") or LEASE_NAMESPACES[0],))
-    objects = KubeObjects(client, discovery, system, on_secret=logs.register_secret, redact=redact)
+    kube = KubeObjects(client, discovery, system, on_secret=logs.register_secret, redact=redact)
+    log_of_made = MadeLog()
+    objects = NotingObjects(kube, log_of_made)
     made = MadeObjects(client, discovery, system, queue.add)
     stack.push_async_callback(made.close)
     secrets = TenantSecrets(objects, logs.register_secret)
@@ -263,10 +270,13 @@ def _runs(
         settings.default_service_account,
         logs.register_secret,
     )
-    rounds = RunRounds(store, nodes, cel, clock)
+    inventories, removal = Inventories(cluster, store), Removal(objects)
+    aftermath = RunAftermath(store, nodes, inventories, removal, log_of_made, cel, clock)
+    rounds = RunRounds(store, nodes, cel, clock, aftermath.settle)
+    end = SourceEnd(store, inventories, removal, clock, settings.default_service_account)
     return {
         "Run": RunExecution(cluster, store, start, rounds, made, queue.add, clock, leadership),
-        "RunQueue": RunQueue(cluster, store, queue.add, clock, leadership),
+        "RunQueue": RunQueue(cluster, store, end, queue.add, clock, leadership),
     }
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from ebbflow.adapters.kube.parsing import parse
 from ebbflow.adapters.kube.snapshots import owner_reference, pack, unpack
-from ebbflow.api.base import JsonObject, Key
+from ebbflow.api.base import JsonObject, Key, Resource
 from ebbflow.api.run import RUN_FINALIZER, TRIGGER_KEY, Run, RunStatus
 from ebbflow.api.template import Template
 from ebbflow.domain.ports import ClusterError, InvalidObject, StaleWrite
-from ebbflow.domain.run_store import NewRun, RunStore, Snapshot, source_labels
+from ebbflow.domain.run_store import (
+    SOURCE_FINALIZER,
+    NewRun,
+    RunStore,
+    Snapshot,
+    source_labels,
+)
 from ebbflow.domain.runs.queue import QueueState, queue_fields, read_queue
 from tests.support.memory_cluster import MemoryCluster
 
@@ -115,12 +121,12 @@ class MemoryRunStore(RunStore):
 
         return self._cluster.write("write queue of", parent, change)
 
-    async def keep(self, snapshot: Snapshot, run: Run) -> None:
-        key = Key(REVISION, run.metadata.namespace, snapshot.name)
-        self._cluster.called(f"keep {key} for {run.key}")
+    async def keep(self, snapshot: Snapshot, owner: Resource) -> None:
+        key = Key(REVISION, owner.metadata.namespace, snapshot.name)
+        self._cluster.called(f"keep {key} for {owner.key}")
         self._cluster.be_overtaken()
         found = self._cluster.raw(key)
-        reference = owner_reference(run, controller=False)
+        reference = owner_reference(owner, controller=False)
         if found is None:
             self._cluster.put(_revision(key, snapshot.content, reference))
             return
@@ -129,7 +135,7 @@ class MemoryRunStore(RunStore):
         if found["data"] != pack(snapshot.content):
             raise ClusterError(f"{key} holds another document than its name says", code=409)
         owners = [*found["metadata"]["ownerReferences"], reference]
-        if reference["uid"] not in (owner["uid"] for owner in owners[:-1]):
+        if reference["uid"] not in (one["uid"] for one in owners[:-1]):
             self._cluster.edit(key, lambda raw: raw["metadata"].update(ownerReferences=owners))
 
     async def read(self, namespace: str, name: str) -> JsonObject | None:
@@ -138,7 +144,23 @@ class MemoryRunStore(RunStore):
         raw = self._cluster.raw(key)
         return None if raw is None else unpack(raw["data"])
 
-    async def announce(self, about: Run, reason: str, message: str, *, warning: bool) -> None:
+    async def drop(self, namespace: str, name: str) -> None:
+        key = Key(REVISION, namespace, name)
+        self._cluster.called(f"drop {key}")
+        if self._cluster.raw(key) is not None:
+            self._cluster.delete(key)
+
+    async def hold(self, parent: Template, held: bool) -> Template:
+        if held == (SOURCE_FINALIZER in parent.metadata.finalizers):
+            return parent
+
+        def change(raw: JsonObject) -> None:
+            others = [one for one in parent.metadata.finalizers if one != SOURCE_FINALIZER]
+            raw["metadata"]["finalizers"] = [*others, *([SOURCE_FINALIZER] if held else [])]
+
+        return self._cluster.write("hold", parent, change)
+
+    async def announce(self, about: Resource, reason: str, message: str, *, warning: bool) -> None:
         self.events.append((about.key, str(reason), message, warning))
 
 

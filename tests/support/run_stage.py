@@ -16,14 +16,19 @@ from ebbflow.domain.outcome import Postponed
 from ebbflow.domain.ports import Leadership, StaleWrite
 from ebbflow.domain.secret import Tainted
 from ebbflow.services.git_access import GitAccess
+from ebbflow.services.inventories import Inventories
+from ebbflow.services.made_objects import MadeLog, NotingObjects
 from ebbflow.services.nodes.http import PATIENCE, Http
 from ebbflow.services.nodes.registry import Ports, node_kinds
+from ebbflow.services.removal import Removal
 from ebbflow.services.repository_files import RepositoryFiles
+from ebbflow.services.run_aftermath import RunAftermath
 from ebbflow.services.run_execution import RunExecution
 from ebbflow.services.run_nodes import RunNodes
 from ebbflow.services.run_queue import KIND, RunQueue, queue_key
 from ebbflow.services.run_rounds import MESSAGE_EVERY, RunRounds
 from ebbflow.services.run_start import RunStart
+from ebbflow.services.source_end import SourceEnd
 from ebbflow.services.tenant_secrets import TenantSecrets
 from tests.support import builders
 from tests.support.memory_cluster import ManualClock, MemoryCluster
@@ -85,8 +90,8 @@ class RunWorld:
 
     def restart(self) -> None:
         """Lose all memory, as a new process has none."""
-        cel = CelConditions()
-        objects = self._used
+        cel, log = CelConditions(), MadeLog()
+        objects = NotingObjects(self._used, log)
         secrets = TenantSecrets(objects, self.secrets.append)
         files = RepositoryFiles(self.git, GitAccess(self.cluster))
         ports = Ports(objects, cel, secrets, files, self.http, self.cluster, self.store)
@@ -96,6 +101,8 @@ class RunWorld:
         ]
         self.kinds = {kind.name: kind for kind in kinds}
         nodes = RunNodes(kinds, secrets, self.clock, lambda text: text)
+        inventories, removal = Inventories(self.cluster, self.store), Removal(objects)
+        aftermath = RunAftermath(self.store, nodes, inventories, removal, log, cel, self.clock)
         self.execution = RunExecution(
             self.cluster,
             self.store,
@@ -107,14 +114,19 @@ class RunWorld:
                 "default",
                 self.secrets.append,
             ),
-            RunRounds(self.store, nodes, cel, self.clock),
+            RunRounds(self.store, nodes, cel, self.clock, aftermath.settle),
             self.watch,
             self.woken.append,
             self.clock,
             self.leadership,
         )
         self.queue = RunQueue(
-            self.cluster, self.store, self.woken.append, self.clock, self.leadership
+            self.cluster,
+            self.store,
+            SourceEnd(self.store, inventories, removal, self.clock, "default"),
+            self.woken.append,
+            self.clock,
+            self.leadership,
         )
 
     # What people do
@@ -164,8 +176,7 @@ class RunWorld:
         for _ in range(10):
             try:
                 if key.kind == KIND:
-                    await self.queue.reconcile(key)
-                    return None
+                    return await self.queue.reconcile(key)
                 return await self.execution.reconcile(key)
             except StaleWrite:
                 continue

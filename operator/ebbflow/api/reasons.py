@@ -178,6 +178,22 @@ class Reason(StrEnum):
     )
 
     # Events only
+    PRUNED = (
+        "Pruned",
+        "What left the document was deleted, because `prune` is true. The message names it.",
+    )
+    PRUNE_INCOMPLETE = (
+        "PruneIncomplete",
+        "Something that left the document was not deleted. The message says what and why; it is tried again after the next run.",
+    )
+    OBJECTS_DELETED = (
+        "ObjectsDeleted",
+        "What runs made was deleted with the Template, because `deletionPolicy` is Delete.",
+    )
+    OBJECTS_LEFT = (
+        "ObjectsLeft",
+        "Something that runs made is still there, although `deletionPolicy` is Delete. The message says what and why; delete it by hand.",
+    )
     UPDATED_FROM_GIT = "UpdatedFromGit", "A commit changed the file; the object now holds it."
     COMMITTED = "Committed", "An edit of the object was committed to the branch."
     FILE_CREATED = "FileCreated", "The file did not exist; it was created from the object."

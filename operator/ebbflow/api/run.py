@@ -345,5 +345,11 @@ class Run(Resource):
                 ("get", "create", "patch"),
                 "to keep the document of a Run as it was when the Run was accepted; the garbage collector removes it with the last Run that uses it",
             ),
+            PolicyRule(
+                "apps",
+                ("controllerrevisions",),
+                ("delete",),
+                "to remove the list of what runs made when a newer list takes its place",
+            ),
         ),
     )

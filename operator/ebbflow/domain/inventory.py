@@ -84,6 +84,10 @@ class Inventory:
         made = Entry(ObjectId.of(live).any_version, str(live["metadata"]["uid"]))
         return inventory_of((*self.entries, made))
 
+    def with_entries(self, made: Iterable[Entry]) -> Inventory:
+        """Add entries; what an object was before counts no more. Raises InventoryFull."""
+        return inventory_of((*self.entries, *made))
+
     def without(self, gone: Iterable[Entry]) -> Inventory:
         """Leave out what is gone."""
         left = set(gone)

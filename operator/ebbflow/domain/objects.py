@@ -19,6 +19,9 @@ from ebbflow.domain.secret import Tainted
 OWNER_LABEL: Final = f"{GROUP}/made-by"
 """On every object that runs make: the mark of the Template (or other source) that made it."""
 
+RUN_MANAGER: Final = "ebbflow-run:"
+"""How the field managers of runs begin; the mark of the source follows."""
+
 MAX_OBJECT_BYTES: Final = 1_048_576
 """What an object may have as JSON when it is sent. etcd takes 1.5 MiB with all that is added."""
 
@@ -298,7 +301,7 @@ def field_manager(source: Key) -> str:
     Each source has one of its own: two that apply the same object own their fields side by side,
     and do not take each other's away.
     """
-    return f"ebbflow-run:{owner_mark(source)}"
+    return f"{RUN_MANAGER}{owner_mark(source)}"
 
 
 def tainted_texts(value: Any) -> frozenset[Tainted]:

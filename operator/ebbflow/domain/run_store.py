@@ -43,6 +43,9 @@ SOURCE_KIND: Final = f"{GROUP}/source-kind"
 SOURCE: Final = f"{GROUP}/source"
 """Labels of a Run that name its source, for `kubectl get runs -l`."""
 
+SOURCE_FINALIZER: Final = f"{GROUP}/made-objects"
+"""Keeps a source with `deletionPolicy: Delete` until what its runs made is deleted."""
+
 
 def source_labels(parent: Resource) -> dict[str, str]:
     """Return the labels of the Runs of an object; its name is short enough for one (52 of 63)."""
@@ -103,10 +106,21 @@ class RunStore(Protocol):
         """
         ...
 
-    async def keep(self, snapshot: Snapshot, run: Run) -> None:
-        """Store a snapshot as a ControllerRevision owned by the Run, beside other Runs' ownership.
+    async def keep(self, snapshot: Snapshot, owner: Resource) -> None:
+        """Store a snapshot as a ControllerRevision that `owner` owns, beside others that do.
 
         Not a controller reference, and no labels that a workload's selector could match.
+        """
+        ...
+
+    async def drop(self, namespace: str, name: str) -> None:
+        """Delete a snapshot that nobody names any more; nothing if it is gone."""
+        ...
+
+    async def hold(self, parent: Template, held: bool) -> Template:
+        """Put SOURCE_FINALIZER on the parent, or take it off; no request if it is so already.
+
+        Returns the parent as stored. Raises StaleWrite.
         """
         ...
 
@@ -114,8 +128,8 @@ class RunStore(Protocol):
         """Read the content of a snapshot; None if it is gone."""
         ...
 
-    async def announce(self, about: Run, reason: str, message: str, *, warning: bool) -> None:
-        """Emit an event about the Run; failing to do so is no failure."""
+    async def announce(self, about: Resource, reason: str, message: str, *, warning: bool) -> None:
+        """Emit an event about a Run or its parent; failing to do so is no failure."""
         ...
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
+from ebbflow.api.base import JsonObject
 from ebbflow.api.run import PlannedChange
 from ebbflow.domain.cel import CelError
 from ebbflow.domain.document.path import steps_of
@@ -165,6 +166,21 @@ class RunNodes:
             memory.outputs[path] = result.outputs
             memory.applied[path] = result.applied
 
+    async def named(
+        self, memory: RunMemory, run: Running, states: States, judge: RunJudge, place: Place
+    ) -> tuple[JsonObject, ...] | str:
+        """Return the objects that the node at a place names, by a dry run of it, or why nobody can
+        tell: for nodes that did nothing this time, or that another process saw to.
+        """
+        found = find(memory.tree, place.path)
+        if found is None or not isinstance(found[0], Task):
+            return ()
+        node = found[0]
+        state = states.get(place.path) or NodeState(place.path, node.envelope.kind, "Skipped")
+        turn = Turn(node, place, state, Settings(), fresh=False)
+        result, _ = await self._act(turn, memory, replace(run, dry=True), states, judge)
+        return result.applied if isinstance(result, Succeeded) else result.message
+
     async def _act(
         self,
         turn: Turn,
@@ -184,7 +200,7 @@ class RunNodes:
             call = await self._call(turn, memory, run, states, judge)
             if run.dry:
                 planned = await kind.plan(call)
-                return Succeeded(planned.outputs), planned.changes
+                return Succeeded(planned.outputs, applied=planned.applied), planned.changes
             return await kind.act(replace(call, recalled=recalled)), ()
         except (
             ValidationError,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 from ebbflow.api.base import JsonObject, Key
 from ebbflow.api.run import Run
 from ebbflow.api.template import LastRun, Template
 from ebbflow.domain.effective import parent_of
+from ebbflow.domain.outcome import Postponed
 from ebbflow.domain.ports import Clock, Cluster, Leadership, StaleWrite, Wake
 from ebbflow.domain.run_store import RunStore, owner_of
 from ebbflow.domain.runs.admission import Refused
@@ -22,10 +26,15 @@ from ebbflow.domain.runs.queue import (
 from ebbflow.domain.runs.round import Round, play_round
 from ebbflow.domain.runs.turns import forget
 from ebbflow.services import run_report as report
+from ebbflow.services.source_end import SourceEnd
 
 PARENT = "Template"
 KIND = "RunQueue"
 """The kind of the keys under which queues are reconciled; no object has it."""
+
+
+RUNS_END: Final = timedelta(seconds=5)
+"""How soon to look again whether Runs of a deleted parent have ended; usually their end tells."""
 
 
 def queue_key(source: Key) -> Key:
@@ -37,15 +46,22 @@ class RunQueue:
     """Reconciles the queue of one Template."""
 
     def __init__(
-        self, cluster: Cluster, store: RunStore, wake: Wake, clock: Clock, leadership: Leadership
+        self,
+        cluster: Cluster,
+        store: RunStore,
+        end: SourceEnd,
+        wake: Wake,
+        clock: Clock,
+        leadership: Leadership,
     ) -> None:
         self._cluster = cluster
         self._store = store
+        self._end = end
         self._wake = wake
         self._clock = clock
         self._leadership = leadership
 
-    async def reconcile(self, key: Key) -> None:
+    async def reconcile(self, key: Key) -> Postponed | None:
         """Make one pass: take in new Runs, let go of ended ones, give the next their turn.
 
         Raises StaleWrite if something changed under the pass (make another), ClusterError if the
@@ -56,11 +72,12 @@ class RunQueue:
         runs = await self._store.runs_of(source)
         if parent is None or parent.metadata.deletion_timestamp:
             await self._let_go(runs)
-            return
+            return await self._after_all(parent, runs)
         state = fenced(read_queue(parent.status), self._leadership.fence)
         if isinstance(state, Fenced):
             await self._leadership.prove(above=state.by)
             raise StaleWrite(f"another leadership wrote the queue of {source}", code=409)
+        parent = await self._end.prepare(parent)
         runs = await self._tied(parent, runs)
         facts = {run.metadata.name: _fact(run) for run in runs}
         outcome = play_round(state, parent_of(parent), facts.values())
@@ -70,6 +87,15 @@ class RunQueue:
         await self._tell(outcome, {run.metadata.name: run for run in runs})
         for run in gone:
             await self._store.delete(run)
+        return None
+
+    async def _after_all(self, parent: Template | None, runs: tuple[Run, ...]) -> Postponed | None:
+        """Go on with a parent's end once none of its Runs makes anything any more."""
+        if parent is None:
+            return None
+        if any(_fact(run).started for run in runs):
+            return Postponed(RUNS_END)
+        return await self._end.go(parent)
 
     async def _tied(self, parent: Template, runs: tuple[Run, ...]) -> tuple[Run, ...]:
         """Tie Runs that people made to their parent, so that none of them can vanish unseen."""

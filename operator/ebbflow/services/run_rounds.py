@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -91,11 +91,18 @@ class Pause:
     after: timedelta | None
 
 
+Settle = Callable[[Work, Over], Awaitable[Over]]
+"""What is done when all nodes have ended, before the Run says so; it may add to the message."""
+
+
 class RunRounds:
     """Takes Runs through their rounds."""
 
-    def __init__(self, store: RunStore, nodes: RunNodes, cel: CelCompiler, clock: Clock) -> None:
+    def __init__(
+        self, store: RunStore, nodes: RunNodes, cel: CelCompiler, clock: Clock, settle: Settle
+    ) -> None:
         self._store = store
+        self._settle = settle
         self._nodes = nodes
         self._cel = cel
         self._clock = clock
@@ -111,7 +118,7 @@ class RunRounds:
             planned = await self._plan(work, now)
             work.states = planned.applied(work.states)
             if isinstance(planned.verdict, Over):
-                return planned.verdict
+                return await self._settle(work, planned.verdict)
             await self._record(work, planned.verdict, now)
             if planned.stop:
                 await self._stop(work, planned, now)

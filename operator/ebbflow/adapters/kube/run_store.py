@@ -26,13 +26,19 @@ from ebbflow.adapters.kube.parsing import parse
 from ebbflow.adapters.kube.run_status import shown_status
 from ebbflow.adapters.kube.snapshots import Snapshots, owner_reference
 from ebbflow.adapters.kube.status import STATUS_MANAGER
-from ebbflow.api.base import API_VERSION, JsonObject, Key
+from ebbflow.api.base import API_VERSION, JsonObject, Key, Resource
 from ebbflow.api.reasons import Reason
 from ebbflow.api.run import RUN_FINALIZER, TRIGGER_KEY, Run, RunStatus
 from ebbflow.api.template import Template
 from ebbflow.domain.outcome import Notice
 from ebbflow.domain.ports import Clock, InvalidObject, StaleWrite
-from ebbflow.domain.run_store import NewRun, RunStore, Snapshot, source_labels
+from ebbflow.domain.run_store import (
+    SOURCE_FINALIZER,
+    NewRun,
+    RunStore,
+    Snapshot,
+    source_labels,
+)
 from ebbflow.domain.runs.queue import QueueState, queue_fields, read_queue
 
 PAGE: Final = 500
@@ -176,15 +182,30 @@ class KubeRunStore(RunStore):
         return await self._patch(parent, changed, manager=QUEUE_MANAGER, subresource="status")
 
     @override
-    async def keep(self, snapshot: Snapshot, run: Run) -> None:
-        await self._snapshots.keep(snapshot, run)
+    async def keep(self, snapshot: Snapshot, owner: Resource) -> None:
+        await self._snapshots.keep(snapshot, owner)
+
+    @override
+    async def drop(self, namespace: str, name: str) -> None:
+        await self._snapshots.drop(namespace, name)
+
+    @override
+    async def hold(self, parent: Template, held: bool) -> Template:
+        finalizers = parent.metadata.finalizers
+        if held == (SOURCE_FINALIZER in finalizers):
+            return parent
+        if held:
+            operations = _append("finalizers", bool(finalizers), SOURCE_FINALIZER)
+        else:
+            operations = [remove(f"/metadata/finalizers/{finalizers.index(SOURCE_FINALIZER)}")]
+        return await self._patch(parent, operations, manager=DOCUMENT_MANAGER)
 
     @override
     async def read(self, namespace: str, name: str) -> JsonObject | None:
         return await self._snapshots.read(namespace, name)
 
     @override
-    async def announce(self, about: Run, reason: str, message: str, *, warning: bool) -> None:
+    async def announce(self, about: Resource, reason: str, message: str, *, warning: bool) -> None:
         notice = Notice(_REASONS[reason], self._redact(message), warning=warning)
         await self._events.emit(about, notice, self._clock.now())
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Final
 
@@ -93,6 +94,11 @@ class Snapshots:
         except ValueError as error:
             words = f"ControllerRevision {namespace}/{name} was not made by ebbflow: delete it"
             raise ClusterError(words, code=HTTPStatus.CONFLICT) from error
+
+    async def drop(self, namespace: str, name: str) -> None:
+        """Delete a snapshot; nothing if it is gone."""
+        with suppress(ObjectMissing):
+            await self._client.request("DELETE", f"{_list(namespace)}/{segment(name)}")
 
     async def _create(self, snapshot: Snapshot, owner: Resource) -> bool:
         body = {

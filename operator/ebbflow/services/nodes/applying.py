@@ -97,7 +97,7 @@ async def plan_objects(
             )
         )
         results.append(after)
-    return Planned(tuple(changes), outputs_of(results))
+    return Planned(tuple(changes), outputs_of(results), tuple(results))
 
 
 def prepared(call: Call[Any], manifests: Iterable[JsonObject]) -> list[JsonObject]:

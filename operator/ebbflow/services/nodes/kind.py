@@ -127,10 +127,11 @@ Result = Working | Succeeded | Failed
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a node would do. `outputs` stand in for those that it would have."""
+    """What a node would do. `outputs` and `applied` stand in for those that it would have."""
 
     changes: tuple[PlannedChange, ...] = ()
     outputs: Any = None
+    applied: tuple[JsonObject, ...] = ()
 
 
 class CannotDo(Exception):
