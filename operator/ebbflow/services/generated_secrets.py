@@ -6,6 +6,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final, TypeVar
 
 from ebbflow.api.base import API_VERSION, NAME_MAX_LENGTH, JsonObject, Key
@@ -34,7 +35,7 @@ class _NotLoaded(Exception):
 
 class GeneratedSecrets:
     """The generated values of one source. The first value for a place stays, until its key in the
-    Secret `<source>-generated` is removed by hand.
+    Secret `<source>-generated` is removed by hand. `dry`: what is new is kept in memory only.
     """
 
     def __init__(
@@ -44,12 +45,15 @@ class GeneratedSecrets:
         source_uid: str,
         on_secret: Callable[[Tainted], None],
         token: Callable[[int], bytes] = secrets.token_bytes,
+        *,
+        dry: bool = False,
     ) -> None:
         self._objects = objects
         self._source = source
         self._source_uid = source_uid
         self._on_secret = on_secret
         self._token = token
+        self._dry = dry
         self._kept: dict[str, str] | None = None
         self._version = ""
         self._new: dict[str, str] = {}
@@ -77,7 +81,7 @@ class GeneratedSecrets:
             except _NotLoaded:
                 await self._load(account)
                 continue
-            if not self._new or await self._keep(account):
+            if self._dry or not self._new or await self._keep(account):
                 return result
             # Somebody else kept values meanwhile: theirs count.
             await self._load(account)
@@ -135,10 +139,13 @@ class GeneratedSecrets:
 
 
 def _decoded(data: Mapping[str, object]) -> dict[str, str]:
-    return {
-        key: base64.b64decode(value.reveal() if isinstance(value, Tainted) else str(value)).decode()
-        for key, value in data.items()
-    }
+    """Return the kept values; what somebody put there that is no text is not one of them."""
+    found = {}
+    for key, value in data.items():
+        with suppress(UnicodeDecodeError):
+            text = value.reveal() if isinstance(value, Tainted) else str(value)
+            found[key] = base64.b64decode(text).decode()
+    return found
 
 
 def _random(request: RandomRequest, token: Callable[[int], bytes]) -> str:

@@ -17,7 +17,6 @@ from ebbflow.domain.runs.chain import parent_run
 from ebbflow.domain.runs.gate import Fenced, fenced
 from ebbflow.domain.runs.history import surplus
 from ebbflow.domain.runs.queue import (
-    QueueState,
     RunFact,
     is_held,
     read_queue,
@@ -84,7 +83,8 @@ class RunQueue:
         gone = surplus(runs, parent.spec.history, outcome.state)
         state = forget(outcome.state, (facts[run.metadata.name] for run in gone))
         await self._store.write_queue(parent, state, last_run(runs))
-        await self._tell(outcome, {run.metadata.name: run for run in runs})
+        named = {run.metadata.name: run for run in runs}
+        await self._tell(outcome, named, suspended=parent.spec.suspend)
         for run in gone:
             await self._store.delete(run)
         return None
@@ -107,7 +107,7 @@ class RunQueue:
             return run
         return await self._store.tie(run, parent)
 
-    async def _tell(self, outcome: Round, runs: dict[str, Run]) -> None:
+    async def _tell(self, outcome: Round, runs: dict[str, Run], *, suspended: bool) -> None:
         """Carry out what the new queue means for the Runs; all of it can be repeated."""
         for name, refused in outcome.refused.items():
             await self._skip(runs[name], refused)
@@ -117,14 +117,14 @@ class RunQueue:
             await self._store.release(runs[name])
         for place, name in enumerate(outcome.state.queue, 1):
             if name in runs:
-                await self._queued(runs[name], place, outcome.state)
+                before = next(iter(outcome.state.active), None)
+                waits = report.queued(
+                    runs[name], place, before, self._clock.now(), suspended=suspended
+                )
+                await self._store.write_status(runs[name], waits)
         for name in outcome.state.active:
             if name in runs and not _fact(runs[name]).started:
                 self._wake(Key("Run", runs[name].metadata.namespace, name))
-
-    async def _queued(self, run: Run, place: int, state: QueueState) -> None:
-        before = state.active[0] if state.active else None
-        await self._store.write_status(run, report.queued(run, place, before, self._clock.now()))
 
     async def _skip(self, run: Run, refused: Refused) -> None:
         ended = report.skipped(run, refused.reason, refused.by, self._clock.now())

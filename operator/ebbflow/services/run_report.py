@@ -9,9 +9,17 @@ from ebbflow.api.run import Run, RunStatus
 from ebbflow.domain.runs.standing import standing
 
 
-def queued(run: Run, place: int, before: str | None, now: datetime) -> RunStatus:
-    """Say that the Run waits at `place` (from 1), behind the Run `before` that is under way."""
+def queued(
+    run: Run, place: int, before: str | None, now: datetime, *, suspended: bool = False
+) -> RunStatus:
+    """Say that the Run waits at `place` (from 1), behind the Run `before` that is under way.
+
+    `suspended`: it waits for people to let its source go on.
+    """
     message = f"Waits at place {place}" + (f"; {before} is under way" if before else "")
+    if suspended:
+        source = run.spec.source
+        message += f"; spec.suspend of the {source.kind} {source.name} is true: set it to false"
     return standing(run, "Queued", Reason.QUEUED, message, now, position=place)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from ebbflow.api.base import Key
@@ -137,7 +137,9 @@ class RunStart:
         namespace = run.metadata.namespace
         account = Account(namespace, content.account or self._default_account)
         source = Key(run.spec.source.kind, namespace, run.spec.source.name)
-        random = GeneratedSecrets(self._objects, source, parent.metadata.uid, self._on_secret)
+        random = GeneratedSecrets(
+            self._objects, source, parent.metadata.uid, self._on_secret, dry=run.spec.dry_run
+        )
         secrets: dict[str, Mapping[str, Tainted] | None] = {}
         try:
             arguments = await self._arguments(run, content, account, random, secrets)
@@ -183,9 +185,19 @@ class RunStart:
         began = run.status.started_at
         now = read_time(began) if began else self._clock.now()
         scope = Scope(secrets=secrets.get, now=now, random_secrets=random)
-        return await random.rendered(
+        resolved = await random.rendered(
             lambda: resolve_arguments(declared, given, scope, Budget()), account
         )
+        return _with_sensitive(resolved, content.document.get("sensitiveArguments") or ())
+
+
+def _with_sensitive(arguments: dict[str, Json], names: Iterable[str]) -> dict[str, Json]:
+    """Taint the arguments that the document calls sensitive, wherever their values come from."""
+    sensitive = frozenset(names)
+    return {
+        name: Tainted(value) if name in sensitive and not isinstance(value, Tainted) else value
+        for name, value in arguments.items()
+    }
 
 
 def _trigger_refs(run: Run) -> Json:

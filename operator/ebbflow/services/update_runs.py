@@ -9,7 +9,7 @@ from typing import Literal
 from ebbflow.api.base import JsonObject
 from ebbflow.api.run import RunSource, RunSpec, RunTrigger
 from ebbflow.api.template import Template, UpdateMark
-from ebbflow.domain.effective import effective_options
+from ebbflow.domain.effective import creation_of, effective_options, is_paused
 from ebbflow.domain.outcome import Report
 from ebbflow.domain.ports import Wake
 from ebbflow.domain.run_store import NewRun, RunStore
@@ -40,26 +40,40 @@ class UpdateRuns:
         if not isinstance(template, Template):
             return report
         options = effective_options(template)
+        mark = await self._mark(template, document_hash, starts=options.run_on_update is True)
         status: JsonObject = {**report.status, "effective": options.dump()}
-        if options.run_on_update:
-            mark = await self._mark(template, document_hash)
+        if mark is not None:
             status["updated"] = mark.dump()
         return replace(report, status=status)
 
-    async def _mark(self, template: Template, document_hash: str) -> UpdateMark:
+    async def _mark(
+        self, template: Template, document_hash: str, *, starts: bool
+    ) -> UpdateMark | None:
+        """Return where updates are counted from now on; None while nobody asked for any Run.
+
+        What changes while updates start nothing, or while starts are paused, starts nothing later.
+        """
         before = template.status.updated
+        asked = creation_of(template)
+        paused = is_paused(template)
         if before is None:
             # The first content is no update (api: Sync, rule 1), unless the document says so.
-            if _runs_on_creation(template):
-                await self._start(template, "Creation", UpdateMark(document_hash="", count=0))
-            return UpdateMark(document_hash=document_hash)
+            if asked is not None and not paused:
+                await self._start(template, "Creation", UpdateMark(document_hash=""), asked)
+            counts = starts or asked is not None
+            return UpdateMark(document_hash=document_hash) if counts else None
         if before.document_hash == document_hash:
             return before
-        await self._start(template, "Update", before)
+        if starts and not paused:
+            await self._start(template, "Update", before, {})
         return UpdateMark(document_hash=document_hash, count=before.count + 1)
 
     async def _start(
-        self, template: Template, kind: Literal["Creation", "Update"], before: UpdateMark
+        self,
+        template: Template,
+        kind: Literal["Creation", "Update"],
+        before: UpdateMark,
+        arguments: JsonObject,
     ) -> None:
         sync = template.status.sync
         key = TriggerKey(
@@ -75,7 +89,7 @@ class UpdateRuns:
             NewRun(
                 name=key.run_name(template.metadata.name),
                 parent=template,
-                spec=RunSpec(source=source),
+                spec=RunSpec(source=source, arguments=arguments),
                 trigger_key=key.digest,
                 annotations=trigger_note(trigger),
             )
@@ -83,8 +97,3 @@ class UpdateRuns:
         if made is not None:
             log.info("%s starts the Run %s", kind.lower(), made.metadata.name)
         self._wake(queue_key(template.key))
-
-
-def _runs_on_creation(template: Template) -> bool:
-    options = (template.spec.document or {}).get("options")
-    return isinstance(options, dict) and options.get("runOnCreation") is True

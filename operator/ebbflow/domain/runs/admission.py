@@ -81,7 +81,7 @@ def admit(
         case "Allow" | "Queue":
             return _wait_in_line(state, request, parent, facts)
         case "Forbid":
-            return _only_if_idle(state, request, facts)
+            return _only_if_idle(state, request, parent, facts)
         case "Latest" | "Replace":
             return _newest_waits(state, request, parent, facts)
         case _:
@@ -182,12 +182,14 @@ def _wait_in_line(
     return state, Enqueued(state.queue.index(request.name) + 1)
 
 
-def _only_if_idle(state: QueueState, request: Request, facts: Facts) -> tuple[QueueState, Decision]:
+def _only_if_idle(
+    state: QueueState, request: Request, parent: Parent, facts: Facts
+) -> tuple[QueueState, Decision]:
     before = (*state.active, *state.queue)
     blocker = before[0] if before else _was_under_way(request, facts)
     if blocker is not None:
         return state, Refused(Reason.FORBIDDEN, blocker)
-    if request.made is not None:
+    if request.made is not None and parent.room:
         return _activated(state, request.name)
     return replace(state, queue=(request.name,)), Enqueued(1)
 

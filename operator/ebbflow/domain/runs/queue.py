@@ -27,16 +27,22 @@ STARTED_PHASES: Final[frozenset[RunPhase]] = frozenset(("Running", "Waiting"))
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """What holds for the Runs of one parent. `hold`: the Run that holds automatic triggers back."""
+    """What holds for the Runs of one parent. `hold`: the Run that holds automatic triggers back.
+
+    `suspended`: no Run begins, whoever asks; those that have begun go on.
+    """
 
     uid: str
     policy: ConcurrencyPolicy = "Allow"
     limit: int = 20
     hold: str | None = None
+    suspended: bool = False
 
     @property
     def room(self) -> int:
         """How many Runs may run at once."""
+        if self.suspended:
+            return 0
         return MAX_ACTIVE if self.policy == "Allow" else 1
 
 
