@@ -87,6 +87,15 @@ class MemoryObjects(Objects):
     def names(self) -> list[str]:
         return sorted(target.title for target in self._objects)
 
+    def edit(self, kind: str, name: str, **metadata: Any) -> None:
+        """Merge into an object's metadata as somebody else does."""
+        stored = self.live(kind, name)["metadata"]
+        stored.update(_merge(stored, metadata), resourceVersion=str(next(self._versions)))
+
+    def remove(self, kind: str, name: str, namespace: str = "default") -> None:
+        """Delete an object as somebody else does."""
+        del self._objects[ObjectId("", kind, namespace, name)]
+
     def set_status(self, target: ObjectId, status: JsonObject) -> None:
         """Write a status as a controller does."""
         self._objects[target.any_version]["status"] = status

@@ -156,6 +156,22 @@ class RunWorld:
             }
         )
 
+    def change(self, *steps: JsonObject, **fields: Any) -> None:
+        """Give the Template other steps; `fields` are of its spec."""
+
+        def changed(raw: JsonObject) -> None:
+            raw["spec"].update(fields)
+            if steps:
+                raw["spec"]["document"]["spec"]["spec"]["steps"] = list(steps)
+
+        self.cluster.edit(SHOP, changed)
+
+    async def has_run(self, name: str, **spec: Any) -> Run:
+        """Make a Run by hand and take it to its end."""
+        self.ask(name, **spec)
+        await self.settle()
+        return self.run(name)
+
     def edit(self, name: str, **spec: Any) -> None:
         """Change a Run's spec."""
         self.cluster.edit(Key("Run", "default", name), lambda raw: raw["spec"].update(spec))
