@@ -9,9 +9,17 @@ import pytest
 from ebbflow.api.base import API_VERSION, Key
 from ebbflow.api.reasons import Reason
 from ebbflow.api.run import RUN_FINALIZER, TRIGGER_KEY
+from ebbflow.api.template import Template
 from ebbflow.domain.outcome import Report
 from ebbflow.domain.ports import ClusterError, StaleWrite
-from ebbflow.domain.run_store import SOURCE, SOURCE_KIND, NewRun, Snapshot, owner_of
+from ebbflow.domain.run_store import (
+    SOURCE,
+    SOURCE_FINALIZER,
+    SOURCE_KIND,
+    NewRun,
+    Snapshot,
+    owner_of,
+)
 from ebbflow.domain.runs.queue import QueueState, read_queue
 from tests.support.run_store_world import (
     BUSY,
@@ -355,6 +363,28 @@ class RunStoreContract:
         with pytest.raises(ClusterError, match="another document") as caught:
             await world.store.keep(forged, owner)
         assert not isinstance(caught.value, StaleWrite)
+
+    async def test_a_snapshot_that_nobody_names_is_dropped(self, world: World) -> None:
+        owner = await parent_of(world)
+        await world.store.keep(SNAPSHOT, owner)
+        await world.store.drop(world.namespace, SNAPSHOT.name)
+        assert await world.store.read(world.namespace, SNAPSHOT.name) is None
+        await world.store.drop(world.namespace, SNAPSHOT.name)
+
+    # Holding the parent
+
+    async def test_a_parent_is_held_until_it_is_let_go(self, world: World) -> None:
+        parent = await parent_of(world)
+        held = await world.store.hold(parent, held=True)
+        assert held.metadata.finalizers == (SOURCE_FINALIZER,)
+        count = world.requests
+        assert await world.store.hold(held, held=True) == held
+        assert world.requests == count
+        with pytest.raises(StaleWrite):
+            await world.store.hold(parent, held=True)
+        await world.remove("Template", "shop")
+        await world.store.hold(await template(world), held=False)
+        assert await world.cluster.get(Template, world.namespace, "shop") is None
 
     # Events
 
