@@ -231,8 +231,13 @@ class RunNodes:
         await self.read_secrets(memory, names, run.source.namespace, account)
         begun_at = state.attempt_at or state.started_at or now
         scope = memory.scope(place, states, begun_at)
-        raw = await memory.random.rendered(
-            lambda: render(node.spec, scope, Budget(), steps, nesting), account
+        raw = await self._secrets.complete(
+            lambda: memory.random.rendered(
+                lambda: render(node.spec, scope, Budget(), steps, nesting), account
+            ),
+            memory.secrets,
+            run.source.namespace,
+            account,
         )
         return Call(
             path=place.path,

@@ -185,8 +185,13 @@ class RunStart:
         began = run.status.started_at
         now = read_time(began) if began else self._clock.now()
         scope = Scope(secrets=secrets.get, now=now, random_secrets=random)
-        resolved = await random.rendered(
-            lambda: resolve_arguments(declared, given, scope, Budget()), account
+        resolved = await self._secrets.complete(
+            lambda: random.rendered(
+                lambda: resolve_arguments(declared, given, scope, Budget()), account
+            ),
+            secrets,
+            namespace,
+            account,
         )
         return _with_sensitive(resolved, content.document.get("sensitiveArguments") or ())
 

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Final, TypeVar
 
 from ebbflow.api.template import KeyReference, ValueSource
+from ebbflow.domain.expression import SecretNotFound
 from ebbflow.domain.objects import Account, ObjectId, Objects
 from ebbflow.domain.secret import Tainted
+
+T = TypeVar("T")
+
+MAX_FETCHED: Final = 64
+"""Secrets that one node or one set of arguments may name by what only the run knows."""
 
 
 class ValueMissing(Exception):
@@ -33,6 +40,28 @@ class TenantSecrets:
         for value in values.values():
             self._on_secret(value)
         return values
+
+    async def complete(
+        self,
+        render: Callable[[], Awaitable[T]],
+        known: MutableMapping[str, Mapping[str, Tainted] | None],
+        namespace: str,
+        account: Account,
+    ) -> T:
+        """Return what `render` makes, having read the Secrets whose names only it can tell.
+
+        They are added to `known`. Raises ObjectError, and whatever `render` raises for a Secret
+        that does not exist.
+        """
+        asked: set[str] = set()
+        while True:
+            try:
+                return await render()
+            except SecretNotFound as error:
+                if error.name in asked or len(asked) == MAX_FETCHED:
+                    raise
+                asked.add(error.name)
+                known[error.name] = await self.read(namespace, error.name, account)
 
     async def value(self, source: ValueSource, namespace: str, account: Account) -> Tainted | str:
         """Return the value that a `valueFrom` names. Raises ValueMissing and ObjectError."""
