@@ -16,6 +16,7 @@ from ebbflow.domain.run_store import RunStore
 from ebbflow.domain.runs.chain import chain_of
 from ebbflow.domain.runs.outputs import lacks
 from ebbflow.domain.runs.plan import Over, Plan, RunView, UnderWay, plan
+from ebbflow.domain.runs.planned import fitting
 from ebbflow.domain.runs.queue import format_micro_time, read_time
 from ebbflow.domain.runs.standing import standing
 from ebbflow.domain.runs.states import NodeState, write_states
@@ -26,8 +27,6 @@ from ebbflow.services.run_nodes import Advance, RunNodes
 
 MESSAGE_EVERY: Final = timedelta(seconds=5)
 """How often a status is written for nothing but the words of nodes that are under way."""
-
-MAX_PLAN: Final = 1000
 
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
@@ -76,11 +75,8 @@ class Work:
         """Return what a dry run found, as the status has it."""
         if not self.run.spec.dry_run:
             return {}
-        left = len(self.changes) - MAX_PLAN
-        return {
-            "plan": tuple(self.changes[:MAX_PLAN]),
-            "plan_left_out": left if left > 0 else None,
-        }
+        shown, left = fitting(self.changes)
+        return {"plan": shown, "plan_left_out": left or None}
 
 
 @dataclass(frozen=True, slots=True)
