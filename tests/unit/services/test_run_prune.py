@@ -9,8 +9,17 @@ import pytest
 
 from ebbflow.api.base import JsonObject, Key
 from ebbflow.domain.inventory import PRUNE, read_inventory
-from ebbflow.domain.objects import OWNER_LABEL, Denied, ObjectError
+from ebbflow.domain.objects import (
+    OWNER_LABEL,
+    Account,
+    Denied,
+    ObjectError,
+    field_manager,
+    owner_mark,
+)
 from ebbflow.domain.prune_guard import PRUNE_ALL
+from ebbflow.services.made_objects import MadeLog, NotingObjects
+from tests.support.memory_tenant import MemoryObjects
 from tests.support.run_stage import SHOP, RunWorld, config_map
 
 
@@ -81,6 +90,26 @@ async def test_what_a_failed_run_made_is_listed_too(world: RunWorld) -> None:
     run = await world.has_run("one")
     assert run.status.phase == "Failed"
     assert inventory(world) == maps("a")
+
+
+async def test_what_a_node_made_before_it_failed_is_listed_too(world: RunWorld) -> None:
+    manifests = [config_map(name, v="1")["spec"]["manifest"] for name in "ab"]
+    world.template({"kind": "Manifest", "spec": {"manifests": manifests}})
+    world.objects.refusals.append(denied("apply ConfigMap default/b"))
+    await world.has_run("one")
+    assert world.phases() == {"0": "Failed"}
+    assert inventory(world) == maps("a")
+
+
+async def test_what_is_made_by_creation_is_noted_as_well() -> None:
+    made, inner = MadeLog(), MemoryObjects()
+    manifest = config_map("a", v="1")["spec"]["manifest"]
+    for manager in (field_manager(SHOP), "somebody"):
+        manifest = {**manifest, "metadata": {"name": manager[:9], "namespace": "default"}}
+        await NotingObjects(inner, made).create(
+            manifest, Account("default", "robot"), manager=manager
+        )
+    assert [entry.target.name for entry in made.of(owner_mark(SHOP))] == ["ebbflow-r"]
 
 
 async def test_the_old_list_goes_when_a_new_one_takes_its_place(world: RunWorld) -> None:
@@ -289,6 +318,43 @@ async def test_an_object_that_changes_under_the_deletion_is_looked_at_again(
     assert inventory(world) == maps("a")
 
 
+def loop(*items: str) -> JsonObject:
+    """Return a loop that makes a ConfigMap for each item."""
+    step = config_map("${loop.item}", v="1")
+    step.pop("ref")
+    return {"kind": "LoopWorkflow", "spec": {"iterations": list(items), "steps": [step]}}
+
+
+async def test_what_iterations_no_longer_name_goes(world: RunWorld) -> None:
+    world.template(loop("a", "b", "c"), prune=True)
+    await world.has_run("one")
+    world.change(loop("a", "c"))
+    await world.has_run("two")
+    assert world.objects.names() == maps("a", "c")
+
+
+async def test_iterations_that_a_killed_operator_saw_to_keep_what_they_made(
+    world: RunWorld,
+) -> None:
+    world.template(loop("a", "b", "c"), config_map("d", v="1"), prune=True)
+    await world.has_run("one")
+    world.change(loop("a", "b", "c"), {"kind": "Delay", "spec": {"duration": "9s"}})
+    await world.has_run("two")
+    world.restart()
+    world.clock.advance(9)
+    await world.look("two")
+    assert world.phase("two") == "Succeeded"
+    assert world.objects.names() == maps("a", "b", "c")
+
+
+async def test_a_skipped_loop_still_names_its_objects(world: RunWorld) -> None:
+    world.template(loop("a", "b"), config_map("c", v="1"), config_map("d", v="1"), prune=True)
+    await world.has_run("one")
+    world.change({**loop("a", "b"), "when": "false"}, config_map("c", v="1"))
+    await world.has_run("two")
+    assert world.objects.names() == maps("a", "b", "c")
+
+
 # A dry run
 
 
@@ -320,3 +386,11 @@ async def test_random_values_of_a_dry_run_are_not_kept(world: RunWorld) -> None:
     assert {f.to for c in run.status.plan or () for f in c.fields or () if f.path == "data.v"} == {
         "(secret)"
     }
+
+
+async def test_what_a_dry_run_planned_is_not_taken_for_made(world: RunWorld) -> None:
+    world.template(config_map("a", v="1"))
+    await world.has_run("dry", dryRun=True)
+    world.change(config_map("b", v="1"))
+    await world.has_run("one")
+    assert inventory(world) == maps("b")
