@@ -46,7 +46,10 @@ def test_people_get_no_right_to_secrets_by_these_roles():
 def test_nothing_grants_rights_or_workloads():
     powers = {"escalate", "bind", "delete", "deletecollection"}
     powerful = [rule for rule in POLICY if powers & set(rule.verbs)]
-    assert [(rule.resources, rule.verbs) for rule in powerful] == [(("runs",), ("delete",))]
+    assert [(rule.resources, rule.verbs) for rule in powerful] == [
+        (("runs",), ("delete",)),
+        (("controllerrevisions",), ("delete",)),
+    ]
     assert {rule.group for rule in POLICY} <= {
         "",
         "apps",
