@@ -92,10 +92,6 @@ class MemoryObjects(Objects):
         stored = self.live(kind, name)["metadata"]
         stored.update(_merge(stored, metadata), resourceVersion=str(next(self._versions)))
 
-    def remove(self, kind: str, name: str, namespace: str = "default") -> None:
-        """Delete an object as somebody else does."""
-        del self._objects[ObjectId("", kind, namespace, name)]
-
     def set_status(self, target: ObjectId, status: JsonObject) -> None:
         """Write a status as a controller does."""
         self._objects[target.any_version]["status"] = status
