@@ -84,7 +84,7 @@ async def test_a_status_keeps_no_secret_that_a_later_node_needs(world: RunWorld)
     world.template(
         {"kind": "Manifest", "ref": "copy", "spec": {"manifest": copy}},
         {"kind": "Delay", "spec": {"duration": "5s"}},
-        config_map("a", v="${refs.copy.stringData.v}", n="${refs.copy.metadata.name}"),
+        config_map("a", v="${fn.fromBase64(refs.copy.data.v)}", n="${refs.copy.metadata.name}"),
     )
     await world.has_run("one")
     assert world.node("0").outputs == {"metadata": {"name": "copy"}}
