@@ -156,6 +156,7 @@ class Walk:
             attempt=attempt,
             attempt_at=self._now if attempt > 1 else None,
             finished_at=None,
+            message="",
         )
         self.recorded[state.path] = state
         self.starts.append(Start(place, node, attempt, settings))
