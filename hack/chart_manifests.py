@@ -76,7 +76,9 @@ def deploy_files(chart: Path, fresh: dict[Path, str]) -> dict[Path, str]:
             (copy / path).write_text(text)
         documents = by_template(render(copy, "--set", "crds.keep=false"))
     rights = ("serviceaccount.yaml", "rbac.yaml")
-    crds = [text for template, text in documents if template == "crds.yaml"]
+    # A CRD without its policy would let anybody approve in anybody's name.
+    kinds = ("crds.yaml", "policies.yaml")
+    crds = [text for template, text in documents if template in kinds]
     rbac = [text for template, text in documents if template in rights]
     everything = [text for _, text in documents]
     return {

@@ -18,6 +18,7 @@ from ebbflow.api.base import JsonObject
 from ebbflow.api.crd import crd
 from ebbflow.api.kinds import KINDS
 from ebbflow.api.rbac import USER_ROLES, operator_rules, wire
+from ebbflow.api.run_policy import run_policy_objects
 
 ROOT = Path(__file__).resolve().parent.parent
 CHART = Path("helm/ebbflow")
@@ -61,6 +62,16 @@ def _rbac_resource() -> JsonObject:
     }
 
 
+def _policies() -> dict[Path, str]:
+    """Return the files of the admission policies, one for each object."""
+    policy, binding = run_policy_objects()
+    directory = CHART / "resources/policies"
+    return {
+        directory / "runs.yaml": yaml_text(policy),
+        directory / "runs-binding.yaml": yaml_text(binding),
+    }
+
+
 def from_models() -> dict[Path, str]:
     """Return the files that come from the models alone, by their path from the root."""
     crds = {f"{kind.declaration.plural}.yaml": yaml_text(crd(kind)) for kind in KINDS}
@@ -68,6 +79,7 @@ def from_models() -> dict[Path, str]:
         **{Path("crds") / name: text for name, text in crds.items()},
         **{CHART / "resources/crds" / name: text for name, text in crds.items()},
         CHART / "resources/rbac.yaml": yaml_text(_rbac_resource()),
+        **_policies(),
     }
 
 

@@ -24,6 +24,7 @@ from ebbflow.adapters.git.limits import HostPolicy
 from ebbflow.adapters.git.resolve import look_up_name
 from ebbflow.adapters.http_client import AioHttpClient
 from ebbflow.adapters.kube import readiness
+from ebbflow.adapters.kube.approval_guard import KubeApprovalGuard
 from ebbflow.adapters.kube.client import KubeClient
 from ebbflow.adapters.kube.cluster import KubeCluster
 from ebbflow.adapters.kube.connection import NoCluster
@@ -48,6 +49,7 @@ from ebbflow.api.gitaccount import GitAccount
 from ebbflow.api.rbac import CREDENTIAL_SECRET
 from ebbflow.api.run import Run
 from ebbflow.api.template import Template
+from ebbflow.domain.edit_record import RecordKey
 from ebbflow.domain.secret import Tainted
 from ebbflow.handlers import gitaccount, run, template
 from ebbflow.handlers.events import Intake
@@ -193,7 +195,7 @@ def _compose(
     elections = [
         _election(settings, client, namespace, clock, metrics) for namespace in _own_namespaces()
     ]
-    store = KubeRunStore(client, events, own_writes, clock, logs.redactor)
+    store = KubeRunStore(client, events, own_writes, clock, logs.redactor, receiver.record_key)
     reconcilers: dict[str, Reconciler] = {
         "Template": TemplateSync(
             cluster,
@@ -218,6 +220,7 @@ def _compose(
             queue,
             LeaseLeadership(elections),
             RepositoryFiles(git, access),
+            receiver.record_key,
             stack,
         ),
     }
@@ -242,6 +245,7 @@ def _runs(
     queue: WorkQueue,
     leadership: LeaseLeadership,
     files: RepositoryFiles,
+    record_key: RecordKey,
     stack: AsyncExitStack,
 ) -> dict[str, Reconciler]:
     """Return what works on Runs and on the queues of their sources."""
@@ -260,7 +264,8 @@ def _runs(
         allow_insecure_http=settings.allow_insecure_http,
     )
     stack.push_async_callback(http.close)
-    ports = Ports(objects, cel, secrets, files, http, cluster, store)
+    guard = KubeApprovalGuard(client)
+    ports = Ports(objects, cel, secrets, files, http, cluster, store, guard)
     nodes = RunNodes(node_kinds(ports), secrets, clock, redact)
     start = RunStart(
         store,
@@ -269,13 +274,16 @@ def _runs(
         clock,
         settings.default_service_account,
         logs.register_secret,
+        record_key,
     )
     inventories, removal = Inventories(cluster, store), Removal(objects)
     aftermath = RunAftermath(store, nodes, inventories, removal, log_of_made, cel, clock)
     rounds = RunRounds(store, nodes, cel, clock, aftermath.settle)
     end = SourceEnd(store, inventories, removal, clock, settings.default_service_account)
     return {
-        "Run": RunExecution(cluster, store, start, rounds, made, queue.add, clock, leadership),
+        "Run": RunExecution(
+            cluster, store, start, rounds, made, queue.add, clock, leadership, record_key
+        ),
         "RunQueue": RunQueue(cluster, store, end, queue.add, clock, leadership),
     }
 

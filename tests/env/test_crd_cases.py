@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ebbflow.devcluster.binaries import Binaries
+from ebbflow.devcluster.cluster import ControlPlane
+from ebbflow.devcluster.options import ClusterOptions
 from tests.support.api_client import ApiClient
 from tests.support.crd_case import Case
 from tests.support.crd_cases import CASES
 from tests.support.crd_cases_run import CHANGES, Change
-from tests.support.kubectl import KINDS
+from tests.support.kubectl import KINDS, Kubectl
 
 CRDS = Path(__file__).parents[2] / "crds"
 
 
 @pytest.fixture(scope="module")
-def api(ebbflow_cluster) -> ApiClient:
-    ebbflow_cluster.kubectl_run("apply", "--server-side", "--force-conflicts", "-f", str(CRDS))
-    ebbflow_cluster.kubectl_run("wait", "--for=condition=Established", "-f", str(CRDS))
-    return ApiClient(ebbflow_cluster.kubeconfig)
+def cluster(ebbflow_binaries: Binaries) -> Iterator[ControlPlane]:
+    """A control plane of this file's own, with the CRDs and without the admission policy on Runs,
+    which would refuse approvals in the names of people who are made up.
+    """
+    with ControlPlane(ClusterOptions(name="crd-cases"), binaries=ebbflow_binaries) as own:
+        own.kubectl_run("apply", "--server-side", "-f", str(CRDS))
+        own.kubectl_run("wait", "--for=condition=Established", "-f", str(CRDS))
+        yield own
+
+
+@pytest.fixture(scope="module")
+def kubectl(cluster: ControlPlane) -> Kubectl:
+    return Kubectl(cluster)
+
+
+@pytest.fixture(scope="module")
+def api(cluster: ControlPlane) -> ApiClient:
+    return ApiClient(cluster.kubeconfig)
 
 
 def create(api: ApiClient, case: Case) -> tuple[int, str]:

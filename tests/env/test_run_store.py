@@ -25,6 +25,7 @@ from ebbflow.api.base import GROUP, VERSION, JsonObject, Key
 from ebbflow.devcluster.cluster import ControlPlane
 from tests.support.fake_kube_api import Counted
 from tests.support.installation import operator_kubeconfig
+from tests.support.memory_run_store import RECORD_KEY
 from tests.support.run_store_contract import RunStoreContract
 from tests.support.run_store_world import (
     BUSY,
@@ -72,7 +73,7 @@ class KubeWorld:
 
         self.cluster = KubeCluster(operator, self.own_writes, lambda _: None)
         self.writer = KubeStatusWriter(operator, events, self.own_writes, clock, redact)
-        self.store = KubeRunStore(operator, events, self.own_writes, clock, redact)
+        self.store = KubeRunStore(operator, events, self.own_writes, clock, redact, lambda: RECORD_KEY)
 
     @property
     def requests(self) -> int:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ebbflow.adapters.kube.parsing import parse
+from ebbflow.adapters.kube.run_store import made_by_us
 from ebbflow.adapters.kube.snapshots import owner_reference, pack, unpack
 from ebbflow.api.base import JsonObject, Key, Resource
-from ebbflow.api.run import RUN_FINALIZER, TRIGGER_KEY, Run, RunStatus
+from ebbflow.api.run import RUN_FINALIZER, Run, RunStatus
 from ebbflow.api.template import Template
 from ebbflow.domain.ports import ClusterError, InvalidObject, StaleWrite
 from ebbflow.domain.run_store import (
@@ -19,6 +20,7 @@ from ebbflow.domain.runs.queue import QueueState, queue_fields, read_queue
 from tests.support.memory_cluster import MemoryCluster
 
 REVISION = "ControllerRevision"
+RECORD_KEY = b"k" * 32
 
 
 class MemoryRunStore(RunStore):
@@ -56,7 +58,7 @@ class MemoryRunStore(RunStore):
             "name": new.name,
             "namespace": key.namespace,
             "labels": source_labels(parent),
-            "annotations": {**new.annotations, TRIGGER_KEY: new.trigger_key},
+            "annotations": made_by_us(new, RECORD_KEY),
             "finalizers": [RUN_FINALIZER],
             "ownerReferences": [owner_reference(parent, controller=True)],
         }

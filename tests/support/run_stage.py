@@ -11,6 +11,7 @@ from ebbflow.adapters.cel import CelConditions
 from ebbflow.api.base import JsonObject, Key
 from ebbflow.api.run import NodeStatus, Run
 from ebbflow.api.template import Template
+from ebbflow.domain.approvals import ApprovalGuard
 from ebbflow.domain.objects import Account, ObjectId, Objects, ObjectWatch
 from ebbflow.domain.outcome import Postponed
 from ebbflow.domain.ports import Leadership, StaleWrite
@@ -34,7 +35,7 @@ from tests.support import builders
 from tests.support.memory_cluster import ManualClock, MemoryCluster
 from tests.support.memory_git import MemoryGit
 from tests.support.memory_http import MemoryHttp
-from tests.support.memory_run_store import MemoryRunStore
+from tests.support.memory_run_store import RECORD_KEY, MemoryRunStore
 from tests.support.memory_tenant import MemoryObjects
 
 SHOP = Key("Template", "default", "shop")
@@ -54,6 +55,15 @@ class Followed(ObjectWatch):
 
     def forget(self, key: Key) -> None:
         self.targets.pop(key, None)
+
+
+class Guard(ApprovalGuard):
+    """An API server with the admission policy on Runs, until a test takes it away."""
+
+    in_force = True
+
+    async def refuses_forgeries(self, namespace: str, source: str) -> bool:
+        return self.in_force
 
 
 class Leads(Leadership):
@@ -81,6 +91,7 @@ class RunWorld:
         self.woken: list[Key] = []
         self.secrets: list[Tainted] = []
         self.leadership = Leads()
+        self.guard = Guard()
         self.restart()
 
     def use(self, objects: Objects) -> None:
@@ -94,7 +105,7 @@ class RunWorld:
         objects = NotingObjects(self._used, log)
         secrets = TenantSecrets(objects, self.secrets.append)
         files = RepositoryFiles(self.git, GitAccess(self.cluster))
-        ports = Ports(objects, cel, secrets, files, self.http, self.cluster, self.store)
+        ports = Ports(objects, cel, secrets, files, self.http, self.cluster, self.store, self.guard)
         kinds = [
             Http(self.http, secrets, self._http_patience) if kind.name == "HTTP" else kind
             for kind in node_kinds(ports)
@@ -113,12 +124,14 @@ class RunWorld:
                 self.clock,
                 "default",
                 self.secrets.append,
+                lambda: RECORD_KEY,
             ),
             RunRounds(self.store, nodes, cel, self.clock, aftermath.settle),
             self.watch,
             self.woken.append,
             self.clock,
             self.leadership,
+            lambda: RECORD_KEY,
         )
         self.queue = RunQueue(
             self.cluster,

@@ -49,6 +49,12 @@ RUN_FINALIZER = f"{GROUP}/run"
 TRIGGER_KEY = f"{GROUP}/trigger-key"
 """The annotation that holds the whole key of the trigger that a Run was made for."""
 
+TRIGGER = f"{GROUP}/trigger"
+"""The annotation that becomes `status.trigger` when the Run begins."""
+
+CREATED_BY = f"{GROUP}/created-by"
+"""The annotation with the record of who made the Run, which only the operator can sign."""
+
 NODE_PATH = Require(
     r"(?:teardown\.)?[0-9]{1,5}(?:\[[0-9]{1,6}\])?(?:\.[0-9]{1,5}(?:\[[0-9]{1,6}\])?)*",
     "must be the path of a node: the numbers of the steps from the outside in, such as 0.2, or 0.2[3].1 in a loop",
@@ -329,6 +335,18 @@ class Run(Resource):
                 ("runs",),
                 ("patch",),
                 "to tie a Run to its source, to hold it until its end is recorded, and to cancel one that another replaces",
+            ),
+            PolicyRule(
+                GROUP,
+                ("runs",),
+                ("cancel",),
+                "to cancel a Run that another replaces: the admission policy asks for this verb",
+            ),
+            PolicyRule(
+                GROUP,
+                ("templates",),
+                ("run",),
+                "to start Runs of a Template: the admission policy asks for this verb",
             ),
             PolicyRule(
                 GROUP,

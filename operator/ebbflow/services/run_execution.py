@@ -10,6 +10,7 @@ from ebbflow.api.base import Key
 from ebbflow.api.reasons import Reason
 from ebbflow.api.run import RevisionReference, Run, RunStatus
 from ebbflow.api.template import Template
+from ebbflow.domain.edit_record import RecordKey
 from ebbflow.domain.effective import parent_of
 from ebbflow.domain.objects import ObjectWatch
 from ebbflow.domain.outcome import Postponed
@@ -57,6 +58,7 @@ class RunExecution:
         wake: Wake,
         clock: Clock,
         leadership: Leadership,
+        record_key: RecordKey,
     ) -> None:
         self._cluster = cluster
         self._store = store
@@ -66,6 +68,7 @@ class RunExecution:
         self._wake = wake
         self._clock = clock
         self._leadership = leadership
+        self._record_key = record_key
         self._memories: dict[str, RunMemory] = {}
 
     async def reconcile(self, key: Key) -> Postponed | None:
@@ -136,7 +139,7 @@ class RunExecution:
             "The run is under way",
             now,
             fence=fence,
-            trigger=trigger_of(run),
+            trigger=trigger_of(run, self._record_key()),
             commit=begun.content.commit,
             document_ref=RevisionReference(name=begun.snapshot),
             started_at=format_micro_time(now),

@@ -20,6 +20,7 @@ from ebbflow.domain.runs.planned import fitting
 from ebbflow.domain.runs.queue import format_micro_time, read_time
 from ebbflow.domain.runs.standing import standing
 from ebbflow.domain.runs.states import NodeState, write_states
+from ebbflow.domain.runs.triggered import lacks_its_maker
 from ebbflow.services.nodes.kind import Running
 from ebbflow.services.run_judge import RunJudge
 from ebbflow.services.run_memory import RunMemory
@@ -55,7 +56,8 @@ class Work:
             account=self.memory.account,
             commit=content.commit,
             actor=trigger.actor if trigger else None,
-            editors=(content.editor,) if content.editor else (),
+            editors=content.editors,
+            maker_unknown=lacks_its_maker(trigger),
             approvals=run.spec.approvals,
             dry=run.spec.dry_run,
             git=content.git,

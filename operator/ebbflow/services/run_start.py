@@ -11,6 +11,7 @@ from ebbflow.api.run import Run
 from ebbflow.api.template import Template
 from ebbflow.domain.document import InvalidDocument, validate
 from ebbflow.domain.document.syntax import Json
+from ebbflow.domain.edit_record import RecordKey
 from ebbflow.domain.expression import (
     Budget,
     ExpressionError,
@@ -67,6 +68,7 @@ class RunStart:
         clock: Clock,
         default_account: str,
         on_secret: Callable[[Tainted], None],
+        record_key: RecordKey,
     ) -> None:
         self._store = store
         self._objects = objects
@@ -74,6 +76,7 @@ class RunStart:
         self._clock = clock
         self._default_account = default_account
         self._on_secret = on_secret
+        self._record_key = record_key
         self._secrets = TenantSecrets(objects, on_secret)
 
     async def begin(self, run: Run, parent: Template) -> Begun:
@@ -83,7 +86,7 @@ class RunStart:
             return await self._again(run, earlier)
         if not parent.spec.document:
             raise CannotRun(f"the {parent.key.kind} {parent.metadata.name} has no document to run")
-        snapshot = snapshot_of(parent)
+        snapshot = snapshot_of(parent, self._record_key())
         content = read_content(snapshot.content)
         self.check(content.document, tuple(o.name for o in content.overrides), run)
         await self._store.keep(snapshot, run)

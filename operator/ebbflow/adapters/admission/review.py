@@ -1,4 +1,6 @@
-"""From an admission review to its answer: always allowed, and with the record of who edited.
+"""From an admission review to its answer: always allowed, and with the record of who did it.
+
+Edits of documents are recorded, and who makes a Run.
 
 The review's form is that of admission.k8s.io/v1 (kubernetes.io/docs/reference/access-authn-authz/
 extensible-admission-controllers). Where anything is unexpected the answer allows without a patch:
@@ -18,10 +20,12 @@ from typing import Any, Final, Literal
 from pydantic import Field
 
 from ebbflow.api.base import JsonObject, Metadata, Model
+from ebbflow.api.run import CREATED_BY, TRIGGER, Run
 from ebbflow.api.template import SyncStatus
 from ebbflow.domain.authorship import OPERATOR, Record
 from ebbflow.domain.document import InvalidDocument, document_hash
 from ebbflow.domain.edit_record import ANNOTATION, Held, Subject, after_edit, seconds, sign, verify
+from ebbflow.domain.runs.creation import NewPlace, by_operator, by_user
 from ebbflow.domain.taken import synced
 
 logger = logging.getLogger(__name__)
@@ -117,6 +121,8 @@ def answer(
 
 
 def _decide(request: Request, signer: Signer, now: datetime) -> tuple[Outcome, list[JsonObject]]:
+    if request.kind.kind == Run.declaration.kind:
+        return _made_run(request, signer, now)
     old, new = request.old_object, request.object
     if request.operation == "CREATE":
         old = None
@@ -128,6 +134,22 @@ def _decide(request: Request, signer: Signer, now: datetime) -> tuple[Outcome, l
         return "kept", _patch(new, _kept(request, old, signer.key))
     text = _recorded(request, old, signer, now)
     return "recorded", _patch(new, text)
+
+
+def _made_run(request: Request, signer: Signer, now: datetime) -> tuple[Outcome, list[JsonObject]]:
+    """Record who makes a Run, over whatever was sent along; later writes cannot change it."""
+    if request.operation != "CREATE":
+        return "kept", []
+    new, user = request.object, signer.who(request)
+    metadata, notes = new["metadata"], _annotations(new)
+    name = metadata.get("name") or metadata.get("generateName") or ""
+    place = NewPlace(request.namespace, name)
+    trigger = notes.get(TRIGGER)
+    if user == OPERATOR and trigger is not None:
+        text: str | None = by_operator(signer.key, place, trigger)
+    else:
+        text = by_user(signer.key, place, user, int(now.timestamp()))
+    return "recorded", _patch(new, text, CREATED_BY)
 
 
 def _recorded(
@@ -171,14 +193,14 @@ def _raises_generation(old: JsonObject, new: JsonObject) -> bool:
     return _text(before) != _text(after)
 
 
-def _patch(new: JsonObject, text: str | None) -> list[JsonObject]:
+def _patch(new: JsonObject, text: str | None, name: str = ANNOTATION) -> list[JsonObject]:
     annotations = _annotations(new)
-    path = "/metadata/annotations/" + ANNOTATION.replace("/", "~1")
-    if text == annotations.get(ANNOTATION):
+    path = "/metadata/annotations/" + name.replace("/", "~1")
+    if text == annotations.get(name):
         return []
     if text is None:
         return [{"op": "remove", "path": path}]
-    wished = {**annotations, ANNOTATION: text}
+    wished = {**annotations, name: text}
     if sum(len(k.encode()) + len(v.encode()) for k, v in wished.items()) > ANNOTATIONS_LIMIT:
         return []
     if annotations:

@@ -28,8 +28,9 @@ from ebbflow.adapters.kube.snapshots import Snapshots, owner_reference
 from ebbflow.adapters.kube.status import STATUS_MANAGER
 from ebbflow.api.base import API_VERSION, JsonObject, Key, Resource
 from ebbflow.api.reasons import Reason
-from ebbflow.api.run import RUN_FINALIZER, TRIGGER_KEY, Run, RunStatus
+from ebbflow.api.run import CREATED_BY, RUN_FINALIZER, TRIGGER, TRIGGER_KEY, Run, RunStatus
 from ebbflow.api.template import Template
+from ebbflow.domain.edit_record import RecordKey
 from ebbflow.domain.outcome import Notice
 from ebbflow.domain.ports import Clock, InvalidObject, StaleWrite
 from ebbflow.domain.run_store import (
@@ -39,6 +40,7 @@ from ebbflow.domain.run_store import (
     Snapshot,
     source_labels,
 )
+from ebbflow.domain.runs.creation import NewPlace, by_operator
 from ebbflow.domain.runs.queue import QueueState, queue_fields, read_queue
 
 PAGE: Final = 500
@@ -54,7 +56,7 @@ class KubeRunStore(RunStore):
 
     What it writes is noted as our own: its event wakes no pass, so whoever writes wakes who must
     know. Two are not noted, because the Run's own pass acts on them, whoever asks: cancelling, and
-    deleting. `redact` takes known secrets out of texts, as a last gate before users see them.
+    deleting. `record_key` signs that we made a Run. `redact` takes known secrets out of texts, as a last gate before users see them.
     """
 
     def __init__(
@@ -64,8 +66,10 @@ class KubeRunStore(RunStore):
         own_writes: OwnWrites,
         clock: Clock,
         redact: Callable[[str], str],
+        record_key: RecordKey,
     ) -> None:
         self._client = client
+        self._record_key = record_key
         self._events = events
         self._own_writes = own_writes
         self._clock = clock
@@ -101,7 +105,7 @@ class KubeRunStore(RunStore):
             "metadata": {
                 "name": new.name,
                 "labels": source_labels(parent),
-                "annotations": {**new.annotations, TRIGGER_KEY: new.trigger_key},
+                "annotations": made_by_us(new, self._record_key()),
                 "finalizers": [RUN_FINALIZER],
                 "ownerReferences": [owner_reference(parent, controller=True)],
             },
@@ -220,6 +224,16 @@ class KubeRunStore(RunStore):
             if not token:
                 return
             query["continue"] = token
+
+
+def made_by_us(new: NewRun, key: bytes | None) -> dict[str, str]:
+    """Return the annotations of a Run that we make; without a key its trigger counts for nothing."""
+    notes = {**new.annotations, TRIGGER_KEY: new.trigger_key}
+    trigger = notes.get(TRIGGER)
+    if key is not None and trigger is not None:
+        place = NewPlace(new.parent.metadata.namespace, new.name)
+        notes[CREATED_BY] = by_operator(key, place, trigger)
+    return notes
 
 
 def _ties(run: Run, parent: Template) -> Operations:

@@ -13,9 +13,10 @@ from typing import Final
 
 from ebbflow.adapters.kube.answer import ObjectMissing
 from ebbflow.adapters.kube.client import KubeClient
-from ebbflow.api.base import GROUP, VERSION, JsonObject
+from ebbflow.api.base import GROUP, VERSION, JsonObject, Resource
 from ebbflow.api.crd import PART_OF
 from ebbflow.api.rbac import WEBHOOK_CONFIGURATION
+from ebbflow.api.run import Run
 from ebbflow.api.template import Template
 from ebbflow.domain.edit_record import ANNOTATION
 from ebbflow.domain.ports import StaleWrite
@@ -32,10 +33,14 @@ _SAYS_ANYTHING: Final = {
     "expression": (
         "request.operation != 'CREATE' || (has(object.spec) && has(object.spec.document)) || "
         "(has(object.metadata.annotations) && "
-        f"'{ANNOTATION}' in object.metadata.annotations)"
+        f"'{ANNOTATION}' in object.metadata.annotations) || "
+        f"request.resource.resource == '{Run.declaration.plural}'"
     ),
 }
 """A new object without a document has no editor, and is spared the way to us and back."""
+
+_MADE: Final = (Run,)
+"""The kinds of which it is recorded who makes them. Later writes need not come to us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +85,8 @@ class Entry:
             "name": self.name,
             "clientConfig": client,
             "rules": [
-                {
-                    "operations": ["CREATE", "UPDATE"],
-                    "apiGroups": [GROUP],
-                    "apiVersions": [VERSION],
-                    "resources": [kind.declaration.plural for kind in KINDS_WITH_DOCUMENT],
-                    "scope": "Namespaced",
-                }
+                _rule(("CREATE", "UPDATE"), KINDS_WITH_DOCUMENT),
+                _rule(("CREATE",), _MADE),
             ],
             "failurePolicy": "Ignore",  # an edit never waits for the operator to come back
             "matchPolicy": "Equivalent",
@@ -98,6 +98,16 @@ class Entry:
             "objectSelector": {},
             "namespaceSelector": _selector(self.namespaces),
         }
+
+
+def _rule(operations: Sequence[str], kinds: Sequence[type[Resource]]) -> JsonObject:
+    return {
+        "operations": list(operations),
+        "apiGroups": [GROUP],
+        "apiVersions": [VERSION],
+        "resources": [kind.declaration.plural for kind in kinds],
+        "scope": "Namespaced",
+    }
 
 
 def _selector(namespaces: Sequence[str]) -> JsonObject:

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from ebbflow.api.base import NAME_MAX_LENGTH, JsonObject, parse_duration
 from ebbflow.api.template import ArgumentOverride, GitPlace, Template
+from ebbflow.domain.authorship import OPERATOR
+from ebbflow.domain.edit_record import held, verify
 from ebbflow.domain.run_store import Snapshot
 
 _DIGEST: Final = 10
@@ -20,6 +22,7 @@ class Content:
     """A Run's own copy of what it runs; `commit` is that of the file which holds the document.
 
     `git`: which file of which repository that is, as it was when the Run began.
+    `editors` are the users who are recorded to have edited the document.
     """
 
     document: JsonObject
@@ -29,11 +32,14 @@ class Content:
     prune: bool = False
     commit: str | None = None
     git: GitPlace | None = None
-    editor: str | None = None
+    editors: tuple[str, ...] = ()
 
 
-def snapshot_of(template: Template) -> Snapshot:
-    """Return what a Run of the Template runs that begins now; it has a document."""
+def snapshot_of(template: Template, key: bytes | None) -> Snapshot:
+    """Return what a Run of the Template runs that begins now; it has a document.
+
+    `key` verifies the record of who edited the document; without it nobody of the record is known.
+    """
     spec, sync = template.spec, template.status.sync
     content: JsonObject = {
         "document": spec.document or {},
@@ -43,7 +49,7 @@ def snapshot_of(template: Template) -> Snapshot:
         "prune": spec.prune,
         "commit": sync.commit if sync and spec.git else None,
         "git": spec.git.dump() if spec.git else None,
-        "editor": sync.last_editor if sync else None,
+        "editors": _editors(template, key),
     }
     content = {key: value for key, value in content.items() if value not in (None, [])}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
@@ -65,5 +71,14 @@ def read_content(raw: JsonObject) -> Content:
         prune=bool(raw.get("prune")),
         commit=raw.get("commit"),
         git=GitPlace.model_validate(raw["git"]) if raw.get("git") else None,
-        editor=raw.get("editor"),
+        editors=tuple(raw.get("editors", ())),
     )
+
+
+def _editors(template: Template, key: bytes | None) -> list[str]:
+    """Return who is recorded: on the object since the last commit, and by the commit before."""
+    sync = template.status.sync
+    last = {sync.last_editor} if sync and sync.last_editor else set()
+    record = verify(key, held(template)) if key is not None else None
+    users = {edit.user for edit in record.edits if edit.user} if record else set()
+    return sorted((last | users) - {OPERATOR})

@@ -7,11 +7,12 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from ebbflow.api.base import GROUP
-from ebbflow.api.run import TRIGGER_KEY, Run, RunTrigger
+from ebbflow.api.run import TRIGGER, Run, RunTrigger, TriggerType
+from ebbflow.domain.authorship import OPERATOR
+from ebbflow.domain.runs.creation import creator_of
 
-TRIGGER: Final = f"{GROUP}/trigger"
-"""The annotation that becomes `status.trigger` when the Run begins."""
+_BY_PEOPLE: Final[tuple[TriggerType, ...]] = ("Manual", "RunTemplate", "Rollback")
+"""Triggers behind which there is always somebody."""
 
 
 def trigger_note(trigger: RunTrigger) -> dict[str, str]:
@@ -19,12 +20,21 @@ def trigger_note(trigger: RunTrigger) -> dict[str, str]:
     return {TRIGGER: json.dumps(trigger.dump(), separators=(",", ":"))}
 
 
-def trigger_of(run: Run) -> RunTrigger:
-    """Return what started the Run. What people write into the annotation counts for nothing."""
-    text = run.metadata.annotations.get(TRIGGER)
-    if text is None or TRIGGER_KEY not in run.metadata.annotations:
-        return RunTrigger(type="Manual")
-    try:
-        return RunTrigger.model_validate(json.loads(text))
-    except (ValueError, ValidationError):
-        return RunTrigger(type="Manual")
+def trigger_of(run: Run, key: bytes | None) -> RunTrigger:
+    """Return what started the Run; `key` verifies the record of who made it.
+
+    What people write into the annotations counts for nothing: a Run that the operator did not make
+    is Manual, by its recorded maker.
+    """
+    creator = creator_of(key, run)
+    if creator == OPERATOR:
+        try:
+            return RunTrigger.model_validate(json.loads(run.metadata.annotations[TRIGGER]))
+        except (ValueError, ValidationError):
+            creator = None
+    return RunTrigger(type="Manual", actor=creator)
+
+
+def lacks_its_maker(trigger: RunTrigger | None) -> bool:
+    """Tell whether somebody must have made the Run, and nobody knows who."""
+    return trigger is None or (trigger.type in _BY_PEOPLE and trigger.actor is None)

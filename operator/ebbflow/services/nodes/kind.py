@@ -38,6 +38,8 @@ class Running:
 
     `git`: the file that held the document then. `chain`: the sources of the runs that led to this
     one by RunTemplate nodes, the first first; this one's own is not among them.
+    `actor` is who made the run, `editors` who edited its document, both as recorded.
+    `maker_unknown`: a person made the run, and there is no record of whom.
     """
 
     key: Key
@@ -52,6 +54,7 @@ class Running:
     dry: bool = False
     git: GitPlace | None = None
     chain: tuple[Key, ...] = ()
+    maker_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)

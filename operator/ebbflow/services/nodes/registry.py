@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ebbflow.domain.approvals import ApprovalGuard
 from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.http import HttpClient
 from ebbflow.domain.objects import Objects
@@ -37,6 +38,7 @@ class Ports:
     http: HttpClient
     cluster: Cluster
     runs: RunStore
+    approvals: ApprovalGuard
 
 
 NODES: Final[tuple[Callable[[Ports], NodeKind[Any]], ...]] = (
@@ -50,7 +52,7 @@ NODES: Final[tuple[Callable[[Ports], NodeKind[Any]], ...]] = (
     lambda ports: RunTemplate(ports.cluster, ports.runs),
     lambda ports: Http(ports.http, ports.secrets),
     lambda _: Delay(),
-    lambda _: Approval(),
+    lambda ports: Approval(ports.approvals),
 )
 
 

@@ -42,7 +42,7 @@ def revision(data: object, **metadata: str) -> Reply:
 @pytest.fixture
 def store(client: KubeClient) -> KubeRunStore:
     events = EventRecorder(client, "tester-1")
-    return KubeRunStore(client, events, OwnWrites(), ManualClock(), lambda text: text)
+    return KubeRunStore(client, events, OwnWrites(), ManualClock(), lambda text: text, lambda: None)
 
 
 async def test_a_queue_is_one_patch_of_what_changed(store: KubeRunStore, api: FakeApi) -> None:
