@@ -73,7 +73,9 @@ class KubeWorld:
 
         self.cluster = KubeCluster(operator, self.own_writes, lambda _: None)
         self.writer = KubeStatusWriter(operator, events, self.own_writes, clock, redact)
-        self.store = KubeRunStore(operator, events, self.own_writes, clock, redact, lambda: RECORD_KEY)
+        self.store = KubeRunStore(
+            operator, events, self.own_writes, clock, redact, lambda: RECORD_KEY
+        )
 
     @property
     def requests(self) -> int:

@@ -139,7 +139,7 @@ USER_ROLES: tuple[UserRole, ...] = (
                 ("run", "rollback"),
                 "to start Runs of a Template, and Runs that restore an earlier one",
             ),
-            PolicyRule(GROUP, ("runs",), ("cancel",), "to cancel Runs"),
+            PolicyRule(GROUP, ("runs",), ("cancel",), "to stop Runs, by spec.cancel"),
             PolicyRule(GROUP, ("gitaccounts",), _READ, "to know which account a Template can name"),
         ),
     ),

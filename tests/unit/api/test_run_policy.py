@@ -1,0 +1,67 @@
+"""The admission policy on Runs fits what it guards. What it refuses, tests/env/test_approvals.py tries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import yaml
+
+from ebbflow.api.rbac import POLICY, USER_ROLES
+from ebbflow.api.run import SourceKind
+from ebbflow.api.run_policy import (
+    APPROVE,
+    CANCEL,
+    CHECKS,
+    IN_ANOTHERS_NAME,
+    ROLLBACK,
+    RUN,
+    SOURCES,
+    run_policy_objects,
+)
+
+DEPLOY = Path(__file__).parents[3] / "deploy"
+
+
+def test_what_is_not_checked_is_refused() -> None:
+    policy, binding = run_policy_objects()
+    assert policy["spec"]["failurePolicy"] == "Fail"
+    assert binding["spec"] == {
+        "policyName": policy["metadata"]["name"],
+        "validationActions": ["Deny"],
+    }
+
+
+@pytest.mark.parametrize("name", ["crds.yaml", "ebbflow.yaml"])
+def test_it_is_installed_with_the_crds(name: str) -> None:
+    shipped = list(yaml.safe_load_all((DEPLOY / name).read_text()))
+    for wished in run_policy_objects():
+        (found,) = (each for each in shipped if each["kind"] == wished["kind"])
+        assert found["metadata"]["name"] == wished["metadata"]["name"]
+        assert found["spec"] == wished["spec"]
+
+
+def test_every_kind_of_source_has_its_resource() -> None:
+    assert set(SOURCES) == set(get_args(SourceKind))
+
+
+def test_the_operator_has_the_verbs_that_it_needs_and_cannot_approve() -> None:
+    verbs = {(verb, resource) for r in POLICY for resource in r.resources for verb in r.verbs}
+    assert {(RUN, "templates"), (CANCEL, "runs")} <= verbs
+    assert not {verb for verb, _ in verbs} & {APPROVE, ROLLBACK}
+
+
+def test_people_who_edit_start_and_cancel_and_only_admins_approve() -> None:
+    given = {
+        (verb, role.aggregates_to)
+        for role in USER_ROLES
+        for rule in role.rules
+        for verb in rule.verbs
+        if verb in (APPROVE, CANCEL, RUN, ROLLBACK)
+    }
+    assert given == {(RUN, "edit"), (ROLLBACK, "edit"), (CANCEL, "edit"), (APPROVE, "admin")}
+
+
+def test_the_refusal_by_which_the_operator_knows_the_policy_begins_with_its_words() -> None:
+    assert [c for c in CHECKS if c.message.startswith(f"'{IN_ANOTHERS_NAME}: ")]
