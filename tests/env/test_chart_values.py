@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +13,9 @@ import pytest
 import yaml
 
 from ebbflow.api.base import format_duration
+from ebbflow.api.kinds import KINDS
 from ebbflow.api.rbac import Account, operator_objects, user_objects
+from ebbflow.api.run_policy import run_policy_objects
 from ebbflow.settings import Settings
 from tests.support.helm import CHART, VALUES, helm, objects, only, render
 
@@ -133,19 +136,32 @@ def test_the_image_is_named_by_version_tag_or_digest(arguments: list[str], image
     assert container(*arguments)["image"] == image
 
 
-def annotations_of_crds(*arguments: str) -> list[dict[str, str]]:
-    made = objects(render(*arguments))
-    return [
-        document["metadata"].get("annotations", {})
-        for document in made
-        if document["kind"] == "CustomResourceDefinition"
-    ]
+SHIPPED_WITH_CRDS = {
+    "CustomResourceDefinition": len(KINDS),
+    "ValidatingAdmissionPolicy": 1,
+    "ValidatingAdmissionPolicyBinding": 1,
+}
 
 
-def test_the_definitions_are_kept_unless_told_otherwise():
-    assert annotations_of_crds() == [{"helm.sh/resource-policy": "keep"}] * 2
-    assert annotations_of_crds("--set=crds.keep=false") == [{}, {}]
-    assert annotations_of_crds("--set=crds.install=false") == []
+def shipped_with_crds(*arguments: str) -> list[dict[str, Any]]:
+    return [each for each in objects(render(*arguments)) if each["kind"] in SHIPPED_WITH_CRDS]
+
+
+def test_the_definitions_and_their_policy_are_kept_unless_told_otherwise():
+    kept = shipped_with_crds()
+    assert Counter(each["kind"] for each in kept) == SHIPPED_WITH_CRDS
+    keep = {"helm.sh/resource-policy": "keep"}
+    assert all(each["metadata"]["annotations"] == keep for each in kept)
+    left = shipped_with_crds("--set=crds.keep=false")
+    assert len(left) == len(kept)
+    assert all("annotations" not in each["metadata"] for each in left)
+    assert shipped_with_crds("--set=crds.install=false") == []
+
+
+def test_the_chart_has_exactly_the_policy_of_the_models():
+    made = {each["kind"]: each["spec"] for each in shipped_with_crds()}
+    for wished in run_policy_objects():
+        assert made[wished["kind"]] == wished["spec"]
 
 
 def rights(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
