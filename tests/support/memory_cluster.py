@@ -92,7 +92,7 @@ class MemoryCluster(Cluster):
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
-        self._clock = clock or ManualClock()
+        self.clock = clock or ManualClock()
         self.calls: list[str] = []
         self.rivals: list[Callable[[], object]] = []
         self.failures: list[Exception] = []
@@ -118,7 +118,7 @@ class MemoryCluster(Cluster):
                 "namespace": key.namespace,
                 "uid": f"uid-{next(self._uids)}",
                 "generation": 0,
-                "creationTimestamp": format_time(self._clock.now()),
+                "creationTimestamp": format_time(self.clock.now()),
                 **{field: meta[field] for field in _TIES if meta.get(field)},
                 **(old or {}).get("metadata", {}),
                 "labels": dict(meta.get("labels") or {}),
@@ -140,7 +140,7 @@ class MemoryCluster(Cluster):
         if not self._objects[key]["metadata"].get("finalizers"):
             del self._objects[key]
             return
-        gone_at = format_time(self._clock.now())
+        gone_at = format_time(self.clock.now())
         self.edit(key, lambda raw: raw["metadata"].setdefault("deletionTimestamp", gone_at))
 
     def collect_garbage(self) -> None:
@@ -311,12 +311,12 @@ class MemoryStatusWriter(StatusWriter):
     def __init__(self, cluster: MemoryCluster, clock: Clock | None = None) -> None:
         self.events: list[tuple[Key, Notice]] = []
         self._cluster = cluster
-        self._clock = clock or ManualClock()
+        self.clock = clock or ManualClock()
 
     async def write(self, report: Report) -> Resource | None:
         observed = report.observed
         key = observed.key
-        wished = wished_status(report, self._clock.now())
+        wished = wished_status(report, self.clock.now())
         stored: Resource | None = observed
         try:
             if wished != owned_status(observed.status.dump()):

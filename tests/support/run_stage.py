@@ -9,12 +9,13 @@ from typing import Any
 
 from ebbflow.adapters.cel import CelConditions
 from ebbflow.api.base import JsonObject, Key
-from ebbflow.api.run import NodeStatus, Run
+from ebbflow.api.run import CREATED_BY, NodeStatus, Run
 from ebbflow.api.template import Template
 from ebbflow.domain.approvals import ApprovalGuard
 from ebbflow.domain.objects import Account, ObjectId, Objects, ObjectWatch
 from ebbflow.domain.outcome import Postponed
 from ebbflow.domain.ports import Leadership, StaleWrite
+from ebbflow.domain.runs.creation import NewPlace, by_user
 from ebbflow.domain.secret import Tainted
 from ebbflow.services.git_access import GitAccess
 from ebbflow.services.inventories import Inventories
@@ -39,6 +40,9 @@ from tests.support.memory_run_store import RECORD_KEY, MemoryRunStore
 from tests.support.memory_tenant import MemoryObjects
 
 SHOP = Key("Template", "default", "shop")
+PERSON = "alice"
+"""Who makes Runs by hand where a test names nobody."""
+
 MOST_PASSES = 200
 
 
@@ -159,12 +163,18 @@ class RunWorld:
         sync = {"commit": commit or self.git.head(repository)}
         self.cluster.edit(SHOP, lambda raw: raw.setdefault("status", {}).update(sync=sync))
 
-    def ask(self, name: str = "one", **spec: Any) -> None:
-        """Make a Run by hand."""
+    def ask(self, name: str = "one", *, by: str | None = PERSON, **spec: Any) -> None:
+        """Make a Run by hand, as the admission webhook records it (`by` None: it is away)."""
+        now = int(self.cluster.clock.now().timestamp())
+        record = by_user(RECORD_KEY, NewPlace("default", name), by, now)
         self.cluster.put(
             {
                 "kind": "Run",
-                "metadata": {"name": name, "namespace": "default"},
+                "metadata": {
+                    "name": name,
+                    "namespace": "default",
+                    "annotations": {CREATED_BY: record} if record else {},
+                },
                 "spec": {"source": {"kind": "Template", "name": "shop"}, **spec},
             }
         )

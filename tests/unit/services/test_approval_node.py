@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from ebbflow.api.run import CREATED_BY, Approval
+from ebbflow.api.run import Approval
 from ebbflow.domain.authorship import Edit, Record
 from ebbflow.domain.edit_record import ANNOTATION, held, sign
-from ebbflow.domain.runs.creation import NewPlace, by_user
 from ebbflow.services.nodes.approval import ApprovalSpec, count
 from ebbflow.services.nodes.kind import Failed, Running, Succeeded, Working
 from tests.support.memory_run_store import RECORD_KEY
@@ -122,27 +121,15 @@ async def test_a_dry_run_asks_nobody(world: RunWorld) -> None:
 
 async def test_where_authors_do_not_count_a_run_by_nobody_knows_whom_fails(world: RunWorld) -> None:
     world.template({"kind": "Approval", "spec": {"excludeAuthor": True}})
-    world.ask(approvals=APPROVED)
+    world.ask(by=None, approvals=APPROVED)
     await world.settle()
     assert world.phase() == "Failed"
     assert "not recorded who made this Run" in (world.node("0").message or "")
 
 
-def ask_as(world: RunWorld, user: str) -> None:
-    """Make the Run `one` by hand, as the webhook records it."""
-    world.ask()
-    run = world.run()
-    assert run.metadata.creation_timestamp
-    now = int(world.clock.now().timestamp())
-    record = by_user(RECORD_KEY, NewPlace("default", "one"), user, now)
-    world.cluster.edit(
-        run.key, lambda raw: raw["metadata"].update(annotations={CREATED_BY: record})
-    )
-
-
 async def test_who_made_the_run_is_told_and_left_out(world: RunWorld) -> None:
     world.template({"kind": "Approval", "spec": {"excludeAuthor": True}})
-    ask_as(world, "bob")
+    world.ask(by="bob")
     await world.settle()
     trigger = world.run().status.trigger
     assert trigger is not None
@@ -165,7 +152,7 @@ async def test_all_recorded_editors_of_the_document_are_left_out(world: RunWorld
     )
     record = sign(RECORD_KEY, holds.subject, Record(None, edits))
     world.cluster.edit(SHOP, lambda raw: raw["metadata"].update(annotations={ANNOTATION: record}))
-    ask_as(world, "ada")
+    world.ask(by="ada")
     await world.settle()
     said = [{**APPROVED[0], "user": user} for user in ("bob", "carol")]
     world.edit("one", approvals=said)

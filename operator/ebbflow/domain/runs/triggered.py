@@ -11,7 +11,7 @@ from ebbflow.api.run import TRIGGER, Run, RunTrigger, TriggerType
 from ebbflow.domain.authorship import OPERATOR
 from ebbflow.domain.runs.creation import creator_of
 
-_BY_PEOPLE: Final[tuple[TriggerType, ...]] = ("Manual", "RunTemplate", "Rollback")
+_BY_PEOPLE: Final[tuple[TriggerType, ...]] = ("Manual", "Rollback")
 """Triggers behind which there is always somebody."""
 
 

@@ -9,7 +9,15 @@ from pydantic import AfterValidator, Field
 from typing_extensions import override
 
 from ebbflow.api.base import JsonObject, Key
-from ebbflow.api.run import TRIGGER_KEY, ArgumentFrom, PlannedChange, Run, RunSource, RunSpec
+from ebbflow.api.run import (
+    TRIGGER_KEY,
+    ArgumentFrom,
+    PlannedChange,
+    Run,
+    RunSource,
+    RunSpec,
+    RunTrigger,
+)
 from ebbflow.api.template import Template
 from ebbflow.domain.objects import tainted_texts
 from ebbflow.domain.ports import Cluster, InvalidObject, StaleWrite
@@ -17,6 +25,7 @@ from ebbflow.domain.run_store import NewRun, RunStore
 from ebbflow.domain.runs.chain import child_annotations, why_not
 from ebbflow.domain.runs.names import TriggerKey
 from ebbflow.domain.runs.queue import FINAL_PHASES
+from ebbflow.domain.runs.triggered import trigger_note
 from ebbflow.services.nodes.kind import (
     Call,
     CannotDo,
@@ -24,6 +33,7 @@ from ebbflow.services.nodes.kind import (
     NodeKind,
     Planned,
     Result,
+    Running,
     Succeeded,
     Working,
 )
@@ -147,8 +157,18 @@ def _new_run(call: Call[RunTemplateSpec], parent: Template, trigger: TriggerKey)
             reason=f"node {call.path} of the Run {run.key.name}",
         ),
         trigger_key=trigger.digest,
-        annotations=child_annotations(run.key, (*run.chain, run.source), call.wanted),
+        annotations={
+            **trigger_note(_started_by(run)),
+            **child_annotations(run.key, (*run.chain, run.source), call.wanted),
+        },
     )
+
+
+def _started_by(run: Running) -> RunTrigger:
+    """Whoever is behind a run is behind those that it starts, and so is nobody knows who."""
+    if run.maker_unknown:
+        return RunTrigger(type="Manual")
+    return RunTrigger(type="RunTemplate", actor=run.actor)
 
 
 def _result(found: Run) -> Result:

@@ -106,5 +106,5 @@ def test_no_annotation_that_anybody_makes_up_is_believed(made_up: Any) -> None:
 
 def test_an_automatic_run_needs_no_maker() -> None:
     assert not lacks_its_maker(RunTrigger(type="Update"))
-    assert lacks_its_maker(RunTrigger(type="RunTemplate"))
+    assert lacks_its_maker(RunTrigger(type="Manual"))
     assert lacks_its_maker(None)

@@ -183,3 +183,19 @@ async def test_a_dry_run_names_the_run_and_makes_none(world: RunWorld) -> None:
     (change,) = world.run().status.plan or ()
     assert change.object.startswith("ebbflow.dev/v1alpha1 Run default/inner-")
     assert children(world) == []
+
+
+@pytest.mark.parametrize("by", ["ada", None], ids=["somebody", "nobody knows who"])
+async def test_whoever_is_behind_a_run_is_behind_those_that_it_starts(
+    world: RunWorld, by: str | None
+) -> None:
+    put_inner(world, {"kind": "Approval", "spec": {"excludeAuthor": True}})
+    world.template(CALL)
+    world.ask(by=by)
+    await world.settle()
+    await go_on(world)
+    (child,) = children(world)
+    trigger = child.status.trigger
+    assert trigger is not None
+    assert trigger.actor == by
+    assert child.status.phase == ("Waiting" if by else "Failed")
