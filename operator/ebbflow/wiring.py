@@ -58,6 +58,7 @@ from ebbflow.handlers.loop import Loop, Reconciler
 from ebbflow.handlers.watches import Watches, watch_paths
 from ebbflow.handlers.workqueue import WorkQueue
 from ebbflow.services.account_check import AccountCheck
+from ebbflow.services.document_check import DocumentCheck
 from ebbflow.services.git_access import GitAccess
 from ebbflow.services.inventories import Inventories
 from ebbflow.services.made_objects import MadeLog, NotingObjects
@@ -73,6 +74,7 @@ from ebbflow.services.run_rounds import RunRounds
 from ebbflow.services.run_start import RunStart
 from ebbflow.services.schedule import Schedule
 from ebbflow.services.source_end import SourceEnd
+from ebbflow.services.synced_file import SyncedFiles
 from ebbflow.services.template_sync import TemplateSync
 from ebbflow.services.tenant_secrets import TenantSecrets
 from ebbflow.services.update_runs import UpdateRuns
@@ -221,6 +223,7 @@ def _compose(
             LeaseLeadership(elections),
             RepositoryFiles(git, access),
             receiver.record_key,
+            SyncedFiles(git, access),
             stack,
         ),
     }
@@ -246,6 +249,7 @@ def _runs(
     leadership: LeaseLeadership,
     files: RepositoryFiles,
     record_key: RecordKey,
+    synced: SyncedFiles,
     stack: AsyncExitStack,
 ) -> dict[str, Reconciler]:
     """Return what works on Runs and on the queues of their sources."""
@@ -270,7 +274,8 @@ def _runs(
     start = RunStart(
         store,
         objects,
-        nodes.kinds,
+        DocumentCheck(nodes.specs, cel),
+        synced,
         clock,
         settings.default_service_account,
         logs.register_secret,

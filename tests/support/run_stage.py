@@ -12,14 +12,17 @@ from ebbflow.api.base import JsonObject, Key
 from ebbflow.api.run import CREATED_BY, NodeStatus, Run
 from ebbflow.api.template import Template
 from ebbflow.domain.approvals import ApprovalGuard
+from ebbflow.domain.document import document_hash, parse
 from ebbflow.domain.objects import Account, ObjectId, Objects, ObjectWatch
 from ebbflow.domain.outcome import Postponed
 from ebbflow.domain.ports import Leadership, StaleWrite
 from ebbflow.domain.runs.creation import NewPlace, by_user
 from ebbflow.domain.secret import Tainted
+from ebbflow.services.document_check import DocumentCheck
 from ebbflow.services.git_access import GitAccess
 from ebbflow.services.inventories import Inventories
 from ebbflow.services.made_objects import MadeLog, NotingObjects
+from ebbflow.services.node_statuses import MESSAGE_EVERY
 from ebbflow.services.nodes.http import PATIENCE, Http
 from ebbflow.services.nodes.registry import Ports, node_kinds
 from ebbflow.services.removal import Removal
@@ -28,14 +31,16 @@ from ebbflow.services.run_aftermath import RunAftermath
 from ebbflow.services.run_execution import RunExecution
 from ebbflow.services.run_nodes import RunNodes
 from ebbflow.services.run_queue import KIND, RunQueue, queue_key
-from ebbflow.services.run_rounds import MESSAGE_EVERY, RunRounds
+from ebbflow.services.run_rounds import RunRounds
 from ebbflow.services.run_start import RunStart
 from ebbflow.services.source_end import SourceEnd
+from ebbflow.services.synced_file import SyncedFiles
 from ebbflow.services.tenant_secrets import TenantSecrets
 from tests.support import builders
 from tests.support.memory_cluster import ManualClock, MemoryCluster
 from tests.support.memory_git import MemoryGit
 from tests.support.memory_http import MemoryHttp
+from tests.support.memory_objects import BLOB, object_id
 from tests.support.memory_run_store import RECORD_KEY, MemoryRunStore
 from tests.support.memory_tenant import MemoryObjects
 
@@ -43,6 +48,7 @@ SHOP = Key("Template", "default", "shop")
 PERSON = "alice"
 """Who makes Runs by hand where a test names nobody."""
 
+REPOSITORY = "https://git.example.com/acme/infra"
 MOST_PASSES = 200
 
 
@@ -51,11 +57,13 @@ class Followed(ObjectWatch):
 
     def __init__(self) -> None:
         self.targets: dict[Key, set[ObjectId]] = {}
+        self.accounts: set[Account] = set()
 
     def follow(
         self, key: Key, account: Account, targets: Collection[ObjectId], *, made: bool = True
     ) -> None:
         self.targets.setdefault(key, set()).update(targets)
+        self.accounts.add(account)
 
     def forget(self, key: Key) -> None:
         self.targets.pop(key, None)
@@ -108,7 +116,8 @@ class RunWorld:
         cel, log = CelConditions(), MadeLog()
         objects = NotingObjects(self._used, log)
         secrets = TenantSecrets(objects, self.secrets.append)
-        files = RepositoryFiles(self.git, GitAccess(self.cluster))
+        access = GitAccess(self.cluster)
+        files = RepositoryFiles(self.git, access)
         ports = Ports(objects, cel, secrets, files, self.http, self.cluster, self.store, self.guard)
         kinds = [
             Http(self.http, secrets, self._http_patience) if kind.name == "HTTP" else kind
@@ -124,7 +133,8 @@ class RunWorld:
             RunStart(
                 self.store,
                 objects,
-                nodes.kinds,
+                DocumentCheck(nodes.specs, cel),
+                SyncedFiles(self.git, access),
                 self.clock,
                 "default",
                 self.secrets.append,
@@ -149,9 +159,11 @@ class RunWorld:
     # What people do
 
     def template(self, *steps: JsonObject, type: str = "sequential", **fields: Any) -> None:  # noqa: A002 - the document's word
-        """Put the Template `shop` whose document has these steps; `fields` are of its spec."""
+        """Put the Template `shop` whose document has these steps; `fields` are of its spec, but for
+        `arguments` and `api_version`, which are the document's.
+        """
         document = {
-            "apiVersion": "ebbflow.dev/v1",
+            "apiVersion": fields.pop("api_version", "ebbflow.dev/v1"),
             "arguments": fields.pop("arguments", {}),
             "spec": {"kind": "Workflow", "spec": {"type": type, "steps": list(steps)}},
         }
@@ -162,6 +174,23 @@ class RunWorld:
         """Let the Template's status say that it is in step with a commit (by default the head)."""
         sync = {"commit": commit or self.git.head(repository)}
         self.cluster.edit(SHOP, lambda raw: raw.setdefault("status", {}).update(sync=sync))
+
+    def synced_template(self, data: bytes, path: str) -> None:
+        """Put the Template `shop` as it is once it has taken its document from a file in Git."""
+        document = parse(data, path).value
+        self.git.create_repository(REPOSITORY)
+        commit = self.git.commit(REPOSITORY, {path: data}, "Add it")
+        built = builders.template("shop").within("default").at(REPOSITORY, path=path)
+        self.cluster.put(built.holding(document).build())
+        sync = {
+            "repository": REPOSITORY,
+            "branch": "main",
+            "path": path,
+            "commit": commit,
+            "blob": object_id(BLOB, data),
+            "documentHash": document_hash(document),
+        }
+        self.cluster.edit(SHOP, lambda raw: raw.update(status={"sync": sync}))
 
     def ask(self, name: str = "one", *, by: str | None = PERSON, **spec: Any) -> None:
         """Make a Run by hand, as the admission webhook records it (`by` None: it is away)."""

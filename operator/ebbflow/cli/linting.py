@@ -6,26 +6,21 @@ import sys
 from collections.abc import Iterable, Iterator, Sized
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Final, Literal, cast
 
 import click
 
 from ebbflow.adapters.cel import CelConditions
 from ebbflow.cli.output import harmless, print_value
 from ebbflow.cli.problem import Problem
-from ebbflow.domain.cel import CelError
-from ebbflow.domain.document import InvalidDocument, ParsedDocument, parse
-from ebbflow.domain.document.inner import place_within
-from ebbflow.domain.document.path import Step, path_of, steps_of
-from ebbflow.domain.expression import check
-from ebbflow.domain.runs.tree import Node, Task, build_teardown, build_tree, nodes_of
+from ebbflow.domain.document import InvalidDocument, parse
+from ebbflow.domain.document.path import path_of
+from ebbflow.services.document_check import DocumentCheck
 from ebbflow.services.nodes.registry import Ports, node_kinds
-from ebbflow.services.nodes.spec import NodeSpec, static_faults
-from ebbflow.services.run_judge import CEL_VARIABLES
+from ebbflow.services.nodes.spec import NodeSpec
 
 ENDINGS: Final = (".yaml", ".yml", ".json")
 STDIN: Final = "-"
-BEGIN: Final = "${"
 
 Severity = Literal["error", "warning"]
 
@@ -102,78 +97,22 @@ def check_file(data: bytes, name: str, specs: dict[str, type[NodeSpec]]) -> list
     try:
         # What comes through a pipe has no name: YAML reads JSON too.
         parsed = parse(data, "stdin.yaml" if name == STDIN else name)
-        return sorted(
-            _Checked(name, parsed, specs).faults(), key=lambda one: (one.line, one.column)
-        )
     except InvalidDocument as error:
         return [Fault(name, error.line or 1, error.column or 1, error.message, error.path or "")]
-
-
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    """A file whose structure is sound."""
-
-    name: str
-    parsed: ParsedDocument
-    specs: dict[str, type[NodeSpec]]
-
-    def faults(self) -> Iterator[Fault]:
-        """Yield what is wrong with expressions, nodes and conditions."""
-        document = self.parsed.value
-        for problem in check(document, parsed=self.parsed):
-            line, column = problem.line or 1, problem.column or 1
-            yield Fault(self.name, line, column, problem.message, problem.path)
-        for node in self._nodes(document):
-            yield from self._node(node)
-
-    def _nodes(self, document: dict[str, Any]) -> Iterator[Node]:
-        try:
-            yield from nodes_of(build_tree(document))
-            teardown = build_teardown(document)
-        except InvalidDocument as error:
-            steps = steps_of(error.path or "")
-            place = place_within(self.parsed, steps, 0)
-            raise InvalidDocument(
-                error.message, line=place.line, column=place.column, path=error.path
-            ) from None
-        if teardown is not None:
-            yield from nodes_of(teardown.tree)
-
-    def _node(self, node: Node) -> Iterator[Fault]:
-        envelope = node.envelope
-        steps = steps_of(envelope.where)
-        if envelope.when is not None:
-            yield from self._condition(envelope.when, (*steps, "when"), CEL_VARIABLES)
-        if not isinstance(node, Task):
-            return
-        spec = self.specs.get(envelope.kind)
-        if spec is None:
-            message = f"nodes of kind {envelope.kind} cannot be run (yet)"
-            yield self._at((*steps, "kind"), message, severity="warning")
-            return
-        for location, message in static_faults(spec, node.spec):
-            yield self._at((*steps, "spec", *location), message)
-        until = node.spec.get("until")
-        if isinstance(until, str) and BEGIN not in until:
-            yield from self._condition(until, (*steps, "spec", "until"), ("object",))
-
-    def _condition(
-        self, source: str, steps: tuple[Step, ...], variables: tuple[str, ...]
-    ) -> Iterator[Fault]:
-        try:
-            CelConditions().compile(source, variables)
-        except CelError as error:
-            yield self._at(steps, error.problem, error.offset or 0)
-
-    def _at(
-        self,
-        steps: tuple[Step, ...],
-        message: str,
-        offset: int = 0,
-        severity: Severity = "error",
-    ) -> Fault:
-        place = place_within(self.parsed, steps, offset)
-        return Fault(self.name, place.line, place.column, message, path_of(steps), severity)
+    found = DocumentCheck(specs, CelConditions()).faults(parsed.value, parsed=parsed)
+    faults = [
+        Fault(
+            name,
+            one.line or 1,
+            one.column or 1,
+            one.message,
+            path_of(one.steps),
+            # A file may be made for a later version, or for Northflank as well.
+            "warning" if one.cannot_be_run else "error",
+        )
+        for one in found
+    ]
+    return sorted(faults, key=lambda one: (one.line, one.column))
 
 
 def _line(fault: Fault) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from typing_extensions import override
 
-from ebbflow.domain.cel import CelCompiler, CelError
+from ebbflow.domain.cel import CelCompiler, CelError, Condition, InvalidExpression
+from ebbflow.domain.document.invalid import shown
 from ebbflow.domain.document.path import steps_of
 from ebbflow.domain.document.syntax import Json
 from ebbflow.domain.expression import (
@@ -20,6 +21,7 @@ from ebbflow.domain.expression import (
     references,
     render,
 )
+from ebbflow.domain.expression.parser import BEGIN
 from ebbflow.domain.objects import tainted_texts
 from ebbflow.domain.runs.around import around
 from ebbflow.domain.runs.node_settings import (
@@ -33,10 +35,15 @@ from ebbflow.domain.runs.plan import Judge
 from ebbflow.domain.runs.states import States
 from ebbflow.domain.runs.tree import Loop, Node, Place
 from ebbflow.domain.secret import Tainted
+from ebbflow.services.node_context import merged
 from ebbflow.services.nodes.kind import Context
 from ebbflow.services.run_memory import RunMemory
 
-CEL_VARIABLES: Final = ("args", "refs", "loop")
+WHEN_VARIABLES: Final = ("args", "refs", "item", "index")
+"""What `when` sees; the last two within a loop. (`loop` is a reserved word of CEL.)"""
+
+_REFS: Final = re.compile(r"\brefs\b")
+_REF: Final = re.compile(r"""\brefs\s*(?:\.\s*([A-Za-z_]\w*)|\[\s*["']([^"'\\]*)["']\s*\])""")
 
 
 class RunJudge(Judge):
@@ -57,36 +64,38 @@ class RunJudge(Judge):
     def skips(self, node: Node, place: Place) -> bool | Invalid:
         envelope = node.envelope
         try:
-            skip = self._resolve(envelope.skip, place)
-            if isinstance(skip, Tainted):
-                return Invalid("skipNodeExecution must not depend on a secret")
-            if skip not in (None, False, "", "false", 0):
-                return True
-            if envelope.when is None:
-                return False
-            condition = self._cel.compile(envelope.when, CEL_VARIABLES)
-            return not condition.holds(self._variables(place))
+            skip = _skip(self._resolve(envelope.skip, place, envelope.where, "skipNodeExecution"))
+            if skip or envelope.when is None:
+                return skip
+            condition = compile_when(self._cel, envelope.when)
+            return not condition.holds(self._variables(condition, place))
         except CelError as error:
-            return Invalid(f"when: {error}")
+            return Invalid(f"{envelope.where}.when: {error}")
         except ExpressionError as error:
-            return Invalid(f"skipNodeExecution: {error}")
+            return Invalid(str(error))
+        except ValueError as error:
+            return Invalid(f"{envelope.where}.skipNodeExecution {error}")
 
     @override
     def settings(self, node: Node, place: Place) -> Settings | Invalid:
-        return read_settings(node.envelope, lambda value: self._resolve(value, place))
+        where = node.envelope.where
+        return read_settings(node.envelope, lambda value: self._resolve(value, place, where))
 
     @override
     def iterations(self, loop: Loop, place: Place) -> Iterations | Invalid:
+        where = f"{loop.envelope.where}.spec"
         try:
             items = self._memory.items.get(place.path)
             if items is None:
-                found = self._resolve(loop.iterations, place)
+                found = self._resolve(loop.iterations, place, where, "iterations")
                 if not isinstance(found, list):
                     return read_iterations(loop, found, lambda value: value)
                 items = self._memory.items[place.path] = found
         except ExpressionError as error:
-            return Invalid(f"iterations: {error}")
-        return read_iterations(loop, items, lambda value: self._resolve(value, place))
+            return Invalid(str(error))
+        return read_iterations(
+            loop, items, lambda value: self._resolve(value, place, where, "parallelism")
+        )
 
     def context(self, path: str, namespace: str) -> Context:
         """Return the defaults for the node at a path: inner workflows' win over outer ones'.
@@ -97,59 +106,83 @@ class RunJudge(Judge):
         for workflow, place in around(self._memory.tree, path):
             known = self._memory.contexts.get(place.path)
             if known is None:
-                steps = (*steps_of(workflow.envelope.where), "spec", "context")
-                if references(workflow.context, steps).secrets:
-                    raise ExpressionError("context: a secret cannot be a default for other nodes")
-                given = self._resolve(workflow.context, place)
-                if tainted_texts(given):
-                    raise ExpressionError("context: a secret cannot be a default for other nodes")
-                known = self._memory.contexts[place.path] = _merged(context, given)
+                where = f"{workflow.envelope.where}.spec.context"
+                given = self._default(workflow.context, place, where)
+                known = self._memory.contexts[place.path] = merged(context, given, where)
             context = known
         return context
 
-    def _resolve(self, value: Json, place: Place) -> Json:
+    def _default(self, context: Json, place: Place, where: str) -> Json:
+        if not references(context, steps_of(where)).secrets:
+            given = self._resolve(context, place, where)
+            if not tainted_texts(given):
+                return given
+        raise ExpressionError(
+            f"{where}: a secret cannot be a default for other nodes; name it in the nodes themselves"
+        )
+
+    def _resolve(self, value: Json, place: Place, where: str, *below: str) -> Json:
+        """Evaluate what a document says at `where`; raises ExpressionError with the place."""
         if value is None or isinstance(value, bool | int | float):
             return value
+        if isinstance(value, str) and BEGIN not in value:
+            return value
+        scope = self._memory.scope(place, self._states, self._now)
         try:
-            return render(value, self._memory.scope(place, self._states, self._now), Budget())
+            return render(value, scope, Budget(), (*steps_of(where), *below))
         except SecretNotFound as error:
             if error.name not in self._memory.secrets:
                 self.wanted.add(error.name)
             raise
 
-    def _variables(self, place: Place) -> dict[str, Json]:
+    def _variables(self, condition: Condition, place: Place) -> dict[str, Json]:
+        """Return what a condition reads: all of it would be much for a Run of many nodes."""
+        reads = condition.variables
         scope = self._memory.scope(place, self._states, self._now)
         loop = scope.loop
         return {
-            "args": dict(scope.args),
-            "refs": _readable(scope.refs),
-            "loop": {"item": loop.item, "index": loop.index} if loop else {},
+            "args": dict(scope.args) if "args" in reads else {},
+            "refs": _readable(scope.refs, condition.source) if "refs" in reads else {},
+            **({"item": loop.item, "index": loop.index} if loop else {}),
         }
 
 
-def _readable(refs: Mapping[str, Json]) -> dict[str, Json]:
-    """Return the refs that have outputs by now; CEL's `has()` tells the others."""
+def compile_when(cel: CelCompiler, source: str) -> Condition:
+    """Read the condition of a `when`. Raises InvalidExpression."""
+    try:
+        return cel.compile(source, WHEN_VARIABLES)
+    except InvalidExpression as error:
+        if "reserved identifier: loop" not in error.problem:
+            raise
+        words = "a condition in CEL sees the loop's item as item, and its number as index"
+        raise InvalidExpression(words, source, error.offset) from None
+
+
+def _skip(value: Json) -> bool:
+    """Read `skipNodeExecution`. Raises ValueError if it is neither true nor false."""
+    match value:
+        case None | bool():
+            return bool(value)
+        case str() if value.lower() in ("", "false"):
+            return False
+        case str() if value.lower() == "true":
+            return True
+        case Tainted():
+            raise ValueError("must not depend on a secret")
+        case _:
+            raise ValueError(f"must be true or false, not {shown(value)}")
+
+
+def _readable(refs: Mapping[str, Json], source: str) -> dict[str, Json]:
+    """Return the refs that have outputs by now; CEL's `has()` tells the others.
+
+    Those that the expression names, if it names each: objects are large.
+    """
+    named = [match[1] or match[2] for match in _REF.finditer(source)]
+    wanted = set(named) if len(named) == len(_REFS.findall(source)) else None
     found: dict[str, Json] = {}
     for ref in refs:
-        with suppress(KeyError):
-            found[ref] = refs[ref]
+        if wanted is None or ref in wanted:
+            with suppress(KeyError):
+                found[ref] = refs[ref]
     return found
-
-
-def _merged(outer: Context, given: Json) -> Context:
-    if not isinstance(given, dict):
-        return outer
-    namespace = given.get("namespace", given.get("projectId"))
-    return replace(
-        outer,
-        namespace=namespace if isinstance(namespace, str) and namespace else outer.namespace,
-        labels={**outer.labels, **_texts(given.get("labels"))},
-        annotations={**outer.annotations, **_texts(given.get("annotations"))},
-        account=str(given["serviceAccountName"])
-        if given.get("serviceAccountName")
-        else outer.account,
-    )
-
-
-def _texts(value: Json) -> dict[str, str]:
-    return {str(k): str(v) for k, v in value.items()} if isinstance(value, dict) else {}

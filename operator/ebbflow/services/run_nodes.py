@@ -10,34 +10,29 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
-from pydantic import ValidationError
-
 from ebbflow.api.base import JsonObject
 from ebbflow.api.run import PlannedChange
-from ebbflow.domain.cel import CelError
 from ebbflow.domain.document.path import steps_of
-from ebbflow.domain.expression import Budget, ExpressionError, references, render
+from ebbflow.domain.expression import ExpressionError, references, render
 from ebbflow.domain.expression.nesting import TOP
-from ebbflow.domain.objects import Account, NotAnObject, ObjectError, ObjectId
-from ebbflow.domain.ports import Clock, ClusterError
+from ebbflow.domain.objects import Account, ObjectId
+from ebbflow.domain.ports import Clock
 from ebbflow.domain.runs.node_settings import Invalid, Settings
 from ebbflow.domain.runs.outputs import RUN_BYTES, kept
 from ebbflow.domain.runs.states import NodeState, States, failed, succeeded, waiting
 from ebbflow.domain.runs.tree import Envelope, Place, Task, find
+from ebbflow.services.node_errors import EXPECTED, fault_of_ours, result_of
 from ebbflow.services.nodes.kind import (
     Call,
-    CannotDo,
     Failed,
     NodeKind,
-    NotNow,
     Result,
     Running,
     Succeeded,
     Working,
 )
-from ebbflow.services.nodes.spec import spec_problem
 from ebbflow.services.run_judge import RunJudge
-from ebbflow.services.run_memory import RunMemory
+from ebbflow.services.run_memory import Refused, RunMemory
 from ebbflow.services.tenant_secrets import TenantSecrets
 
 log = logging.getLogger(__name__)
@@ -46,11 +41,6 @@ T = TypeVar("T")
 
 AT_ONCE: Final = 16
 """Nodes of one Run that are acted on side by side."""
-
-PASSING_RETRY: Final = timedelta(seconds=2)
-"""How soon to try again what the API server refused for a reason that can pass by itself."""
-
-PASSING_MOST: Final = timedelta(seconds=30)
 
 ANY_KIND = NodeKind[Any]
 
@@ -101,6 +91,11 @@ class RunNodes:
         """The kinds that can be run, by the `kind` of documents."""
         return self._kinds
 
+    @property
+    def specs(self) -> dict[str, type[Any]]:
+        """What the specs of nodes must look like, by the kinds that can be run."""
+        return {name: kind.spec for name, kind in self._kinds.items()}
+
     async def advance(
         self, memory: RunMemory, run: Running, states: States, judge: RunJudge
     ) -> Advance:
@@ -111,21 +106,42 @@ class RunNodes:
         room = [RUN_BYTES - _kept_bytes(states)]
 
         async def act(turn: Turn) -> None:
-            attempt = (turn.place.path, turn.state.attempt)
+            path = turn.place.path
             changes: tuple[PlannedChange, ...] = ()
-            result = memory.ended.get(attempt)
+            result = self._known(turn, memory)
             if result is None:
                 async with gate:
                     result, changes = await self._act(turn, memory, run, states, judge)
-            if not isinstance(result, Working):
-                memory.ended[attempt] = result
-            self._take(advance, turn, result, memory, run, room)
+                self._remember(turn, result, memory)
+            account = _account(judge, run, path)
+            self._take(advance, turn, result, memory, account, room)
             advance.changes += changes
 
         async with asyncio.TaskGroup() as group:
             for turn in turns:
                 group.create_task(act(turn))
         return advance
+
+    def _known(self, turn: Turn, memory: RunMemory) -> Result | None:
+        """Return what came of the attempt, if nothing else can come of it now."""
+        path, attempt = turn.place.path, turn.state.attempt
+        ended = memory.ended.get(path)
+        if ended is not None and ended[0] == attempt:
+            return ended[1]
+        refused = memory.refused.get(path)
+        if refused is None or refused.attempt != attempt:
+            return None
+        left = refused.until - self._clock.now()
+        return replace(refused.result, after=left) if left > timedelta(0) else None
+
+    def _remember(self, turn: Turn, result: Result, memory: RunMemory) -> None:
+        path, attempt = turn.place.path, turn.state.attempt
+        if not isinstance(result, Working):
+            memory.ended[path] = (attempt, result)
+        elif result.anew and result.after is not None:
+            # Other nodes of the Run may wake it before: that is no reason to ask again.
+            until = self._clock.now() + result.after
+            memory.refused[path] = Refused(attempt, until, result)
 
     async def stop(
         self, memory: RunMemory, run: Running, states: States, judge: RunJudge, path: str
@@ -134,21 +150,16 @@ class RunNodes:
         found = find(memory.tree, path)
         if found is None or not isinstance(found[0], Task):
             return
+        kind = self._kinds.get(found[0].envelope.kind)
+        if kind is None:
+            return
         turn = Turn(found[0], found[1], states[path], Settings(), fresh=False)
         try:
-            call = await self._call(turn, memory, run, states, judge)
-            await self._kinds[turn.node.envelope.kind].stop(call)
-        except (
-            ClusterError,
-            ExpressionError,
-            CelError,
-            NotAnObject,
-            CannotDo,
-            NotNow,
-            ValidationError,
-            KeyError,
-        ) as error:
+            await kind.stop(await self._call(turn, memory, run, states, judge))
+        except EXPECTED as error:
             log.warning("%s of %s could not be stopped: %s", path, run.key, error)
+        except Exception:  # the Run must come to its end whatever one of its nodes does
+            log.exception("%s of %s could not be stopped", path, run.key)
 
     async def recall(
         self, memory: RunMemory, run: Running, states: States, judge: RunJudge, path: str
@@ -202,17 +213,13 @@ class RunNodes:
                 planned = await kind.plan(call)
                 return Succeeded(planned.outputs, applied=planned.applied), planned.changes
             return await kind.act(replace(call, recalled=recalled)), ()
-        except (
-            ValidationError,
-            ExpressionError,
-            CelError,
-            NotAnObject,
-            CannotDo,
-            NotNow,
-            ClusterError,
-        ) as error:
+        except EXPECTED as error:
             now, state = self._clock.now(), turn.state
-            return _result_of(error, now - (state.attempt_at or state.started_at or now)), ()
+            age = now - (state.attempt_at or state.started_at or now)
+            return result_of(error, turn.node.envelope.where, age), ()
+        except Exception as error:  # one node's trouble must not stop the nodes beside it
+            log.exception("%s of %s failed", turn.place.path, run.key)
+            return fault_of_ours(error), ()
 
     async def _call(
         self, turn: Turn, memory: RunMemory, run: Running, states: States, judge: RunJudge
@@ -220,23 +227,22 @@ class RunNodes:
         """Render the node's spec and read it as its kind has it. Raises what that raises."""
         node, place, state = turn.node, turn.place, turn.state
         kind = self._kinds[node.envelope.kind]
-        context = judge.context(place.path, run.source.namespace)
-        account = run.account
-        if context.account is not None:
-            account = Account(account.namespace, context.account)
+        namespace = run.source.namespace
+        context = judge.context(place.path, namespace)
+        account = _account(judge, run, place.path)
         now = self._clock.now()
         steps = (*steps_of(node.envelope.where), "spec")
         nesting = TOP.below({"kind": node.envelope.kind}, "spec")
         names = {name for name, _ in references(node.spec, steps, nesting).secrets}
-        await self.read_secrets(memory, names, run.source.namespace, account)
+        await self.read_secrets(memory, names, namespace, account)
         begun_at = state.attempt_at or state.started_at or now
         scope = memory.scope(place, states, begun_at)
         raw = await self._secrets.complete(
             lambda: memory.random.rendered(
-                lambda: render(node.spec, scope, Budget(), steps, nesting), account
+                lambda budget: render(node.spec, scope, budget, steps, nesting), account
             ),
             memory.secrets,
-            run.source.namespace,
+            namespace,
             account,
         )
         return Call(
@@ -268,19 +274,18 @@ class RunNodes:
         turn: Turn,
         result: Result,
         memory: RunMemory,
-        run: Running,
+        account: Account,
         room: list[int],
     ) -> None:
         """Turn a kind's answer into the node's state, and remember what it came with."""
         path, state, now = turn.place.path, turn.state, self._clock.now()
-        made = not (isinstance(result, Working) and result.anew)
-        if made:
-            memory.begun.add((path, state.attempt))
-        if isinstance(result, Working) and made and self._goes_on(turn.node.envelope):
+        if not (isinstance(result, Working) and result.anew):
+            memory.begun[path] = state.attempt
+        if isinstance(result, Working) and self._goes_on(result, turn.node.envelope):
             result = Succeeded(result.outputs, "", result.applied)
         match result:
             case Working():
-                self._keep_working(advance, path, state, result, run)
+                _keep_working(advance, self._redact(result.message), state, result, account)
             case Failed(message, final):
                 end = failed(state, turn.settings, now, self._redact(message), again=not final)
                 advance.states[path] = end
@@ -291,28 +296,40 @@ class RunNodes:
                 room[0] -= _size(shown)
                 advance.states[path] = succeeded(state, now, shown, self._redact(message))
 
-    def _goes_on(self, envelope: Envelope) -> bool:
-        """Tell whether a node is done as soon as its effect was made."""
-        return envelope.wait == "none" and not self._kinds[envelope.kind].only_waits
+    def _goes_on(self, result: Working, envelope: Envelope) -> bool:
+        """Tell whether the document goes on although the node's work has not come to its end."""
+        if result.anew or self._kinds[envelope.kind].only_waits:
+            return False
+        return envelope.wait == "none" or (envelope.wait == "running" and result.running)
 
-    def _keep_working(
-        self, advance: Advance, path: str, state: NodeState, result: Working, run: Running
-    ) -> None:
-        message = self._redact(result.message)
-        now = (
-            waiting(state, message)
-            if result.waiting
-            else replace(state, phase="Running", message=message)
-        )
-        if now != state:
-            advance.states[path] = now
-        if result.after is not None:
-            advance.after = min(advance.after or result.after, result.after)
-        if result.follow:
-            if result.made:
-                advance.made = _with(advance.made, run.account, result.follow)
-            else:
-                advance.others = _with(advance.others, run.account, result.follow)
+
+def _keep_working(
+    advance: Advance, message: str, state: NodeState, result: Working, account: Account
+) -> None:
+    """Note what a node waits for, and whose changes it wants to be told."""
+    now = (
+        waiting(state, message)
+        if result.waiting
+        else replace(state, phase="Running", message=message)
+    )
+    if now != state:
+        advance.states[state.path] = now
+    if result.after is not None:
+        advance.after = min(advance.after or result.after, result.after)
+    if result.follow:
+        if result.made:
+            advance.made = _with(advance.made, account, result.follow)
+        else:
+            advance.others = _with(advance.others, account, result.follow)
+
+
+def _account(judge: RunJudge, run: Running, path: str) -> Account:
+    """Return who acts at a node: its context's account, where it names one."""
+    try:
+        name = judge.context(path, run.source.namespace).account
+    except ExpressionError:
+        return run.account  # the node has failed for it
+    return run.account if name is None else Account(run.account.namespace, name)
 
 
 def _turns(memory: RunMemory, states: States, judge: RunJudge) -> Iterable[Turn]:
@@ -325,27 +342,8 @@ def _turns(memory: RunMemory, states: States, judge: RunJudge) -> Iterable[Turn]
         settings = judge.settings(*found)
         if isinstance(settings, Invalid):
             settings = Settings()
-        fresh = (state.path, state.attempt) not in memory.begun
+        fresh = memory.begun.get(state.path) != state.attempt
         yield Turn(found[0], found[1], state, settings, fresh)
-
-
-def _result_of(error: Exception, since: timedelta) -> Result:
-    """Return what an error means for a node: it failed, or the cause can pass by itself.
-
-    `since`: how old the attempt is. The longer it has waited already, the seldomer it tries.
-    """
-    match error:
-        case ValidationError():
-            return Failed(spec_problem(error), final=True)
-        case ObjectError() if not error.passing:
-            return Failed(str(error))
-        case ClusterError() | NotNow():
-            asked = error.after if isinstance(error, NotNow) else error.retry_after
-            after = asked or min(max(PASSING_RETRY, since / 4), PASSING_MOST)
-            # What was refused may have been the second of three objects.
-            return Working(str(error), after=after, anew=True)
-        case _:
-            return Failed(str(error), final=True)
 
 
 def _with(

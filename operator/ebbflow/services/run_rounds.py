@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from ebbflow.api.reasons import Reason
@@ -19,22 +19,23 @@ from ebbflow.domain.runs.plan import Over, Plan, RunView, UnderWay, plan
 from ebbflow.domain.runs.planned import fitting
 from ebbflow.domain.runs.queue import format_micro_time, read_time
 from ebbflow.domain.runs.standing import standing
-from ebbflow.domain.runs.states import NodeState, write_states
+from ebbflow.domain.runs.states import NodeState
 from ebbflow.domain.runs.triggered import lacks_its_maker
+from ebbflow.services.node_statuses import NodeStatuses, worth_writing
 from ebbflow.services.nodes.kind import Running
 from ebbflow.services.run_judge import RunJudge
 from ebbflow.services.run_memory import RunMemory
 from ebbflow.services.run_nodes import Advance, RunNodes
 
-MESSAGE_EVERY: Final = timedelta(seconds=5)
-"""How often a status is written for nothing but the words of nodes that are under way."""
-
-_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+SLICE: Final = timedelta(seconds=2)
+"""How long one Run is worked on without a pause; then other Runs that wait have their turn."""
 
 
 @dataclass(slots=True)
 class Work:
-    """One Run under work. `stored` is as the API server has it, `run` as its status is to be."""
+    """One Run under work. `stored` is as the API server has it, `run` as its status is to be;
+    `written` is the status that was written last.
+    """
 
     stored: Run
     run: Run
@@ -42,6 +43,8 @@ class Work:
     memory: RunMemory
     states: dict[str, NodeState]
     changes: list[PlannedChange]
+    statuses: NodeStatuses = field(default_factory=NodeStatuses)
+    written: RunStatus | None = None
 
     @property
     def running(self) -> Running:
@@ -70,8 +73,7 @@ class Work:
 
     def node_statuses(self) -> tuple[NodeStatus, ...] | None:
         """Return the nodes as the status has them."""
-        written = write_states(self.states.values())
-        return tuple(NodeStatus.model_validate(node) for node in written) or None
+        return self.statuses.of(self.states)
 
     def plan_fields(self) -> dict[str, Any]:
         """Return what a dry run found, as the status has it."""
@@ -110,6 +112,8 @@ class RunRounds:
 
         What is to begin is recorded before it begins. Raises StaleWrite if the Run was changed.
         """
+        begun = self._clock.now()
+        work.states = work.memory.with_words(work.states)
         while True:
             now = self._clock.now()
             await self._recall(work, now)
@@ -118,19 +122,23 @@ class RunRounds:
             if isinstance(planned.verdict, Over):
                 return await self._settle(work, planned.verdict)
             await self._record(work, planned.verdict, now)
+            work.memory.forget(planned.forget)
             if planned.stop:
                 await self._stop(work, planned, now)
                 continue
             advance = await self._advance(work, now)
             if _moved(advance):
-                continue
+                if now - begun < SLICE:
+                    continue
+                await self._record(work, UnderWay("Running"), now)
+                return Pause(advance, timedelta(0))
             if advance.states:
                 # Nothing ended, but some wait for people now: the run as a whole may wait.
                 planned = await self._plan(work, now)
-            words = None
+            due = None
             if isinstance(planned.verdict, UnderWay):
-                words = await self._record(work, planned.verdict, now)
-            return Pause(advance, _soonest(planned, advance, words, now))
+                due = await self._record(work, planned.verdict, now)
+            return Pause(advance, _soonest(planned, advance, due, now))
 
     async def _plan(self, work: Work, now: datetime) -> Plan:
         """Plan; once more if it took a Secret that was not read yet."""
@@ -152,7 +160,7 @@ class RunRounds:
             )
 
     async def _record(self, work: Work, verdict: UnderWay, now: datetime) -> datetime | None:
-        """Write the status if that is worth it; else return when its new words are to be written."""
+        """Write the status if that is worth it; else return when it will be, if ever."""
         waits = verdict.phase == "Waiting"
         wished = standing(
             work.run,
@@ -163,10 +171,11 @@ class RunRounds:
             nodes=work.node_statuses(),
             **work.plan_fields(),
         )
-        due = _worth_writing(work.stored.status, wished)
+        due = worth_writing(work.written or work.stored.status, wished, now)
         if due is None or due > now:
             return due
         work.stored = work.run = await self._store.write_status(work.stored, wished)
+        work.written = wished
         return None
 
     async def _stop(self, work: Work, planned: Plan, now: datetime) -> None:
@@ -180,6 +189,7 @@ class RunRounds:
         advance = await self._nodes.advance(work.memory, work.running, work.states, judge)
         work.changes += advance.changes
         work.states |= advance.states
+        work.memory.remember_words(advance.states.values())
         return advance
 
     async def _recall(self, work: Work, now: datetime) -> None:
@@ -199,9 +209,10 @@ class RunRounds:
 
 
 def _soonest(
-    planned: Plan, advance: Advance, words: datetime | None, now: datetime
+    planned: Plan, advance: Advance, words_due: datetime | None, now: datetime
 ) -> timedelta | None:
-    moments = [moment - now for moment in (planned.wake, words) if moment is not None]
+    """Return how long to wait at most. `words_due`: when what nodes wait for can be written down."""
+    moments = [moment - now for moment in (planned.wake, words_due) if moment is not None]
     moments += [] if advance.after is None else [advance.after]
     return max(min(moments), timedelta(0)) if moments else None
 
@@ -209,25 +220,3 @@ def _soonest(
 def _moved(advance: Advance) -> bool:
     """Tell whether a node ended, so that others may have their turn."""
     return any(not state.under_way for state in advance.states.values())
-
-
-def _worth_writing(old: RunStatus, new: RunStatus) -> datetime | None:
-    """Return from when on the new status is worth a write; None if it says nothing new.
-
-    Other words about nodes that are still under way can wait a little.
-    """
-    if _without_words(old) != _without_words(new):
-        return _EPOCH
-    if old == new:
-        return None
-    return _last_written(old.started_at, old.nodes or ()) + MESSAGE_EVERY
-
-
-def _without_words(status: RunStatus) -> RunStatus:
-    nodes = tuple(n.model_copy(update={"message": None}) for n in status.nodes or ())
-    return status.model_copy(update={"nodes": nodes, "message": None, "conditions": ()})
-
-
-def _last_written(started_at: str | None, nodes: Iterable[NodeStatus]) -> datetime:
-    times = [t for n in nodes for t in (n.started_at, n.attempt_at, n.finished_at) if t]
-    return max((read_time(time) for time in (started_at, *times) if time), default=_EPOCH)

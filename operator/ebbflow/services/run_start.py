@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -9,15 +10,11 @@ from ebbflow.api.base import Key
 from ebbflow.api.reasons import Reason
 from ebbflow.api.run import Run
 from ebbflow.api.template import Template
-from ebbflow.domain.document import InvalidDocument, validate
 from ebbflow.domain.document.syntax import Json
 from ebbflow.domain.edit_record import RecordKey
 from ebbflow.domain.expression import (
-    Budget,
     ExpressionError,
-    Known,
     Scope,
-    check,
     references,
     resolve_arguments,
 )
@@ -29,15 +26,13 @@ from ebbflow.domain.runs.content import Content, read_content, snapshot_of
 from ebbflow.domain.runs.outputs import RefNeeds
 from ebbflow.domain.runs.queue import read_time
 from ebbflow.domain.runs.states import NodeState, carry_over, read_states
-from ebbflow.domain.runs.tree import Task, build_tree, nodes_of
+from ebbflow.domain.runs.tree import build_tree
 from ebbflow.domain.secret import Tainted
+from ebbflow.services.document_check import DocumentCheck, listed
 from ebbflow.services.generated_secrets import GeneratedSecrets
-from ebbflow.services.nodes.kind import NodeKind
-from ebbflow.services.nodes.spec import static_problem
 from ebbflow.services.run_memory import RunMemory
+from ebbflow.services.synced_file import SyncedFiles
 from ebbflow.services.tenant_secrets import TenantSecrets, ValueMissing
-
-SHOWN_PROBLEMS = 5
 
 
 class CannotRun(Exception):
@@ -64,7 +59,8 @@ class RunStart:
         self,
         store: RunStore,
         objects: Objects,
-        kinds: Mapping[str, NodeKind],  # type: ignore[type-arg] # kinds of any spec
+        check: DocumentCheck,
+        files: SyncedFiles,
         clock: Clock,
         default_account: str,
         on_secret: Callable[[Tainted], None],
@@ -72,7 +68,8 @@ class RunStart:
     ) -> None:
         self._store = store
         self._objects = objects
-        self._kinds = kinds
+        self._check = check
+        self._files = files
         self._clock = clock
         self._default_account = default_account
         self._on_secret = on_secret
@@ -88,7 +85,7 @@ class RunStart:
             raise CannotRun(f"the {parent.key.kind} {parent.metadata.name} has no document to run")
         snapshot = snapshot_of(parent, self._record_key())
         content = read_content(snapshot.content)
-        self.check(content.document, tuple(o.name for o in content.overrides), run)
+        await self.check(run, parent, content)
         await self._store.keep(snapshot, run)
         return Begun(snapshot.name, content, {})
 
@@ -106,31 +103,23 @@ class RunStart:
         states = carry_over(read_states(earlier.status)) if run.spec.retry_of else {}
         return Begun(kept.name, read_content(raw), states)
 
-    def check(self, document: dict[str, Json], overridden: tuple[str, ...], run: Run) -> None:
+    async def check(self, run: Run, parent: Template, content: Content) -> None:
         """Check a document before its first node runs. Raises CannotRun with all that is wrong."""
-        try:
-            validate(document)
-            tree = build_tree(document)
-        except InvalidDocument as error:
-            where = f"{error.path}: " if error.path else ""
-            raise CannotRun(f"{where}{error.message}") from None
-        given = (*overridden, *run.spec.arguments, *(a.name for a in run.spec.arguments_from))
-        problems = [str(problem) for problem in check(document, Known(args=given))]
-        for node in nodes_of(tree):
-            if isinstance(node, Task):
-                problems += self._node_problems(node)
-        if problems:
-            more = len(problems) - SHOWN_PROBLEMS
-            words = "; ".join(problems[:SHOWN_PROBLEMS])
-            raise CannotRun(words + (f"; and {more} more" if more > 0 else ""))
-
-    def _node_problems(self, node: Task) -> list[str]:
-        envelope = node.envelope
-        kind = self._kinds.get(envelope.kind)
-        if kind is None:
-            return [f"{envelope.where}: nodes of kind {envelope.kind} cannot be run (yet)"]
-        problem = static_problem(kind.spec, node.spec)
-        return [f"{envelope.where}.{problem}"] if problem else []
+        given = (
+            *(override.name for override in content.overrides),
+            *run.spec.arguments,
+            *(argument.name for argument in run.spec.arguments_from),
+        )
+        document = content.document
+        # Large documents take a while, and no other Run shall wait for that.
+        faults = await asyncio.to_thread(self._check.faults, document, given)
+        if not faults:
+            return
+        file = await self._files.find(parent, document)
+        if file is None or parent.spec.git is None:
+            raise CannotRun(listed(faults))
+        faults = await asyncio.to_thread(self._check.faults, document, given, file)
+        raise CannotRun(listed(faults, parent.spec.git.path))
 
     async def recollect(self, run: Run, parent: Template, content: Content) -> RunMemory:
         """Return what the operator knows of a Run while it works on it, found out anew.
@@ -190,7 +179,7 @@ class RunStart:
         scope = Scope(secrets=secrets.get, now=now, random_secrets=random)
         resolved = await self._secrets.complete(
             lambda: random.rendered(
-                lambda: resolve_arguments(declared, given, scope, Budget()), account
+                lambda budget: resolve_arguments(declared, given, scope, budget), account
             ),
             secrets,
             namespace,

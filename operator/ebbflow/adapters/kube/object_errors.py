@@ -19,6 +19,7 @@ from ebbflow.adapters.kube.answer import MAX_WORDS, Answer
 from ebbflow.adapters.kube.discovery import Served
 from ebbflow.api.base import JsonObject
 from ebbflow.domain.conditions import clip
+from ebbflow.domain.document.invalid import shortened
 from ebbflow.domain.objects import (
     Account,
     AlreadyExists,
@@ -38,6 +39,10 @@ from ebbflow.domain.objects import (
 MAX_FIELDS: Final = 10
 """Fields that one refusal names."""
 
+LONGEST_TITLE: Final = 120
+"""Characters of an object's kind, namespace and name in an error; proper names may be 253 each."""
+
+_LONG: Final = re.compile(r'"([^"]{64})[^"]{64,}"')
 _CANNOT: Final = re.compile(
     r'User "(?P<user>[^"]*)" cannot (?P<verb>[a-z*]+) resource "(?P<resource>[^"]*)"'
     r'(?: in API group "(?P<group>[^"]*)")?(?: in the namespace "(?P<namespace>[^"]*)")?'
@@ -70,7 +75,8 @@ class Attempt:
     def what(self) -> str:
         """How errors begin."""
         account = f"{self.account.namespace}/{self.account.name}"
-        return f"cannot {self.verb} {self.target.title} as ServiceAccount {account}"
+        title = shortened(self.target.title, LONGEST_TITLE)
+        return f"cannot {self.verb} {title} as ServiceAccount {account}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,8 @@ def read_refusal(answer: Answer, redact: Callable[[str], str]) -> Refusal:
     details = status.get("details")
     given = details if isinstance(details, dict) else {}
     after = answer.retry_after
-    message = redact(str(status.get("message") or ""))
+    # What was sent may be long; what is wrong with it comes after it.
+    message = _LONG.sub(r'"\1…"', redact(str(status.get("message") or "")))
     line = " ".join("".join(c if c.isprintable() else " " for c in message).split())
     return Refusal(
         code=answer.status,

@@ -16,6 +16,9 @@ from ebbflow.domain.document.syntax import Json
 
 API_VERSIONS = ("v1.2", "ebbflow.dev/v1")
 
+MAX_REF = 253
+"""Characters of a node's ref, as the status of a Run can hold it."""
+
 _Steps = tuple[Step, ...]
 
 
@@ -148,6 +151,8 @@ def _ref(value: Json, steps: _Steps, check: _Check) -> None:
     _string(value, steps, check)
     if not value:
         raise Misfit("must not be empty", steps)
+    if len(value) > MAX_REF:
+        raise Misfit(f"has {len(value)} characters; a ref may have {MAX_REF}", steps)
     if value in check.refs:
         raise Misfit(f"the ref {shown(value)} is there twice", steps)
     check.refs[value] = steps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any, Final
 
 from typing_extensions import override
@@ -75,10 +76,15 @@ class RefsView(Mapping[str, Json]):
         self._whole = whole
         self._given = given
         self._path = path
-        self._by_ref: dict[str, list[str]] = {}
-        for state in states.values():
+
+    @cached_property
+    def _by_ref(self) -> dict[str, list[str]]:
+        """Most expressions read no ref, so this is made when one does."""
+        found: dict[str, list[str]] = {}
+        for state in self._states.values():
             if state.ref is not None:
-                self._by_ref.setdefault(state.ref, []).append(state.path)
+                found.setdefault(state.ref, []).append(state.path)
+        return found
 
     @override
     def __getitem__(self, ref: str) -> Json:

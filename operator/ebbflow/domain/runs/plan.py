@@ -146,7 +146,8 @@ def _under_way(states: Sequence[NodeState]) -> UnderWay:
     live = [s for s in states if s.attempt and s.phase in ("Running", "Waiting", "Retrying")]
     if live and all(state.phase == "Waiting" for state in live):
         return UnderWay("Waiting", "; ".join(f"{s.path}: {s.message}" for s in live[:3]))
-    return UnderWay("Running")
+    said = [about(state) for state in live if state.message]
+    return UnderWay("Running", "; ".join(said[:3]))
 
 
 def _over(progress: Progress, closing: Closing | None, cause: NodeState | None) -> Over:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from ebbflow.api.base import JsonObject
@@ -99,6 +100,7 @@ def write_states(states: Iterable[NodeState]) -> list[JsonObject]:
     return [_write(state, limit) for state in ordered]
 
 
+@lru_cache(maxsize=8192)
 def path_key(path: str) -> tuple[int, ...]:
     """Return what sorts paths as the document has them: 0.2 before 0.10, setup before teardown."""
     numbers = path.removeprefix("teardown.").replace("[", ".").replace("]", "").split(".")

@@ -183,9 +183,16 @@ async def _judged(
         await _said(objects, call, waits),
         after=_look_at_pods_in(call, waits),
         follow=tuple(ObjectId.of(one) for one, _ in waits),
+        running=all(_runs(one) for one, _ in waits),
         outputs=outputs,
         applied=tuple(live),
     )
+
+
+def _runs(live: JsonObject) -> bool:
+    """Tell whether what is not done yet is at work: a Job with pods under way, a Pod that runs."""
+    status = live.get("status") or {}
+    return bool(status.get("active")) or status.get("phase") == "Running"
 
 
 def _look_at_pods_in(

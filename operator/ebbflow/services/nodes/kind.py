@@ -94,8 +94,9 @@ class Working:
 
     `follow`: objects whose changes matter; `made`: they carry the mark of what runs make.
     `waiting`: not the cluster is at work, but a person or a condition is waited for. `anew`: the
-    effect was not made in full, so the next call is fresh again. `outputs` and `applied` count where
-    a document does not wait for the node's end (`condition: none`).
+    effect was not made in full, so the next call is fresh again. `running`: what was made runs,
+    though not to its end yet (`condition: running` waits for no more). `outputs` and `applied` count
+    where a document does not wait for the node's end (`condition: none`).
     """
 
     message: str
@@ -104,6 +105,7 @@ class Working:
     made: bool = True
     waiting: bool = False
     anew: bool = False
+    running: bool = False
     outputs: Any = None
     applied: tuple[JsonObject, ...] = ()
 

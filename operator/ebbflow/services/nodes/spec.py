@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, ValidationError, WithJsonSchema
@@ -9,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from ebbflow.api.base import JsonObject, Model
 from ebbflow.domain.expression import SecretKey
+from ebbflow.domain.expression.errors import hint
 from ebbflow.domain.expression.parser import BEGIN
 from ebbflow.domain.secret import Tainted
 
@@ -25,29 +27,22 @@ class NodeSpec(Model):
 
 
 def spec_problem(error: ValidationError) -> str:
-    """Return what is wrong with a rendered spec: `spec.url: Field required; …`. Never a value."""
+    """Return what is wrong with a rendered spec: `spec.url: the field is missing; …`. Never a value."""
     return _sentence(_errors(error))
 
 
-def static_problem(spec: type[NodeSpec], raw: JsonObject) -> str | None:
-    """Return what is wrong with a spec before it is rendered; None if nothing is known to be.
+def static_faults(spec: type[NodeSpec], raw: JsonObject) -> list[tuple[tuple[int | str, ...], str]]:
+    """Return what is wrong with a spec before it is rendered: steps within it, and a sentence.
 
     A field whose value holds an expression is judged when it is rendered.
     """
-    wrong = _static_errors(spec, raw)
-    return _sentence(wrong) if wrong else None
-
-
-def static_faults(spec: type[NodeSpec], raw: JsonObject) -> list[tuple[tuple[int | str, ...], str]]:
-    """Return the same one by one: the steps to the field within the spec, and what is wrong."""
-    return [(error["loc"], _message(error)) for error in _static_errors(spec, raw)]
-
-
-def _static_errors(spec: type[NodeSpec], raw: JsonObject) -> list[ErrorDetails]:
     try:
         spec.model_validate(raw)
     except ValidationError as error:
-        return [one for one in _errors(error) if not _open(_at(raw, one["loc"]))]
+        names = [field.alias or name for name, field in spec.model_fields.items()]
+        return [
+            (one["loc"], _words(one, names)) for one in _errors(error) if not _undecided(raw, one)
+        ]
     return []
 
 
@@ -77,15 +72,29 @@ def _errors(error: ValidationError) -> list[ErrorDetails]:
 
 
 def _sentence(problems: list[ErrorDetails]) -> str:
-    said = [f"{_path(problem['loc'])}: {_message(problem)}" for problem in problems[:SHOWN]]
+    said = [f"{_path(problem['loc'])}: {_words(problem)}" for problem in problems[:SHOWN]]
     more = len(problems) - len(said)
     return "; ".join(said) + (f"; and {more} more" if more > 0 else "")
 
 
-def _message(problem: ErrorDetails) -> str:
-    if problem["type"] == "extra_forbidden":
-        return "there is no such field"
-    return problem["msg"].removeprefix("Value error, ")
+def _words(problem: ErrorDetails, names: Sequence[str] = ()) -> str:
+    """Return pydantic's words, or plainer ones. `names`: the fields that the spec has."""
+    match problem["type"]:
+        case "missing":
+            return "the field is missing"
+        case "extra_forbidden":
+            known = names if len(problem["loc"]) == 1 else ()
+            return f"there is no such field{hint(str(problem['loc'][-1]), known)}"
+        case _:
+            return problem["msg"].removeprefix("Value error, ")
+
+
+def _undecided(raw: JsonObject, problem: ErrorDetails) -> bool:
+    """Tell whether only rendering can show if this is a problem."""
+    if problem["type"] == "missing":
+        holder = _at(raw, problem["loc"][:-1])
+        return not isinstance(holder, dict) or any(BEGIN in key for key in holder)
+    return any(_open(step) for step in problem["loc"]) or _open(_at(raw, problem["loc"]))
 
 
 def _path(location: tuple[int | str, ...]) -> str:

@@ -164,7 +164,7 @@ def test_a_run_that_was_done_when_it_was_cancelled_has_succeeded():
 def test_a_run_waits_when_all_that_is_under_way_waits():
     steps = (node("Approval"), node())
     player = Player(tree(*steps, parallel=True), {"0": "wait", "1": "stay"})
-    assert player.play().verdict == UnderWay("Running")
+    assert player.play().verdict == UnderWay("Running", "Approval 0: 1 of 2 approved")
     player.ends["1"] = "ok"
     assert player.play().verdict == UnderWay("Waiting", "0: 1 of 2 approved")
     player.ends["0"] = "ok"

@@ -86,6 +86,7 @@ async def test_what_can_pass_by_itself_is_waited_for(world: RunWorld, error: Obj
     await world.told()
     assert (world.node("0").phase, world.node("0").message) == ("Running", str(error))
     end()
+    world.advance(await world.look())
     await world.look()
     assert world.phase() == "Succeeded"
     assert world.objects.live("ConfigMap", "a")["data"] == {"v": "1"}
@@ -96,6 +97,7 @@ async def test_who_does_not_wait_for_health_waits_until_it_was_applied(world: Ru
     await start(world, config_map("a", v="1") | {"condition": "none"})
     assert world.phase() == "Running"
     end()
+    world.advance(await world.look())
     await world.look()
     assert world.phase() == "Succeeded"
     assert world.objects.names() == ["ConfigMap default/a"]
@@ -132,6 +134,7 @@ async def test_after_a_refusal_all_objects_are_applied_again(world: RunWorld) ->
     world.ask("two")
     await world.settle()
     assert world.phase("two") == "Running"
+    world.advance(await world.look("two"))
     await world.look("two")
     assert world.phase("two") == "Succeeded"
     assert world.objects.live("ConfigMap", "b")["data"] == {"v": "new"}
@@ -353,6 +356,7 @@ async def test_trouble_with_git_is_waited_for_or_told(
     assert REPOSITORY in message
     world.git.fail(REPOSITORY, None)
     if phase == "Running":
+        world.advance(await world.look())
         await world.look()
         assert world.phase() == "Succeeded"
 
