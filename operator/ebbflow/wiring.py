@@ -211,7 +211,7 @@ def _compose(
             commit_window=settings.commit_window,
             record_key=receiver.record_key,
             is_secret=logs.redactor.holds,
-            updates=UpdateRuns(store, queue.add),
+            updates=UpdateRuns(store),
         ),
         "GitAccount": AccountCheck(cluster, access, queue.add, interval),
         **_runs(
@@ -285,11 +285,12 @@ def _runs(
     aftermath = RunAftermath(store, nodes, inventories, removal, log_of_made, cel, clock)
     rounds = RunRounds(store, nodes, cel, clock, aftermath.settle)
     end = SourceEnd(store, inventories, removal, clock, settings.default_service_account)
+    turns = RunQueue(cluster, store, end, queue.add, clock, leadership)
     return {
         "Run": RunExecution(
-            cluster, store, start, rounds, made, queue.add, clock, leadership, record_key
+            cluster, store, start, rounds, turns, made, queue.add, clock, leadership, record_key
         ),
-        "RunQueue": RunQueue(cluster, store, end, queue.add, clock, leadership),
+        "RunQueue": turns,
     }
 
 

@@ -97,6 +97,7 @@ class MemoryCluster(Cluster):
         self.rivals: list[Callable[[], object]] = []
         self.failures: list[Exception] = []
         self._death: tuple[str, BaseException] | None = None
+        self._last_call: tuple[int, BaseException] | None = None
         self._objects: dict[Key, JsonObject] = {}
         self._secrets: dict[tuple[str, str], MemorySecret] = {}
         self._namespaces: dict[str, dict[str, str]] = {"default": _name_label("default")}
@@ -189,6 +190,10 @@ class MemoryCluster(Cluster):
     def die_at(self, call: str, error: BaseException) -> None:
         """Raise `error` at the next call that begins like this, before it has an effect."""
         self._death = (call, error)
+
+    def die_after(self, calls: int, error: BaseException) -> None:
+        """Raise `error` at the call that comes after so many others, before it has an effect."""
+        self._last_call = (len(self.calls) + calls, error)
 
     # The port
 
@@ -286,6 +291,9 @@ class MemoryCluster(Cluster):
         self.calls.append(what)
         if self._death is not None and what.startswith(self._death[0]):
             error, self._death = self._death[1], None
+            raise error
+        if self._last_call is not None and len(self.calls) > self._last_call[0]:
+            error, self._last_call = self._last_call[1], None
             raise error
         if self.failures:
             raise self.failures.pop(0)

@@ -127,6 +127,14 @@ class RunWorld:
         nodes = RunNodes(kinds, secrets, self.clock, lambda text: text)
         inventories, removal = Inventories(self.cluster, self.store), Removal(objects)
         aftermath = RunAftermath(self.store, nodes, inventories, removal, log, cel, self.clock)
+        self.queue = RunQueue(
+            self.cluster,
+            self.store,
+            SourceEnd(self.store, inventories, removal, self.clock, "default"),
+            self.woken.append,
+            self.clock,
+            self.leadership,
+        )
         self.execution = RunExecution(
             self.cluster,
             self.store,
@@ -141,19 +149,12 @@ class RunWorld:
                 lambda: RECORD_KEY,
             ),
             RunRounds(self.store, nodes, cel, self.clock, aftermath.settle),
+            self.queue,
             self.watch,
             self.woken.append,
             self.clock,
             self.leadership,
             lambda: RECORD_KEY,
-        )
-        self.queue = RunQueue(
-            self.cluster,
-            self.store,
-            SourceEnd(self.store, inventories, removal, self.clock, "default"),
-            self.woken.append,
-            self.clock,
-            self.leadership,
         )
 
     # What people do

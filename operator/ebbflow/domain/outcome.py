@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from ebbflow.api.base import JsonObject, Resource
+from ebbflow.api.base import JsonObject, Key, Resource
 from ebbflow.api.reasons import Reason
 
 
@@ -60,10 +60,12 @@ class Report:
     """One pass: the object as last read or written, the outcome, and the rest of its status.
 
     `status` holds the fields beside conditions, observedGeneration and lastHandledRequestedAt;
-    a field that is missing there is removed from the object's status.
+    a field that is missing there is removed from the object's status. `then` are keys that need a
+    pass once the status is written: one before would find it changing under its hands.
     """
 
     observed: Resource
     outcome: Outcome
     status: JsonObject = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
+    then: tuple[Key, ...] = ()

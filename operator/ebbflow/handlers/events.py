@@ -14,6 +14,15 @@ Others = Callable[[kopf.Body], Iterable[Key]]
 """Which keys beside the object's own an event of the object is news for."""
 
 
+Concerns = Callable[[kopf.Body], bool]
+"""Whether an event of an object is news for the object's own key."""
+
+
+def always(_: kopf.Body) -> bool:
+    """Whatever the event shows."""
+    return True
+
+
 def nobody_else(_: kopf.Body) -> Iterable[Key]:
     """No other key."""
     return ()
@@ -27,7 +36,7 @@ class Intake:
         self._serves = serves
 
     def handler(
-        self, kind: type[Resource], others: Others = nobody_else
+        self, kind: type[Resource], others: Others = nobody_else, concerns: Concerns = always
     ) -> Callable[..., Awaitable[None]]:
         """Return the kopf handler for a kind.
 
@@ -44,7 +53,8 @@ class Intake:
             if type != "DELETED":
                 version = Version(metadata["uid"], metadata["resourceVersion"])
             own = Key(kind.declaration.kind, namespace, metadata["name"])
-            for key in (own, *others(body)):
+            news = type == "DELETED" or concerns(body)
+            for key in (*((own,) if news else ()), *others(body)):
                 self._queue.add(key, version)
 
         on_event.__name__ = f"{kind.declaration.singular}_event"

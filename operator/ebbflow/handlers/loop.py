@@ -86,6 +86,8 @@ class Loop:
             if isinstance(report, Report):
                 await self._status.write(report)
                 _log_what_happened(report)
+                for other in report.then:
+                    self._queue.add(other)
         except StaleWrite:
             # Somebody else was faster: nothing is wrong, the pass is made anew on what is there.
             self._queue.back_off(key)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import kopf
 
 from ebbflow.api.base import GROUP, VERSION, Key
-from ebbflow.api.run import Run
+from ebbflow.api.run import RUN_FINALIZER, Run
 from ebbflow.handlers.events import Intake
 from ebbflow.services.run_queue import queue_key
 
@@ -15,8 +15,15 @@ from ebbflow.services.run_queue import queue_key
 def register(registry: kopf.OperatorRegistry, intake: Intake) -> None:
     """Watch Runs."""
     kopf.on.event(GROUP, VERSION, Run.declaration.plural, registry=registry)(
-        intake.handler(Run, queue_of)
+        intake.handler(Run, queue_of, is_under_way)
     )
+
+
+def is_under_way(body: kopf.Body) -> bool:
+    """Tell whether there is anything to do for a Run itself: not before its parent's queue took it
+    in, nor after that has let it go. A Run of what has no queue is told so.
+    """
+    return RUN_FINALIZER in body.metadata.get("finalizers", ()) or not list(queue_of(body))
 
 
 def queue_of(body: kopf.Body) -> Iterable[Key]:

@@ -26,7 +26,7 @@ def queue_of(body: kopf.Body) -> Iterable[Key]:
     held = SOURCE_FINALIZER in metadata.get("finalizers", ())
     ends = held and metadata.get("deletionTimestamp")
     holds = held != (spec.get("deletionPolicy") == "Delete")
-    goes_on = not spec.get("suspend") and status.get("queue") and not status.get("active")
-    if ends or holds or goes_on:
+    # Its policy may be another now, or it is suspended no longer.
+    if ends or holds or status.get("queue"):
         namespace = metadata.get("namespace") or ""
         yield queue_key(Key("Template", namespace, metadata["name"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Protocol
@@ -29,6 +30,7 @@ class SeenVersions(Protocol):
     """Knows the versions of objects that a pass has already dealt with or written itself."""
 
     def is_own(self, uid: str, resource_version: str) -> bool: ...
+    def hold(self, uid: str, then: Callable[[], None]) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class WorkQueue:
 
     def add(self, key: Key, version: Version | None = None) -> None:
         """Ask for a pass: because of an event that shows `version`, or for another reason."""
-        if version is not None and self._is_own(version):
+        if version is not None and (self._is_own(version) or self._is_held(key, version)):
             return
         entry = self._entries.get(key)
         if entry is None:
@@ -149,6 +151,9 @@ class WorkQueue:
 
     def _needs_a_pass(self, entry: _Entry) -> bool:
         return entry.forced or not all(map(self._is_own, entry.versions))
+
+    def _is_held(self, key: Key, version: Version) -> bool:
+        return self._seen.hold(version.uid, lambda: self.add(key, version))
 
     def _is_own(self, version: Version) -> bool:
         return self._seen.is_own(version.uid, version.resource_version)

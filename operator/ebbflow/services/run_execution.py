@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ebbflow.api.base import Key
@@ -17,7 +17,7 @@ from ebbflow.domain.outcome import Postponed
 from ebbflow.domain.ports import Clock, Cluster, Leadership, StaleWrite, Wake
 from ebbflow.domain.run_store import RunStore, owner_of
 from ebbflow.domain.runs.chain import parent_run
-from ebbflow.domain.runs.content import Content, read_content
+from ebbflow.domain.runs.content import Content, read_content, snapshot_of
 from ebbflow.domain.runs.gate import (
     Continue,
     Ended,
@@ -30,19 +30,51 @@ from ebbflow.domain.runs.gate import (
     pass_gate,
 )
 from ebbflow.domain.runs.plan import Over
-from ebbflow.domain.runs.queue import format_micro_time, read_queue, run_fact
+from ebbflow.domain.runs.queue import (
+    Parent,
+    QueueState,
+    format_micro_time,
+    is_held,
+    read_queue,
+    run_fact,
+)
+from ebbflow.domain.runs.round import replaced_by
 from ebbflow.domain.runs.standing import standing
-from ebbflow.domain.runs.states import read_states
+from ebbflow.domain.runs.states import cancelled, read_states
 from ebbflow.domain.runs.triggered import trigger_of
 from ebbflow.services import run_report as report
+from ebbflow.services.node_statuses import NodeStatuses
 from ebbflow.services.run_memory import RunMemory
-from ebbflow.services.run_queue import PARENT, queue_key
+from ebbflow.services.run_queue import PARENT, SOURCE_RECHECK, RunQueue, queue_key
 from ebbflow.services.run_rounds import RunRounds, Work
 from ebbflow.services.run_start import CannotRun, RunStart
 
 log = logging.getLogger(__name__)
 
-SOURCE_RECHECK: Final = timedelta(seconds=10)
+SOURCE_GONE: Final = "its source is gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One pass over one Run: the Run, then its parent as read after it, and what the gate says.
+
+    `gone`: the object that the Run is tied to is not there, whatever has its name now; `parent`
+    then only tells which one it was. `why` tells why the Run is to be stopped, if it is;
+    `replaced_by` names the Run that is in its place.
+    """
+
+    run: Run
+    parent: Template
+    passage: Passage
+    fence: int
+    why: str = ""
+    replaced_by: str | None = None
+    gone: bool = False
+
+    @property
+    def to_stop(self) -> str | None:
+        """Why the Run is to be stopped; None if it is not."""
+        return self.why if isinstance(self.passage, Stop) else None
 
 
 class RunExecution:
@@ -54,6 +86,7 @@ class RunExecution:
         store: RunStore,
         start: RunStart,
         rounds: RunRounds,
+        queue: RunQueue,
         watch: ObjectWatch,
         wake: Wake,
         clock: Clock,
@@ -64,145 +97,214 @@ class RunExecution:
         self._store = store
         self._start = start
         self._rounds = rounds
+        self._queue = queue
         self._watch = watch
         self._wake = wake
         self._clock = clock
         self._leadership = leadership
         self._record_key = record_key
-        self._memories: dict[str, RunMemory] = {}
+        self._memories: dict[Key, tuple[str, RunMemory]] = {}
 
     async def reconcile(self, key: Key) -> Postponed | None:
         """Make one pass. Raises StaleWrite if something changed under it, ClusterError."""
+        fresh = self._queue.take_fresh(key)
+        if fresh is not None:
+            return await self._pass(self._visit(*fresh))
         run = await self._store.get(key.namespace, key.name)
         if run is None:
-            self._watch.forget(key)
+            self._forget(key)
             return None
-        parent = await self._parent(run)
-        if parent is None:
+        if run.spec.source.kind != PARENT:
             return await self._without_source(run)
-        fact = run_fact(run, owner_of(run, PARENT))
-        state = read_queue(parent.status)
-        passage = pass_gate(state, parent_of(parent), fact, self._leadership.fence)
-        return await self._pass(passage, run, parent)
+        if not is_held(run):
+            # The queue's pass has not taken it in yet, or has let it go.
+            self._forget(key)
+            return None
+        name = run.spec.source.name
+        parent = await self._cluster.get(Template, run.metadata.namespace, name)
+        return await self._pass(self._visit(run, parent))
 
-    async def _pass(self, passage: Passage, run: Run, parent: Template) -> Postponed | None:
-        match passage:
+    def _visit(self, run: Run, parent: Template | None) -> Visit:
+        fact, fence = run_fact(run, owner_of(run, PARENT)), self._leadership.fence
+        if parent is None or fact.owner_uid not in (None, parent.metadata.uid):
+            rules, fact = Parent(fact.owner_uid or ""), replace(fact, cancel=True)
+            passage = pass_gate(QueueState(), rules, fact, fence)
+            was = _departed(run, fact.owner_uid)
+            return Visit(run, was, passage, fence, SOURCE_GONE, gone=True)
+        state, rules = read_queue(parent.status), parent_of(parent)
+        if parent.metadata.deletion_timestamp is not None:
+            passage = pass_gate(state, rules, replace(fact, cancel=True), fence)
+            return Visit(run, parent, passage, fence, SOURCE_GONE)
+        passage = pass_gate(state, rules, fact, fence)
+        why = "it was deleted" if fact.deleting else "spec.cancel is true"
+        newer = None if fact.deleting else replaced_by(state, rules, fact.name)
+        return Visit(run, parent, passage, fence, why, newer)
+
+    async def _pass(self, visit: Visit) -> Postponed | None:
+        run = visit.run
+        match visit.passage:
             case NotYet() | NotOurs():
                 return None
             case Ended():
-                self._forget(run)
+                self._forget(run.key)
+                if is_held(run):
+                    self._wake(_queue_of(run))
                 return None
             case Fenced(by):
                 await self._leadership.prove(above=by)
                 raise StaleWrite(f"another leadership works on {run.key}", code=409)
             case Stop() if run.status.started_at is None:
-                ended = report.cancelled(run, _why_stopped(run), self._clock.now())
-                await self._finished(run, ended)
+                now = self._clock.now()
+                status = report.stopped(run, visit.why, visit.replaced_by, now)
+                await self._finished(run, status, visit.parent)
                 return None
-            case Start(fence):
-                return await self._begin(run, parent, fence)
+            case Start():
+                return await self._begin(visit)
             case Continue() | Stop():
-                return await self._go_on(run, parent)
-
-    async def _parent(self, run: Run) -> Template | None:
-        if run.spec.source.kind != PARENT:
-            return None
-        name = run.spec.source.name
-        return await self._cluster.get(Template, run.metadata.namespace, name)
+                return await self._go_on(visit)
 
     async def _without_source(self, run: Run) -> Postponed | None:
-        """The queue's pass lets a Run go whose source was deleted; here it never was there."""
+        """There is nothing yet that could run this kind of source."""
         if run.status.phase in (None, "Pending") and not run.metadata.deletion_timestamp:
             await self._store.write_status(run, report.source_missing(run, self._clock.now()))
-            return Postponed(SOURCE_RECHECK)
-        self._wake(queue_key(Key(PARENT, run.metadata.namespace, run.spec.source.name)))
-        return None
+        return Postponed(SOURCE_RECHECK)
 
-    async def _begin(self, run: Run, parent: Template, fence: int) -> Postponed | None:
-        now = self._clock.now()
+    async def _begin(self, visit: Visit) -> Postponed | None:
+        run, parent, now = visit.run, visit.parent, self._clock.now()
+        began = format_micro_time(now)
+        self._queue.take_fresh(run.key)  # it may have come while this pass read for itself
+        beginning = run.status.model_copy(update={"started_at": began})
         try:
             begun = await self._start.begin(run, parent)
-            begun_run = run.model_copy(
-                update={
-                    "status": run.status.model_copy(update={"started_at": format_micro_time(now)})
-                }
+            memory = await self._start.recollect(
+                run.model_copy(update={"status": beginning}), parent, begun.content
             )
-            memory = await self._start.recollect(begun_run, parent, begun.content)
         except CannotRun as error:
-            await self._finished(run, report.failed(run, error.reason, str(error), now))
+            await self._finished(run, report.failed(run, error.reason, str(error), now), parent)
             return None
-        self._memories[run.metadata.uid] = memory
+        self._memories[run.key] = run.metadata.uid, memory
         status = standing(
             run,
             "Running",
             Reason.RUNNING,
             "The run is under way",
             now,
-            fence=fence,
+            fence=visit.fence,
             trigger=trigger_of(run, self._record_key()),
             commit=begun.content.commit,
             document_ref=RevisionReference(name=begun.snapshot),
-            started_at=format_micro_time(now),
+            started_at=began,
         )
         started = run.model_copy(update={"status": status})
-        return await self._work(Work(run, started, parent, memory, dict(begun.states), []))
+        work = Work(run, started, parent, memory, dict(begun.states))
+        return await self._work(work, visit)
 
-    async def _go_on(self, run: Run, parent: Template) -> Postponed | None:
-        memory = self._memories.get(run.metadata.uid)
-        if memory is None:
-            try:
-                content = await self._content(run)
-                memory = await self._start.recollect(run, parent, content)
-            except CannotRun as error:
-                ended = report.failed(run, error.reason, str(error), self._clock.now())
-                await self._finished(run, ended)
-                return None
-            self._memories[run.metadata.uid] = memory
-        changes = list(run.status.plan or ())
-        return await self._work(Work(run, run, parent, memory, read_states(run.status), changes))
+    async def _go_on(self, visit: Visit) -> Postponed | None:
+        run = visit.run
+        try:
+            memory = await self._recollected(visit)
+        except CannotRun as error:
+            await self._finished(run, self._broken_off(run, error), visit.parent)
+            return None
+        # From here on a leader that does not know that it was replaced is refused.
+        fenced = run.status.model_copy(update={"fence": visit.fence})
+        work = Work(
+            stored=run,
+            run=run.model_copy(update={"status": fenced}),
+            parent=visit.parent,
+            memory=memory,
+            states=read_states(run.status),
+            changes=list(run.status.plan or ()),
+            gone=visit.gone,
+            cancel=visit.to_stop,
+            replaced_by=visit.replaced_by,
+        )
+        return await self._work(work, visit)
 
-    async def _content(self, run: Run) -> Content:
+    async def _recollected(self, visit: Visit) -> RunMemory:
+        """Return what is known of a Run under way, found out anew after a restart.
+
+        Raises CannotRun, ClusterError.
+        """
+        run = visit.run
+        uid, memory = self._memories.get(run.key, ("", None))
+        if memory is None or uid != run.metadata.uid:
+            content = await self._content(visit)
+            memory = await self._start.recollect(run, visit.parent, content)
+            self._memories[run.key] = run.metadata.uid, memory
+        return memory
+
+    async def _content(self, visit: Visit) -> Content:
+        """Read the Run's copy of its document; one that somebody removed is made anew if it can be.
+
+        Raises CannotRun if the document has changed since.
+        """
+        run, parent = visit.run, visit.parent
         name = run.status.document_ref.name if run.status.document_ref else ""
         raw = await self._store.read(run.metadata.namespace, name) if name else None
-        if raw is None:
-            raise CannotRun(f"the ControllerRevision {name} with the document of the Run is gone")
-        return read_content(raw)
+        if raw is not None:
+            return read_content(raw)
+        same = snapshot_of(parent)
+        if same.name != name:
+            raise CannotRun(
+                f"the ControllerRevision {name} with the document of the Run is gone, and the"
+                " source holds another document now: make another Run"
+            )
+        await self._store.keep(same, run)
+        return read_content(same.content)
 
-    async def _work(self, work: Work) -> Postponed | None:
+    def _broken_off(self, run: Run, error: CannotRun) -> RunStatus:
+        """Return the status of a Run that cannot go on: nobody looks after its nodes any more."""
+        now = self._clock.now()
+        states = {
+            path: state if state.over else cancelled(state, now, "the Run could not go on")
+            for path, state in read_states(run.status).items()
+        }
+        nodes = NodeStatuses().of(states)
+        return standing(run, "Failed", error.reason, str(error), now, nodes=nodes)
+
+    async def _work(self, work: Work, visit: Visit) -> Postponed | None:
         outcome = await self._rounds.go(work)
         if isinstance(outcome, Over):
-            now = self._clock.now()
+            by_hand = work.cancel is not None and outcome.reason is Reason.CANCELLED
             ended = standing(
                 work.run,
                 outcome.phase,
                 outcome.reason,
-                outcome.message,
-                now,
+                report.cancelled_because(visit.why) if by_hand else outcome.message,
+                self._clock.now(),
                 nodes=work.node_statuses(),
                 **work.plan_fields(),
             )
-            await self._finished(work.stored, ended)
+            await self._finished(work.stored, ended, work.parent)
             return None
         for made, targets in ((True, outcome.advance.made), (False, outcome.advance.others)):
             for account, objects in (targets or {}).items():
                 self._watch.follow(work.run.key, account, objects, made=made)
         return None if outcome.after is None else Postponed(outcome.after)
 
-    async def _finished(self, run: Run, status: RunStatus) -> None:
+    async def _finished(self, run: Run, status: RunStatus, parent: Template) -> None:
         """Write how the Run ended, then let the queue take note of it."""
         stored = await self._store.write_status(run, status)
-        self._forget(run)
-        self._wake(queue_key(Key(PARENT, run.metadata.namespace, run.spec.source.name)))
-        if (waiting := parent_run(run)) is not None:
-            self._wake(waiting)
+        self._forget(run.key)
         bad = status.phase == "Failed"
         log.info("%s: %s %s", run.metadata.name, status.phase, status.message or "")
+        await self._queue.ended(stored, parent)
+        if (waiting := parent_run(run)) is not None:
+            self._wake(waiting)
         await self._store.announce(stored, status.reason or "", status.message or "", warning=bad)
 
-    def _forget(self, run: Run) -> None:
-        self._memories.pop(run.metadata.uid, None)
-        self._watch.forget(run.key)
+    def _forget(self, key: Key) -> None:
+        self._memories.pop(key, None)
+        self._watch.forget(key)
 
 
-def _why_stopped(run: Run) -> str:
-    return "it was deleted" if run.metadata.deletion_timestamp else "spec.cancel is true"
+def _departed(run: Run, uid: str | None) -> Template:
+    """Return what is known of a source that is not there any more."""
+    name, namespace = run.spec.source.name, run.metadata.namespace
+    metadata = {"name": name, "namespace": namespace, "uid": uid or ""}
+    return Template.parse({"metadata": metadata, "spec": {}})
+
+
+def _queue_of(run: Run) -> Key:
+    return queue_key(Key(PARENT, run.metadata.namespace, run.spec.source.name))

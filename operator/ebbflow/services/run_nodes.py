@@ -108,7 +108,8 @@ class RunNodes:
         async def act(turn: Turn) -> None:
             path = turn.place.path
             changes: tuple[PlannedChange, ...] = ()
-            result = self._known(turn, memory)
+            # What a dry run would change is not kept with it, and planning again does no harm.
+            result = None if run.dry else self._known(turn, memory)
             if result is None:
                 async with gate:
                     result, changes = await self._act(turn, memory, run, states, judge)

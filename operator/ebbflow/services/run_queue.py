@@ -2,38 +2,61 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable, Iterator
 from datetime import timedelta
-from typing import Final
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
 
 from ebbflow.api.base import JsonObject, Key
 from ebbflow.api.run import Run
 from ebbflow.api.template import LastRun, Template
 from ebbflow.domain.effective import parent_of
 from ebbflow.domain.outcome import Postponed
-from ebbflow.domain.ports import Clock, Cluster, Leadership, StaleWrite, Wake
+from ebbflow.domain.ports import Clock, Cluster, ClusterError, Leadership, StaleWrite, Wake
 from ebbflow.domain.run_store import RunStore, owner_of
 from ebbflow.domain.runs.admission import Refused
 from ebbflow.domain.runs.chain import parent_run
 from ebbflow.domain.runs.gate import Fenced, fenced
-from ebbflow.domain.runs.history import surplus
-from ebbflow.domain.runs.queue import (
-    RunFact,
-    is_held,
-    read_queue,
-    run_fact,
-)
+from ebbflow.domain.runs.history import room_left, surplus
+from ebbflow.domain.runs.queue import QueueState, RunFact, is_held, read_queue, read_time, run_fact
 from ebbflow.domain.runs.round import Round, play_round
-from ebbflow.domain.runs.turns import forget
+from ebbflow.domain.runs.turns import LOST_AFTER, finish, forget
 from ebbflow.services import run_report as report
 from ebbflow.services.source_end import SourceEnd
 
-PARENT = "Template"
-KIND = "RunQueue"
+log = logging.getLogger(__name__)
+
+PARENT: Final = "Template"
+KIND: Final = "RunQueue"
 """The kind of the keys under which queues are reconciled; no object has it."""
 
+TRIES: Final = 3
+"""How often a pass is made at once when somebody else wrote the parent meanwhile: its sync does."""
+
+AT_ONCE: Final = 8
+"""Runs of one parent that are written side by side."""
+
+NEAR: Final = 1
+"""Who is next always knows their place; the others may know it a little late."""
+
+PLACES_EVERY: Final = timedelta(seconds=5)
+PLACE_TAKES: Final = timedelta(milliseconds=50)
+"""How late: so long, and longer where many wait. Each end of a Run moves all that wait, and telling
+each of them each time would cost more than the Runs themselves.
+"""
+
+SOURCE_RECHECK: Final = timedelta(seconds=10)
 
 RUNS_END: Final = timedelta(seconds=5)
 """How soon to look again whether Runs of a deleted parent have ended; usually their end tells."""
+
+_CAN_PASS: Final = (0, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS)
+"""Beside what servers say of themselves; 0 is no answer."""
+
+T = TypeVar("T")
+Deed = Coroutine[Any, Any, T]
 
 
 def queue_key(source: Key) -> Key:
@@ -42,7 +65,10 @@ def queue_key(source: Key) -> Key:
 
 
 class RunQueue:
-    """Reconciles the queue of one Template."""
+    """Reconciles the queue of one Template.
+
+    What is kept in memory only saves requests, or waits longer than it has to after a restart.
+    """
 
     def __init__(
         self,
@@ -59,72 +85,168 @@ class RunQueue:
         self._wake = wake
         self._clock = clock
         self._leadership = leadership
+        self._fresh: dict[Key, tuple[Run, Template]] = {}
+        self._missed: dict[Key, dict[str, float]] = {}
+        self._history_room: dict[Key, int] = {}
+        self._places_told: dict[Key, float] = {}
 
     async def reconcile(self, key: Key) -> Postponed | None:
         """Make one pass: take in new Runs, let go of ended ones, give the next their turn.
 
         Raises StaleWrite if something changed under the pass (make another), ClusterError if the
-        API server refused something.
+        API server refused something; what can go on without it is done all the same.
         """
         source = Key(PARENT, key.namespace, key.name)
-        parent = await self._cluster.get(Template, key.namespace, key.name)
+        for _ in range(TRIES - 1):
+            try:
+                return await self._pass(source)
+            except StaleWrite as error:
+                log.debug("%s: %s", key, error)
+        return await self._pass(source)
+
+    def take_fresh(self, key: Key) -> tuple[Run, Template] | None:
+        """Return a Run that was just given its turn, and its parent as read after it; once."""
+        return self._fresh.pop(key, None)
+
+    async def ended(self, run: Run, parent: Template) -> None:
+        """Take note that a Run has ended: at once if that is all there is to do, else by a pass.
+
+        `parent` may be out of date, or gone: it is only written if it is not.
+        """
+        source = Key(PARENT, run.metadata.namespace, run.spec.source.name)
+        state = self._after_the_last(run, parent)
+        if state is None:
+            self._wake(queue_key(source))
+            return
+        try:
+            await self._store.write_queue(parent, state, last_run((run,)))
+            await self._store.release(run)
+            self._history_room[source] = self._history_room.get(source, 0) - 1
+        except ClusterError as error:
+            log.debug("%s: %s", run.key, error)
+            self._wake(queue_key(source))
+
+    def _after_the_last(self, run: Run, parent: Template) -> QueueState | None:
+        """Return the queue after a Run that ran alone; None if there is more to it than that."""
+        state = fenced(read_queue(parent.status), self._leadership.fence)
+        if isinstance(state, Fenced) or state.queue or state.active != (run.metadata.name,):
+            return None
+        fact = _fact(run)
+        if fact.owner_uid != parent.metadata.uid:
+            return None
+        room = self._history_room.get(parent.key, 0)
+        return finish(state, fact) if room > 0 and _is_newest(run, parent) else None
+
+    async def _pass(self, source: Key) -> Postponed | None:
+        parent = await self._cluster.get(Template, source.namespace, source.name)
         runs = await self._store.runs_of(source)
         if parent is None or parent.metadata.deletion_timestamp:
-            await self._let_go(runs)
-            return await self._after_all(parent, runs)
+            return await self._without(source, parent, runs)
         state = fenced(read_queue(parent.status), self._leadership.fence)
         if isinstance(state, Fenced):
             await self._leadership.prove(above=state.by)
             raise StaleWrite(f"another leadership wrote the queue of {source}", code=409)
         parent = await self._end.prepare(parent)
-        runs = await self._tied(parent, runs)
-        facts = {run.metadata.name: _fact(run) for run in runs}
-        outcome = play_round(state, parent_of(parent), facts.values())
-        gone = surplus(runs, parent.spec.history, outcome.state)
-        state = forget(outcome.state, (facts[run.metadata.name] for run in gone))
-        await self._store.write_queue(parent, state, last_run(runs))
-        named = {run.metadata.name: run for run in runs}
-        await self._tell(outcome, named, suspended=parent.spec.suspend)
-        for run in gone:
-            await self._store.delete(run)
-        return None
+        tied, refusals = await self._tied(parent, runs)
+        ours = {run.metadata.name: run for run in tied if _owner(run) == parent.metadata.uid}
+        facts = [_fact(run) for run in tied]
+        outcome = play_round(state, parent_of(parent), facts, self._lost(source))
+        gone = surplus(ours.values(), parent.spec.history, outcome.state)
+        state = forget(outcome.state, map(_fact, gone))
+        stored = await self._store.write_queue(parent, state, last_run(ours.values()))
+        self._history_room[source] = room_left(ours.values(), gone, parent.spec.history)
+        self._give_turns(outcome, ours, None if stored is parent else stored)
+        self._let_go(run for run in tied if _owner(run) not in (None, parent.metadata.uid))
+        after, moved = self._moved(parent, outcome, ours)
+        await _all([*self._deeds(outcome, ours), *moved, *self._releases(tied)])
+        await _all(self._store.delete(run) for run in gone)
+        return self._afterwards(source, outcome, refusals, after)
 
-    async def _after_all(self, parent: Template | None, runs: tuple[Run, ...]) -> Postponed | None:
-        """Go on with a parent's end once none of its Runs makes anything any more."""
-        if parent is None:
-            return None
-        if any(_fact(run).started for run in runs):
-            return Postponed(RUNS_END)
-        return await self._end.go(parent)
+    async def _tied(
+        self, parent: Template, runs: tuple[Run, ...]
+    ) -> tuple[list[Run], list[ClusterError]]:
+        """Tie Runs that people made to their parent, so that none of them can vanish unseen.
 
-    async def _tied(self, parent: Template, runs: tuple[Run, ...]) -> tuple[Run, ...]:
-        """Tie Runs that people made to their parent, so that none of them can vanish unseen."""
-        return tuple([await self._tie(parent, run) for run in runs])
+        One that the API server will not have tied stays as it is, and holds up no other. Raises
+        what may pass: if others were accepted meanwhile, they would overtake it.
+        """
+        refusals: list[ClusterError] = []
 
-    async def _tie(self, parent: Template, run: Run) -> Run:
-        new = owner_of(run, PARENT) is None and run.status.phase in (None, "Pending")
-        if not new or run.metadata.deletion_timestamp:
-            return run
-        return await self._store.tie(run, parent)
+        async def tie(run: Run) -> Run:
+            fact = _fact(run)
+            if fact.owner_uid is not None or fact.over or fact.deleting:
+                return run
+            try:
+                return await self._store.tie(run, parent)
+            except ClusterError as error:
+                if error.code in _CAN_PASS or error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                    raise
+                refusals.append(error)
+                return run
 
-    async def _tell(self, outcome: Round, runs: dict[str, Run], *, suspended: bool) -> None:
-        """Carry out what the new queue means for the Runs; all of it can be repeated."""
-        for name, refused in outcome.refused.items():
-            await self._skip(runs[name], refused)
-        for name in outcome.cancel:
-            await self._store.cancel(runs[name])
-        for name in outcome.finished:
-            await self._store.release(runs[name])
-        for place, name in enumerate(outcome.state.queue, 1):
-            if name in runs:
-                before = next(iter(outcome.state.active), None)
-                waits = report.queued(
-                    runs[name], place, before, self._clock.now(), suspended=suspended
-                )
-                await self._store.write_status(runs[name], waits)
+        return await _all(map(tie, runs)), refusals
+
+    def _lost(self, source: Key) -> list[str]:
+        """Return the listed Runs that were not there for so long that they never will be."""
+        before = self._clock.monotonic() - LOST_AFTER.total_seconds()
+        return [name for name, since in self._missed.get(source, {}).items() if since <= before]
+
+    def _give_turns(self, outcome: Round, runs: dict[str, Run], parent: Template | None) -> None:
+        """Wake the Runs that have something to do. `parent`, if it is newer than they are, saves
+        those whose turn it is from reading it and themselves.
+        """
         for name in outcome.state.active:
-            if name in runs and not _fact(runs[name]).started:
-                self._wake(Key("Run", runs[name].metadata.namespace, name))
+            run = runs.get(name)
+            if run is None or _fact(run).started:
+                continue
+            if parent is not None:
+                self._fresh[run.key] = run, parent
+            self._wake(run.key)
+        for name in outcome.ending:
+            self._wake(runs[name].key)
+
+    def _deeds(self, outcome: Round, runs: dict[str, Run]) -> Iterator[Deed[object]]:
+        """Yield what the new queue means for the Runs; all of it can be repeated."""
+        for name, refused in outcome.refused.items():
+            yield self._skip(runs[name], refused)
+        for name in outcome.cancel - set(outcome.ending):
+            yield self._store.cancel(runs[name])
+
+    def _moved(
+        self, parent: Template, outcome: Round, runs: dict[str, Run]
+    ) -> tuple[timedelta | None, list[Deed[object]]]:
+        """Return when to tell more Runs that wait their places; and what tells some of them now."""
+        source, suspended = parent.key, parent.spec.suspend
+        line = outcome.state.queue
+        active = outcome.state.active
+        before = active[0] if active else None
+        now = self._clock.monotonic()
+        pause = max(PLACES_EVERY, len(line) * PLACE_TAKES).total_seconds()
+        due = self._places_told.get(source, now - pause) + pause
+        said: list[Deed[object]] = []
+        late = False
+        for place, name in enumerate(line, 1):
+            run = runs.get(name)
+            if run is None or name in outcome.ending:
+                continue
+            wished = report.queued(run, place, before, self._clock.now(), suspended=suspended)
+            status = run.status
+            if status.position == place and report.tells_suspension(status) == suspended:
+                continue
+            first = status.position is None or report.tells_suspension(status) != suspended
+            if first or place <= NEAR or due <= now:
+                said.append(self._store.write_status(run, wished))
+            else:
+                late = True
+        if due <= now and len(line) > NEAR:
+            self._places_told[source] = now
+        return (timedelta(seconds=due - now) if late else None), said
+
+    def _releases(self, runs: Iterable[Run]) -> Iterator[Deed[object]]:
+        """Yield the letting go of all that have ended, of an earlier parent too."""
+        for run in runs:
+            if is_held(run) and _fact(run).over:
+                yield self._store.release(run)
 
     async def _skip(self, run: Run, refused: Refused) -> None:
         ended = report.skipped(run, refused.reason, refused.by, self._clock.now())
@@ -134,28 +256,81 @@ class RunQueue:
         if (waiting := parent_run(run)) is not None:
             self._wake(waiting)
 
-    async def _let_go(self, runs: tuple[Run, ...]) -> None:
-        """The parent is gone or going: what runs is stopped, what has ended is free to go."""
+    def _afterwards(
+        self,
+        source: Key,
+        outcome: Round,
+        refusals: list[ClusterError],
+        after: timedelta | None,
+    ) -> Postponed | None:
+        """Tell when to look again, or why this pass was not all that it should be."""
+        if outcome.more:
+            self._wake(queue_key(source))
+        now = self._clock.monotonic()
+        known = self._missed.pop(source, {})
+        if outcome.missing:
+            self._missed[source] = {name: known.get(name, now) for name in outcome.missing}
+        if refusals:
+            raise refusals[0]
+        if outcome.missing:
+            after = min(after or LOST_AFTER, LOST_AFTER)
+        return None if after is None else Postponed(after)
+
+    async def _without(
+        self, source: Key, parent: Template | None, runs: tuple[Run, ...]
+    ) -> Postponed | None:
+        """The source is gone or going, or never was: nothing begins, and what runs ends itself."""
+        for known in (self._missed, self._history_room, self._places_told):
+            known.pop(source, None)
+        self._let_go(runs)
+        waiting = [run for run in runs if not is_held(run) and not _fact(run).over]
+        now = self._clock.now()
+        said = [self._store.write_status(run, report.source_missing(run, now)) for run in waiting]
+        await _all([*self._releases(runs), *said])
+        if parent is not None:
+            # What runs made goes with it once none of them makes anything any more.
+            started = any(_fact(run).started for run in runs)
+            return Postponed(RUNS_END) if started else await self._end.go(parent)
+        return Postponed(SOURCE_RECHECK) if waiting else None
+
+    def _let_go(self, runs: Iterable[Run]) -> None:
+        """Wake the Runs whose parent is gone: each one ends itself."""
         for run in runs:
-            if not is_held(run):
-                continue
-            if _fact(run).over:
-                await self._store.release(run)
-            elif _fact(run).started:
-                await self._store.cancel(run)
+            if is_held(run) and not _fact(run).over:
                 self._wake(run.key)
-            else:
-                ended = report.cancelled(run, "its source is gone", self._clock.now())
-                await self._store.release(await self._store.write_status(run, ended))
+
+
+def _owner(run: Run) -> str | None:
+    return owner_of(run, PARENT)
 
 
 def _fact(run: Run) -> RunFact:
-    return run_fact(run, owner_of(run, PARENT))
+    return run_fact(run, _owner(run))
 
 
-def last_run(runs: tuple[Run, ...]) -> JsonObject:
-    """Return what a parent's status says of its newest Run; empty without Runs."""
-    shown = [run for run in runs if run.status.phase not in (None, "Queued", "Pending")]
+async def _all(deeds: Iterable[Deed[T]]) -> list[T]:
+    """Do all of them, some at a time; then raise what one of them raised, if any did."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(deed: Deed[T]) -> T:
+        async with gate:
+            return await deed
+
+    results = await asyncio.gather(*map(one, deeds), return_exceptions=True)
+    done: list[T] = []
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+        done.append(result)
+    return done
+
+
+def last_run(runs: Iterable[Run]) -> JsonObject:
+    """Return what a parent's status says of the newest of its Runs that ended; empty without any.
+
+    Those that run are in `active`: to tell how they stand as well would cost a write each.
+    """
+    shown = [run for run in runs if _fact(run).over]
     if not shown:
         return {}
     newest = max(shown, key=lambda run: (run.status.started_at or "", run.metadata.name))
@@ -165,3 +340,14 @@ def last_run(runs: tuple[Run, ...]) -> JsonObject:
         finished_at=newest.status.finished_at,
     )
     return {"lastRun": said.dump()}
+
+
+def _is_newest(run: Run, parent: Template) -> bool:
+    """Tell whether no Run that is known began later."""
+    last = parent.status.last_run
+    if last is None or last.name == run.metadata.name:
+        return True
+    began = run.status.started_at
+    if began is None or last.finished_at is None:
+        return False
+    return read_time(last.finished_at) <= read_time(began)

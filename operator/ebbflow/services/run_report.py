@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from ebbflow.api.reasons import Reason
 from ebbflow.api.run import Run, RunStatus
 from ebbflow.domain.runs.standing import standing
+
+_SUSPENDED: Final = "; spec.suspend of the"
 
 
 def queued(
@@ -19,8 +22,13 @@ def queued(
     message = f"Waits at place {place}" + (f"; {before} is under way" if before else "")
     if suspended:
         source = run.spec.source
-        message += f"; spec.suspend of the {source.kind} {source.name} is true: set it to false"
+        message += f"{_SUSPENDED} {source.kind} {source.name} is true: set it to false"
     return standing(run, "Queued", Reason.QUEUED, message, now, position=place)
+
+
+def tells_suspension(status: RunStatus) -> bool:
+    """Tell whether the words of a Run that waits say that its source is suspended."""
+    return _SUSPENDED in (status.message or "")
 
 
 def skipped(run: Run, reason: Reason, by: str | None, now: datetime) -> RunStatus:
@@ -41,9 +49,17 @@ def source_missing(run: Run, now: datetime) -> RunStatus:
     return standing(run, "Pending", Reason.SOURCE_NOT_FOUND, message, now)
 
 
-def cancelled(run: Run, why: str, now: datetime) -> RunStatus:
-    """Say that the Run was stopped, or never began, because of this."""
-    return standing(run, "Cancelled", Reason.CANCELLED, f"Cancelled: {why}", now)
+def stopped(run: Run, why: str, replaced_by: str | None, now: datetime) -> RunStatus:
+    """Say that the Run never began, because of this, or because of the Run in its place."""
+    if replaced_by is not None:
+        message = f"replaced by the Run {replaced_by}"
+        return standing(run, "Cancelled", Reason.REPLACED, message, now)
+    return standing(run, "Cancelled", Reason.CANCELLED, cancelled_because(why), now)
+
+
+def cancelled_because(why: str) -> str:
+    """Return the sentence that tells why a Run was stopped."""
+    return f"Cancelled: {why}"
 
 
 def failed(run: Run, reason: Reason, message: str, now: datetime) -> RunStatus:

@@ -35,6 +35,9 @@ SLICE: Final = timedelta(seconds=2)
 class Work:
     """One Run under work. `stored` is as the API server has it, `run` as its status is to be;
     `written` is the status that was written last.
+
+    `gone`: the source is not there any more, `parent` only tells which one it was. `cancel` is why
+    the Run is to be stopped, if it is; `replaced_by` is the Run that takes its place then.
     """
 
     stored: Run
@@ -42,9 +45,12 @@ class Work:
     parent: Template
     memory: RunMemory
     states: dict[str, NodeState]
-    changes: list[PlannedChange]
+    changes: list[PlannedChange] = field(default_factory=list)
     statuses: NodeStatuses = field(default_factory=NodeStatuses)
     written: RunStatus | None = None
+    gone: bool = False
+    cancel: str | None = None
+    replaced_by: str | None = None
 
     @property
     def running(self) -> Running:
@@ -120,7 +126,7 @@ class RunRounds:
             planned = await self._plan(work, now)
             work.states = planned.applied(work.states)
             if isinstance(planned.verdict, Over):
-                return await self._settle(work, planned.verdict)
+                return planned.verdict if work.gone else await self._settle(work, planned.verdict)
             await self._record(work, planned.verdict, now)
             work.memory.forget(planned.forget)
             if planned.stop:
@@ -146,7 +152,8 @@ class RunRounds:
         view = RunView(
             started_at=read_time(run.status.started_at or format_micro_time(now)),
             timeout=memory.content.timeout,
-            cancel=run.spec.cancel or run.metadata.deletion_timestamp is not None,
+            cancel=work.cancel is not None,
+            replaced_by=work.replaced_by,
         )
         while True:
             judge = work.judge(now, self._cel)

@@ -11,7 +11,6 @@ from ebbflow.api.run import RunSource, RunSpec, RunTrigger
 from ebbflow.api.template import Template, UpdateMark
 from ebbflow.domain.effective import creation_of, effective_options, is_paused
 from ebbflow.domain.outcome import Report
-from ebbflow.domain.ports import Wake
 from ebbflow.domain.run_store import NewRun, RunStore
 from ebbflow.domain.runs.names import TriggerKey
 from ebbflow.domain.runs.triggered import trigger_note
@@ -27,9 +26,8 @@ class UpdateRuns:
     moves, under a name that follows from the mark: a crash between the two makes no second one.
     """
 
-    def __init__(self, store: RunStore, wake: Wake) -> None:
+    def __init__(self, store: RunStore) -> None:
         self._store = store
-        self._wake = wake
 
     async def carry(self, report: Report, document_hash: str) -> Report:
         """Add to a report on a Template in step what updates come to; start a Run for a new one.
@@ -40,16 +38,20 @@ class UpdateRuns:
         if not isinstance(template, Template):
             return report
         options = effective_options(template)
-        mark = await self._mark(template, document_hash, starts=options.run_on_update is True)
+        starts = options.run_on_update is True
+        mark, started = await self._mark(template, document_hash, starts=starts)
         status: JsonObject = {**report.status, "effective": options.dump()}
         if mark is not None:
             status["updated"] = mark.dump()
+        if started:
+            report = replace(report, then=(*report.then, queue_key(template.key)))
         return replace(report, status=status)
 
     async def _mark(
         self, template: Template, document_hash: str, *, starts: bool
-    ) -> UpdateMark | None:
-        """Return where updates are counted from now on; None while nobody asked for any Run.
+    ) -> tuple[UpdateMark | None, bool]:
+        """Return where updates are counted from now on; None while nobody asked for any Run. And
+        whether a Run was started: now, or by a pass that was cut short.
 
         What changes while updates start nothing, or while starts are paused, starts nothing later.
         """
@@ -58,15 +60,17 @@ class UpdateRuns:
         paused = is_paused(template)
         if before is None:
             # The first content is no update (api: Sync, rule 1), unless the document says so.
-            if asked is not None and not paused:
+            created = asked is not None and not paused
+            if asked is not None and created:
                 await self._start(template, "Creation", UpdateMark(document_hash=""), asked)
             counts = starts or asked is not None
-            return UpdateMark(document_hash=document_hash) if counts else None
+            return (UpdateMark(document_hash=document_hash) if counts else None), created
         if before.document_hash == document_hash:
-            return before
+            return before, False
         if starts and not paused:
             await self._start(template, "Update", before, {})
-        return UpdateMark(document_hash=document_hash, count=before.count + 1)
+        mark = UpdateMark(document_hash=document_hash, count=before.count + 1)
+        return mark, starts and not paused
 
     async def _start(
         self,
@@ -96,4 +100,3 @@ class UpdateRuns:
         )
         if made is not None:
             log.info("%s starts the Run %s", kind.lower(), made.metadata.name)
-        self._wake(queue_key(template.key))

@@ -13,10 +13,10 @@ from ebbflow.adapters.kube.own_writes import OwnWrites
 from ebbflow.adapters.metrics import Metrics
 from ebbflow.api.base import Key
 from ebbflow.api.gitaccount import GitAccount
-from ebbflow.api.run import Run
+from ebbflow.api.run import RUN_FINALIZER, Run
 from ebbflow.api.template import Template
 from ebbflow.handlers.events import Intake
-from ebbflow.handlers.run import queue_of
+from ebbflow.handlers.run import is_under_way, queue_of
 from ebbflow.handlers.workqueue import WorkQueue
 from ebbflow.services.schedule import Schedule
 from tests.support.memory_cluster import ManualClock
@@ -129,6 +129,39 @@ async def test_an_event_of_a_run_wakes_its_parents_queue_too(
 ) -> None:
     await at.run_event(change, "7")
     assert await at.all_taken() == [RUN, QUEUE]
+
+
+async def test_an_event_that_overtakes_the_answer_to_our_write_makes_no_pass(at: Fixture) -> None:
+    with at.own.writing("u"):
+        await at.event("MODIFIED", "7")
+        assert await at.taken() is None
+        at.own.note("u", "7")
+    assert await at.taken() is None
+
+
+async def test_a_foreign_event_while_we_write_makes_a_pass_after_it(at: Fixture) -> None:
+    with at.own.writing("u"):
+        await at.event("MODIFIED", "6")
+        at.own.note("u", "7")
+    assert await at.taken() == SHOP
+
+
+@pytest.mark.parametrize(
+    ("source", "finalizers", "wakes"),
+    [
+        pytest.param(SOURCE, [], [QUEUE], id="not-taken-in-yet"),
+        pytest.param(SOURCE, [RUN_FINALIZER], [RUN, QUEUE], id="taken-in"),
+        pytest.param({"kind": "Preview", "name": "p"}, [], [RUN], id="of-what-has-no-queue"),
+    ],
+)
+async def test_a_run_is_only_looked_at_while_its_parents_queue_holds_it(
+    at: Fixture, source: object, finalizers: list[str], wakes: list[Key]
+) -> None:
+    metadata = {"namespace": "default", "name": "r", "uid": "u", "resourceVersion": "7"}
+    body = {"metadata": {**metadata, "finalizers": finalizers}, "spec": {"source": source}}
+    on_run = at.intake.handler(Run, queue_of, is_under_way)
+    await on_run(type="ADDED", body=kopf.Body(body), more=None)
+    assert await at.all_taken() == wakes
 
 
 async def test_a_run_that_we_wrote_wakes_nobody(at: Fixture) -> None:

@@ -122,6 +122,9 @@ class NothingIsOurs:
     def is_own(self, uid: str, resource_version: str) -> bool:
         return False
 
+    def hold(self, uid: str, then: Callable[[], None]) -> bool:
+        return False
+
 
 def _template() -> Template:
     cluster = MemoryCluster()

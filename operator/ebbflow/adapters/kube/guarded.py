@@ -42,6 +42,12 @@ class GuardedPatch:
         is refused before that is looked at (422), and so is one of an object made anew under the
         name (its uid); both are stale all the same. `own`: the event of this write wakes no pass.
         """
+        with self._own_writes.writing(observed.metadata.uid):
+            return await self._written(observed, operations, manager, subresource, own=own)
+
+    async def _written(
+        self, observed: R, operations: Operations, manager: str, subresource: str, *, own: bool
+    ) -> R:
         meta = observed.metadata
         path = path_of(observed.declaration, meta.namespace, meta.name)
         try:

@@ -186,7 +186,8 @@ def _only_if_idle(
     state: QueueState, request: Request, parent: Parent, facts: Facts
 ) -> tuple[QueueState, Decision]:
     before = (*state.active, *state.queue)
-    blocker = before[0] if before else _was_under_way(request, facts)
+    # One that has ended was there before any that is under way now.
+    blocker = _was_under_way(request, facts) or (before[0] if before else None)
     if blocker is not None:
         return state, Refused(Reason.FORBIDDEN, blocker)
     if request.made is not None and parent.room:

@@ -28,6 +28,18 @@ def surplus(runs: Iterable[Run], limits: HistoryLimits, state: QueueState) -> tu
     return (*well[limits.succeeded :], *badly[limits.failed :])
 
 
+def room_left(runs: Iterable[Run], gone: Iterable[Run], limits: HistoryLimits) -> int:
+    """Return how many more Runs may end, however, before the history has to lose one."""
+    lost = {run.metadata.uid for run in gone}
+    ended = [
+        run.status.phase
+        for run in runs
+        if run.status.phase in FINAL_PHASES and run.metadata.uid not in lost
+    ]
+    well = ended.count("Succeeded")
+    return min(limits.succeeded - well, limits.failed - (len(ended) - well))
+
+
 def _age(run: Run) -> tuple[str, str]:
     finished = run.status.finished_at or ""
     return finished, run.metadata.creation_timestamp or ""
