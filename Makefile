@@ -59,6 +59,7 @@ soak: controlplane
 	@EBBFLOW_SEED=$$(date +%s) EBBFLOW_HISTORIES=20000 $(SECONDS_OF) "20000 random histories in memory" $(PYTEST) -n auto --timeout 600 tests/unit/services/test_random_history.py
 	@EBBFLOW_EDITS=5000 $(SECONDS_OF) "5000 random edits on real servers" $(PYTEST) tests/env/test_random_history.py
 	@EBBFLOW_SOAK=1 $(SECONDS_OF) "write-backs killed anywhere, etcd away for 90 s" $(PYTEST) tests/env/test_write_back_killed.py tests/env/test_etcd_away.py
+	@EBBFLOW_SOAK=1 $(SECONDS_OF) "Runs killed anywhere, bursts of 800 Runs under an operator that is killed" $(PYTEST) tests/env/test_run_killed.py tests/env/test_run_concurrency.py
 
 bench: controlplane
 	@$(BIN)/python -m bench
