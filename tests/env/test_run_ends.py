@@ -69,12 +69,13 @@ def test_a_run_goes_on_although_its_copy_of_the_document_was_removed(
     document = steps_document({"kind": "Delay", "spec": {"duration": "5s"}})
     shop = source(kubectl, namespace, "copy", document)
     shop.wait_phase(shop.start("copy-1"), "Waiting")
-    (revision,) = kubectl.list_all("ControllerRevision", namespace)
+    name = shop.run("copy-1")["status"]["documentRef"]["name"]
+    revision = kubectl.get("ControllerRevision", name, namespace)
     operator.kill()
-    kubectl.delete("ControllerRevision", revision["metadata"]["name"], namespace)
+    kubectl.delete("ControllerRevision", name, namespace)
     operator.start()
     shop.wait_end("copy-1")
-    (again,) = kubectl.list_all("ControllerRevision", namespace)
+    again = kubectl.get("ControllerRevision", name, namespace)
     assert again["data"] == revision["data"]
 
 

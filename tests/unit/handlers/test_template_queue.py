@@ -24,9 +24,12 @@ WAITS = {"queue": ["one"], "active": []}
         pytest.param(HELD, {}, {}, True, id="it need not be held any more"),
         pytest.param({**HELD, **GONE}, DELETE, {}, True, id="it was deleted and is held"),
         pytest.param(GONE, {}, {}, False, id="it was deleted"),
-        pytest.param({}, {"suspend": True}, WAITS, False, id="it is suspended"),
+        pytest.param({}, {"suspend": True}, WAITS, True, id="it is suspended, and Runs wait"),
         pytest.param({}, {"suspend": False}, WAITS, True, id="it goes on, and Runs wait"),
-        pytest.param({}, {}, {"queue": ["b"], "active": ["a"]}, False, id="a Run is under way"),
+        pytest.param(
+            {}, {}, {"queue": ["b"], "active": ["a"]}, True, id="its policy may be another"
+        ),
+        pytest.param({}, {}, {"queue": [], "active": ["a"]}, False, id="a Run is under way"),
     ],
 )
 def test_the_queue_hears_of_what_it_must_act_on(

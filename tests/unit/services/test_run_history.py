@@ -117,7 +117,7 @@ class Updates:
 
     def __init__(self, world: RunWorld) -> None:
         self.world = world
-        self.updates = UpdateRuns(world.store, world.woken.append)
+        self.updates = UpdateRuns(world.store)
 
     def options(self, **options: object) -> None:
         def change(raw: JsonObject) -> None:
@@ -129,10 +129,12 @@ class Updates:
         """Let the Template be in step with this content; the Runs that there are then."""
         shop = self.world.shop()
         report = Report(shop, Done(Reason.IN_STEP, "In step"), {})
-        status = (await self.updates.carry(report, document_hash)).status
+        carried = await self.updates.carry(report, document_hash)
+        status = carried.status
         self.world.cluster.edit(
             SHOP, lambda raw: raw.update(status={**raw.get("status", {}), **status})
         )
+        self.world.woken += carried.then
         return [self.world.run(name) for name in runs(self.world)]
 
 

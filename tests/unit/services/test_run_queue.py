@@ -111,6 +111,8 @@ async def test_a_run_by_hand_takes_so_many_requests(world: RunWorld) -> None:
         "write queue of Template/default/shop",
         "keep",
         "write status of",
+        "keep",  # the inventory of what was made
+        "write queue of Template/default/shop",
         "write status of",
         "write queue of Template/default/shop",
         "release",
@@ -273,7 +275,7 @@ async def test_the_copy_of_a_document_that_was_removed_is_made_anew(world: RunWo
     world.clock.advance(10)
     await world.look("one")
     assert world.phase("one") == "Succeeded"
-    assert world.cluster.keys("ControllerRevision") == (revision,)
+    assert revision in world.cluster.keys("ControllerRevision")
 
 
 async def test_without_its_copy_a_run_of_another_document_fails_and_says_why(
