@@ -244,7 +244,7 @@ class RunExecution:
         raw = await self._store.read(run.metadata.namespace, name) if name else None
         if raw is not None:
             return read_content(raw)
-        same = snapshot_of(parent)
+        same = snapshot_of(parent, self._record_key())
         if same.name != name:
             raise CannotRun(
                 f"the ControllerRevision {name} with the document of the Run is gone, and the"
