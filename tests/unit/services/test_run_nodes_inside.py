@@ -120,7 +120,7 @@ async def test_a_loop_of_many_iterations_leaves_neither_states_nor_memory(world:
     world.ask()
     await world.settle()
     assert world.phases() == {"0": "Succeeded", "1": "Waiting"}
-    (memory,) = world.execution._memories.values()
+    ((_, memory),) = world.execution._memories.values()
     for held in (memory.outputs, memory.begun, memory.ended, memory.contexts):
         assert len(held) < 40
 
