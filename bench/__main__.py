@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import fidelity, latency, many, pages, sources
+from bench import fidelity, latency, many, pages, runs, sources
 from bench.figures import HEAD, Figure, keep, load
 from bench.operator_process import OPERATOR, ROOT, Launch, profiled
 
@@ -24,6 +24,7 @@ BENCHES: dict[str, Callable[[Launch], Iterator[Figure]]] = {
     "fidelity": fidelity.measure,
     "many": lambda launch: many.measure(1000, 3, 3, launch),
     "sources": lambda launch: sources.measure(200, 3, launch),
+    "runs": lambda launch: runs.measure(1000, launch),
     "most": lambda launch: many.measure(10_000, 1, 1, launch),
 }
 

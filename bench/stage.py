@@ -37,6 +37,9 @@ CONNECTIONS = 8
 """That objects are created through at once, so that the measuring program is not what limits."""
 
 PATIENCE = 900.0
+QUIET = 1.0
+"""Seconds without a write of the operator after which nothing more is expected of it."""
+
 WINDOW = Settings(identity="", cache_dir=Path()).commit_window.total_seconds()
 """Seconds that the operator gathers edits for one commit, as it ships."""
 
@@ -131,6 +134,15 @@ class Stage:
             return Usage(requests, git, spent)
 
         yield used
+
+    def wait_quiet(self) -> None:
+        """Wait until the operator has written nothing for a moment: what was begun has ended."""
+        written = -1
+        while written != (written := self._written()):
+            time.sleep(QUIET)
+
+    def _written(self) -> int:
+        return len(self.audit.since().where(user=OPERATOR_USER).writes())
 
     def cpu_seconds(self) -> float:
         """Return the operator's CPU time so far."""
