@@ -198,6 +198,19 @@ def _compose(
         _election(settings, client, namespace, clock, metrics) for namespace in _own_namespaces()
     ]
     store = KubeRunStore(client, events, own_writes, clock, logs.redactor, receiver.record_key)
+    leadership, files = LeaseLeadership(elections), RepositoryFiles(git, access)
+    turns, runs = _runs(
+        settings,
+        client,
+        cluster,
+        store,
+        queue,
+        leadership,
+        files,
+        receiver.record_key,
+        SyncedFiles(git, access),
+        stack,
+    )
     reconcilers: dict[str, Reconciler] = {
         "Template": TemplateSync(
             cluster,
@@ -211,21 +224,11 @@ def _compose(
             commit_window=settings.commit_window,
             record_key=receiver.record_key,
             is_secret=logs.redactor.holds,
-            updates=UpdateRuns(store),
+            updates=UpdateRuns(store, turns),
         ),
         "GitAccount": AccountCheck(cluster, access, queue.add, interval),
-        **_runs(
-            settings,
-            client,
-            cluster,
-            store,
-            queue,
-            LeaseLeadership(elections),
-            RepositoryFiles(git, access),
-            receiver.record_key,
-            SyncedFiles(git, access),
-            stack,
-        ),
+        "Run": runs,
+        "RunQueue": turns,
     }
     for kind in reconcilers:
         metrics.max_workers(kind, settings.workers)
@@ -251,8 +254,8 @@ def _runs(
     record_key: RecordKey,
     synced: SyncedFiles,
     stack: AsyncExitStack,
-) -> dict[str, Reconciler]:
-    """Return what works on Runs and on the queues of their sources."""
+) -> tuple[RunQueue, RunExecution]:
+    """Return what works on the queues of sources, and on Runs."""
     clock, cel, redact = SystemClock(), CelConditions(), logs.redactor
     discovery = Discovery(client, clock)
     system = SystemNamespaces((os.environ.get("POD_NAMESPACE") or LEASE_NAMESPACES[0],))
@@ -286,12 +289,9 @@ def _runs(
     rounds = RunRounds(store, nodes, cel, clock, aftermath.settle)
     end = SourceEnd(store, inventories, removal, clock, settings.default_service_account)
     turns = RunQueue(cluster, store, end, queue.add, clock, leadership)
-    return {
-        "Run": RunExecution(
-            cluster, store, start, rounds, turns, made, queue.add, clock, leadership, record_key
-        ),
-        "RunQueue": turns,
-    }
+    return turns, RunExecution(
+        cluster, store, start, rounds, turns, made, queue.add, clock, leadership, record_key
+    )
 
 
 def _watches(

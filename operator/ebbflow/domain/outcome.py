@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from ebbflow.api.base import JsonObject, Key, Resource
+from ebbflow.api.base import JsonObject, Resource
 from ebbflow.api.reasons import Reason
 
 
@@ -55,17 +56,22 @@ class Notice:
     warning: bool = False
 
 
+Then = Callable[[Resource | None], Awaitable[None]]
+"""What follows from a pass once its status is written. It is given the object as it is stored then;
+None where somebody changed it meanwhile. It may never happen: the next pass must ask for it again.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """One pass: the object as last read or written, the outcome, and the rest of its status.
 
     `status` holds the fields beside conditions, observedGeneration and lastHandledRequestedAt;
-    a field that is missing there is removed from the object's status. `then` are keys that need a
-    pass once the status is written: one before would find it changing under its hands.
+    a field that is missing there is removed from the object's status. `then`: what follows.
     """
 
     observed: Resource
     outcome: Outcome
     status: JsonObject = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
-    then: tuple[Key, ...] = ()
+    then: Then | None = None

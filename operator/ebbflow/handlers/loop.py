@@ -84,10 +84,10 @@ class Loop:
         try:
             report = await self._reconcilers[key.kind].reconcile(key)
             if isinstance(report, Report):
-                await self._status.write(report)
+                stored = await self._status.write(report)
                 _log_what_happened(report)
-                for other in report.then:
-                    self._queue.add(other)
+                if report.then is not None:
+                    await report.then(stored)
         except StaleWrite:
             # Somebody else was faster: nothing is wrong, the pass is made anew on what is there.
             self._queue.back_off(key)

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from typing import Literal
+from functools import partial
+from typing import Literal, Protocol
 
-from ebbflow.api.base import JsonObject
-from ebbflow.api.run import RunSource, RunSpec, RunTrigger
+from ebbflow.api.base import JsonObject, Resource
+from ebbflow.api.run import Run, RunSource, RunSpec, RunTrigger
 from ebbflow.api.template import Template, UpdateMark
 from ebbflow.domain.effective import creation_of, effective_options, is_paused
-from ebbflow.domain.outcome import Report
+from ebbflow.domain.outcome import Report, Then
 from ebbflow.domain.run_store import NewRun, RunStore
 from ebbflow.domain.runs.names import TriggerKey
 from ebbflow.domain.runs.triggered import trigger_note
-from ebbflow.services.run_queue import queue_key
 
 log = logging.getLogger(__name__)
+
+
+class Turns(Protocol):
+    """Who gives Runs their turn; RunQueue is it."""
+
+    async def take_in(self, run: Run, parent: Template | None) -> None: ...
+
+    def look(self, parent: Template) -> None: ...
 
 
 class UpdateRuns:
@@ -26,32 +34,33 @@ class UpdateRuns:
     moves, under a name that follows from the mark: a crash between the two makes no second one.
     """
 
-    def __init__(self, store: RunStore) -> None:
+    def __init__(self, store: RunStore, turns: Turns) -> None:
         self._store = store
+        self._turns = turns
 
     async def carry(self, report: Report, document_hash: str) -> Report:
-        """Add to a report on a Template in step what updates come to; start a Run for a new one.
+        """Add to a report on a Template in step what updates come to; make a Run for a new one.
 
-        `document_hash` is of the content that both sides hold. Raises ClusterError.
+        The Run gets its turn once the report is written: until then the status is still to be
+        written, and each of the two would find that the other changed the object. `document_hash`
+        is of the content that both sides hold. Raises ClusterError.
         """
         template = report.observed
         if not isinstance(template, Template):
             return report
         options = effective_options(template)
         starts = options.run_on_update is True
-        mark, started = await self._mark(template, document_hash, starts=starts)
+        mark, then = await self._mark(template, document_hash, starts=starts)
         status: JsonObject = {**report.status, "effective": options.dump()}
         if mark is not None:
             status["updated"] = mark.dump()
-        if started:
-            report = replace(report, then=(*report.then, queue_key(template.key)))
-        return replace(report, status=status)
+        return replace(report, status=status, then=then)
 
     async def _mark(
         self, template: Template, document_hash: str, *, starts: bool
-    ) -> tuple[UpdateMark | None, bool]:
+    ) -> tuple[UpdateMark | None, Then | None]:
         """Return where updates are counted from now on; None while nobody asked for any Run. And
-        whether a Run was started: now, or by a pass that was cut short.
+        how the Run gets its turn that was made: now, or by a pass that was cut short.
 
         What changes while updates start nothing, or while starts are paused, starts nothing later.
         """
@@ -60,25 +69,24 @@ class UpdateRuns:
         paused = is_paused(template)
         if before is None:
             # The first content is no update (api: Sync, rule 1), unless the document says so.
-            created = asked is not None and not paused
-            if asked is not None and created:
-                await self._start(template, "Creation", UpdateMark(document_hash=""), asked)
+            then: Then | None = None
+            if asked is not None and not paused:
+                then = await self._make(template, "Creation", UpdateMark(document_hash=""), asked)
             counts = starts or asked is not None
-            return (UpdateMark(document_hash=document_hash) if counts else None), created
+            return (UpdateMark(document_hash=document_hash) if counts else None), then
         if before.document_hash == document_hash:
-            return before, False
-        if starts and not paused:
-            await self._start(template, "Update", before, {})
-        mark = UpdateMark(document_hash=document_hash, count=before.count + 1)
-        return mark, starts and not paused
+            return before, None
+        then = await self._make(template, "Update", before, {}) if starts and not paused else None
+        return UpdateMark(document_hash=document_hash, count=before.count + 1), then
 
-    async def _start(
+    async def _make(
         self,
         template: Template,
         kind: Literal["Creation", "Update"],
         before: UpdateMark,
         arguments: JsonObject,
-    ) -> None:
+    ) -> Then:
+        """Make the Run of an update; returns how it gets its turn."""
         sync = template.status.sync
         key = TriggerKey(
             template.metadata.uid, kind, blob=before.document_hash, nonce=str(before.count)
@@ -100,3 +108,11 @@ class UpdateRuns:
         )
         if made is not None:
             log.info("%s starts the Run %s", kind.lower(), made.metadata.name)
+        return partial(self._take_in, template, made)
+
+    async def _take_in(self, template: Template, made: Run | None, stored: Resource | None) -> None:
+        if made is None:
+            # An earlier pass made it, and may have got no further.
+            self._turns.look(template)
+        else:
+            await self._turns.take_in(made, stored if isinstance(stored, Template) else None)

@@ -58,11 +58,13 @@ class Statuses:
     def __init__(self) -> None:
         self.reports: list[Report] = []
         self.failures: list[Exception] = []
+        self.stored: Template | None = None
 
-    async def write(self, report: Report) -> None:
+    async def write(self, report: Report) -> Template | None:
         if self.failures:
             raise self.failures.pop(0)
         self.reports.append(report)
+        return self.stored
 
 
 class Fixture:
@@ -335,3 +337,34 @@ async def test_closing_lets_the_pass_under_way_finish_and_begins_no_other(at: Fi
     gate.set()
     await until(lambda: len(at.metrics.results) == 2)
     assert at.made == [SHOP, INN]
+
+
+@pytest.mark.parametrize("known", [pytest.param(True, id="stored"), pytest.param(False, id="gone")])
+async def test_what_follows_from_a_pass_is_told_what_was_stored(at: Fixture, known: bool) -> None:
+    told: list[object] = []
+
+    async def then(stored: object) -> None:
+        told.append((stored, len(at.statuses.reports)))
+
+    async def answer() -> Report:
+        return Report(at.template, Done(Reason.NOT_SYNCED, "all well"), {}, (), then)
+
+    at.statuses.stored = at.template if known else None
+    at.passes[SHOP] = [answer]
+    await at.work_off(SHOP)
+    assert told == [(at.statuses.stored, 1)]
+
+
+async def test_what_follows_from_a_pass_waits_for_a_status_that_is_refused(at: Fixture) -> None:
+    told: list[object] = []
+
+    async def then(stored: object) -> None:
+        told.append(stored)
+
+    async def answer() -> Report:
+        return Report(at.template, Done(Reason.NOT_SYNCED, "all well"), {}, (), then)
+
+    at.statuses.failures = [StaleWrite("changed", code=409)]
+    at.passes[SHOP] = [answer]
+    await at.work_off(SHOP)
+    assert told == []

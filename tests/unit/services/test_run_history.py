@@ -117,7 +117,7 @@ class Updates:
 
     def __init__(self, world: RunWorld) -> None:
         self.world = world
-        self.updates = UpdateRuns(world.store)
+        self.updates = UpdateRuns(world.store, world.queue)
 
     def options(self, **options: object) -> None:
         def change(raw: JsonObject) -> None:

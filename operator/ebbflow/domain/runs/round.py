@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ebbflow.api.reasons import Reason
-from ebbflow.domain.runs.admission import Enqueued, Refused, accept
+from ebbflow.domain.runs.admission import Admitted, Enqueued, Refused, accept, admit
 from ebbflow.domain.runs.queue import Facts, Parent, QueueState, Request, RunFact
 from ebbflow.domain.runs.turns import advance, repair
 
@@ -64,6 +64,18 @@ def play_round(
         missing=tuple(name for name in (*state.active, *state.queue) if name not in found),
         more=any(not state.lists(one.name) and one.name not in decided for one in asked),
     )
+
+
+def beside_others(state: QueueState, parent: Parent, run: RunFact) -> QueueState | None:
+    """Return the queue with a trigger's Run under way beside the others; None if that needs a round.
+
+    Only under Allow: there no Run can be overtaken, so nothing need be known of the others. The
+    Run must exist, and `state` be what it is recorded in by compare-and-swap.
+    """
+    if parent.policy != "Allow" or run.owner_uid != parent.uid:
+        return None
+    state, decision = admit(state, Request(run.name, run, automatic=True), parent, {run.name: run})
+    return state if isinstance(decision, Admitted) else None
 
 
 def replaced_by(state: QueueState, parent: Parent, name: str) -> str | None:

@@ -1,0 +1,150 @@
+"""What an update of a document starts, and what it costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ebbflow.api.base import Key
+from ebbflow.api.reasons import Reason
+from ebbflow.api.run import Run
+from ebbflow.domain.outcome import Done, Report
+from ebbflow.services.run_queue import queue_key
+from ebbflow.services.update_runs import UpdateRuns
+from tests.support.run_stage import SHOP, RunWorld, config_map
+
+DONE = Done(Reason.NOT_SYNCED, "Not synced")
+
+
+class Updates:
+    """A Template in step whose document is updated; `run` is what the last update made."""
+
+    def __init__(self, **spec: Any) -> None:
+        self.world = RunWorld()
+        self.updates = UpdateRuns(self.world.store, self.world.queue)
+        self.world.template(config_map("a", v="1"), runOnUpdate=True, **spec)
+
+    async def first_content(self) -> None:
+        await self.report(await self.carry("first"))
+
+    async def carry(self, content: str) -> Report:
+        self.world.cluster.calls.clear()
+        return await self.updates.carry(Report(self.world.shop(), DONE), content)
+
+    async def report(self, report: Report, *, changed: bool = False) -> None:
+        """Write a report as the loop does; `changed`: somebody changed the object meanwhile."""
+        self.world.cluster.edit(SHOP, lambda raw: raw.update(status=report.status))
+        if report.then is not None:
+            await report.then(None if changed else self.world.shop())
+
+    def runs(self) -> list[str]:
+        return [key.name for key in self.world.cluster.keys("Run")]
+
+    def run(self) -> Run:
+        (name,) = self.runs()
+        return self.world.run(name)
+
+    def calls(self, what: str) -> list[str]:
+        return [call for call in self.world.cluster.calls if call.startswith(what)]
+
+
+@pytest.fixture
+async def shop() -> Updates:
+    updates = Updates()
+    await updates.first_content()
+    return updates
+
+
+async def test_the_first_content_is_no_update(shop: Updates) -> None:
+    assert shop.runs() == []
+
+
+async def test_the_first_content_runs_where_the_document_says_so() -> None:
+    shop = Updates()
+    options = {"runOnCreation": True}
+    shop.world.cluster.edit(SHOP, lambda raw: raw["spec"]["document"].update(options=options))
+    await shop.first_content()
+    assert len(shop.runs()) == 1
+
+
+async def test_an_update_runs_to_its_end_without_one_list_of_runs(shop: Updates) -> None:
+    await shop.report(await shop.carry("second"))
+    while shop.world.woken:
+        await shop.world.one_pass(shop.world.woken.pop(0))
+    assert shop.run().status.phase == "Succeeded"
+    assert shop.calls("list") == []
+    assert shop.calls("get") == []
+    # It is recorded, then what it made, then that it ended.
+    assert len(shop.calls("write queue of")) == 3
+    status = shop.world.shop().status
+    assert status.active == ()
+    assert status.last_run is not None
+    assert status.last_run.phase == "Succeeded"
+
+
+async def test_a_run_has_its_turn_only_once_the_report_is_written(shop: Updates) -> None:
+    report = await shop.carry("second")
+    assert shop.world.woken == []
+    await shop.report(report)
+    assert shop.world.shop().status.active == (shop.runs()[0],)
+    assert shop.world.woken == [Key("Run", "default", shop.runs()[0])]
+
+
+async def test_the_same_content_starts_no_second_run(shop: Updates) -> None:
+    await shop.report(await shop.carry("second"))
+    again = await shop.carry("second")
+    assert len(shop.runs()) == 1
+    assert again.then is None
+
+
+async def test_a_run_that_an_interrupted_pass_made_is_found_again(shop: Updates) -> None:
+    await shop.carry("second")
+    again = await shop.carry("second")
+    assert len(shop.runs()) == 1
+    await shop.report(again)
+    assert shop.world.woken == [queue_key(SHOP)]
+
+
+@pytest.mark.parametrize("policy", ["Queue", "Forbid", "Latest", "Replace"])
+async def test_where_runs_exclude_each_other_all_are_looked_at_first(policy: str) -> None:
+    shop = Updates(concurrencyPolicy=policy)
+    await shop.first_content()
+    await shop.report(await shop.carry("second"))
+    assert shop.world.woken == [queue_key(SHOP)]
+    assert not shop.world.shop().status.active
+
+
+async def test_an_object_that_changed_meanwhile_is_looked_at_first(shop: Updates) -> None:
+    await shop.report(await shop.carry("second"), changed=True)
+    assert shop.world.woken == [queue_key(SHOP)]
+
+
+async def test_a_queue_that_somebody_else_wrote_is_looked_at_first(shop: Updates) -> None:
+    report = await shop.carry("second")
+    stale = shop.world.shop()
+    shop.world.cluster.edit(SHOP, lambda raw: raw["metadata"].update(labels={"a": "b"}))
+    assert report.then is not None
+    await report.then(stale)
+    assert shop.world.woken == [queue_key(SHOP)]
+    assert not shop.world.shop().status.active
+
+
+async def test_another_leaderships_queue_is_left_to_the_pass_that_checks_the_lease(
+    shop: Updates,
+) -> None:
+    report = await shop.carry("second")
+    await shop.report(Report(report.observed, DONE, {**report.status, "fence": 7}, (), report.then))
+    assert shop.world.woken == [queue_key(SHOP)]
+    assert not shop.world.shop().status.active
+
+
+async def test_held_back_updates_do_not_run(shop: Updates) -> None:
+    report = await shop.carry("second")
+    hold = {"run": "rollback", "by": "ada", "since": "2026-11-21T10:00:00Z"}
+    await shop.report(
+        Report(report.observed, DONE, {**report.status, "hold": hold}, (), report.then)
+    )
+    await shop.world.settle()
+    assert shop.run().status.phase == "Skipped"
+    assert shop.run().status.reason == "Held"
