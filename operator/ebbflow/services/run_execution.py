@@ -292,7 +292,10 @@ class RunExecution:
         await self._queue.ended(stored, parent)
         if (waiting := parent_run(run)) is not None:
             self._wake(waiting)
-        await self._store.announce(stored, status.reason or "", status.message or "", warning=bad)
+        if status.phase != "Succeeded":
+            # That all went well is in the statuses of the Run and of its source.
+            message = status.message or ""
+            await self._store.announce(stored, status.reason or "", message, warning=bad)
 
     def _forget(self, key: Key) -> None:
         self._memories.pop(key, None)

@@ -14,6 +14,7 @@ from ebbflow.services.run_queue import queue_key
 from ebbflow.services.update_runs import UpdateRuns
 from tests.support.run_stage import SHOP, RunWorld, config_map
 
+MISSING = {"secretKeyRef": {"name": "missing", "key": "a"}}
 DONE = Done(Reason.NOT_SYNCED, "Not synced")
 
 
@@ -148,3 +149,20 @@ async def test_held_back_updates_do_not_run(shop: Updates) -> None:
     await shop.world.settle()
     assert shop.run().status.phase == "Skipped"
     assert shop.run().status.reason == "Held"
+
+
+async def test_success_is_in_the_statuses_and_takes_no_event(shop: Updates) -> None:
+    await shop.report(await shop.carry("second"))
+    await shop.world.settle()
+    assert shop.run().status.phase == "Succeeded"
+    assert shop.world.store.events == []
+
+
+async def test_a_failure_is_announced() -> None:
+    shop = Updates(argumentOverrides=[{"name": "a", "valueFrom": MISSING}])
+    await shop.first_content()
+    await shop.report(await shop.carry("second"))
+    await shop.world.settle()
+    assert shop.run().status.phase == "Failed"
+    ((about, _, _, warning),) = shop.world.store.events
+    assert (about.name, warning) == (shop.runs()[0], True)
