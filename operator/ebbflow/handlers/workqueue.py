@@ -51,6 +51,9 @@ class _Entry:
 class WorkQueue:
     """Keys that need a pass: deduplicated, per key one at a time, with backoff after failures.
 
+    Kinds take turns, each first come, first served: a Run that somebody waits for is not held up by
+    a thousand Templates, and what those have begun is finished before all the others begin.
+
     An event of our own write needs no pass. Such an event can arrive before the answer to the
     write does, so events are judged when they are added, and again after the pass that may have
     written it. Not only when their key is taken: behind thousands of others that comes so late
@@ -71,7 +74,7 @@ class WorkQueue:
         self._clock = clock
         self._random = random
         self._entries: dict[Key, _Entry] = {}
-        self._ready: deque[Key] = deque()
+        self._ready: dict[str, deque[Key]] = {}
         self._active: set[Key] = set()
         self._failures: dict[Key, int] = {}
         self._depths: dict[str, int] = {}
@@ -88,8 +91,7 @@ class WorkQueue:
             self._count(key, +1)
             self._metrics.queue_added(key.kind)
             if key not in self._active:
-                self._ready.append(key)
-                self._wakeup.set()
+                self._line_up(key)
         if version is None:
             entry.forced = True
         else:
@@ -124,8 +126,7 @@ class WorkQueue:
     async def take(self) -> Key | None:
         """Wait for a key that needs a pass; it is the caller's until `done`. None: closed."""
         while not self._closed:
-            while self._ready:
-                key = self._ready.popleft()
+            while (key := self._next()) is not None:
                 entry = self._entries.pop(key)
                 self._count(key, -1)
                 if self._needs_a_pass(entry):
@@ -143,11 +144,25 @@ class WorkQueue:
         if entry is None:
             return
         if self._needs_a_pass(entry):
-            self._ready.append(key)
-            self._wakeup.set()
+            self._line_up(key)
         else:
             del self._entries[key]
             self._count(key, -1)
+
+    def _line_up(self, key: Key) -> None:
+        self._ready.setdefault(key.kind, deque()).append(key)
+        self._wakeup.set()
+
+    def _next(self) -> Key | None:
+        """Take the first key of the kind whose turn it is; the kind goes to the end of the line."""
+        kind = next(iter(self._ready), None)
+        if kind is None:
+            return None
+        keys = self._ready.pop(kind)
+        key = keys.popleft()
+        if keys:
+            self._ready[kind] = keys
+        return key
 
     def _needs_a_pass(self, entry: _Entry) -> bool:
         return entry.forced or not all(map(self._is_own, entry.versions))

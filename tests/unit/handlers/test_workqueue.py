@@ -78,6 +78,16 @@ async def test_keys_come_in_the_order_in_which_they_were_added(at: Fixture) -> N
     assert [await at.taken(), await at.taken()] == [B, A]
 
 
+async def test_kinds_take_turns_so_that_none_waits_for_all_of_another(at: Fixture) -> None:
+    many = [Key("Template", "default", str(n)) for n in range(4)]
+    runs = [Key("Run", "default", str(n)) for n in range(2)]
+    for key in (*many, *runs):
+        at.queue.add(key)
+    taken = [await at.taken() for _ in range(6)]
+    assert taken == [many[0], runs[0], many[1], runs[1], many[2], many[3]]
+    assert await at.taken() is None
+
+
 async def test_a_key_under_work_waits_until_it_is_given_back(at: Fixture) -> None:
     at.queue.add(A)
     await at.taken()
