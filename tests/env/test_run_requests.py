@@ -57,10 +57,10 @@ def test_the_run_of_an_update_reads_nothing_and_writes_what_it_must(
     shared: Shared, robot: str, audit: AuditLog
 ) -> None:
     shop = link(shared, "counted", TEXT, runOnUpdate=True, serviceAccountName=robot)
-    for value in (b'"2"', b'"3"'):
-        mark = audit.mark()
-        run_of_an_update(shop, value)
-        asked = audit.since(mark).where(user=OPERATOR_USER, namespace=shared.namespace)
-        counts = asked.without_leases().counts()
-        counts.pop(("get", "secrets"), None)  # shared by passes that come together
-        assert counts == COST, asked.text()
+    run_of_an_update(shop, b'"2"')  # the first one also makes the inventory
+    mark = audit.mark()
+    run_of_an_update(shop, b'"3"')
+    asked = audit.since(mark).where(user=OPERATOR_USER, namespace=shared.namespace)
+    counts = asked.without_leases().counts()
+    counts.pop(("get", "secrets"), None)  # shared by passes that come together
+    assert counts == COST, asked.text()

@@ -50,9 +50,9 @@ class Intake:
             if not self._serves(namespace):
                 return
             version = None
-            if type != "DELETED":
-                version = Version(metadata["uid"], metadata["resourceVersion"])
             own = Key(kind.declaration.kind, namespace, metadata["name"])
+            if type != "DELETED":
+                version = Version(metadata["uid"], metadata["resourceVersion"], str(own))
             news = type == "DELETED" or concerns(body)
             for key in (*((own,) if news else ()), *others(body)):
                 self._queue.add(key, version)

@@ -39,6 +39,8 @@ class Version:
 
     uid: str
     resource_version: str
+    named: str = ""
+    """The object's own key as text: what is being made has no uid yet."""
 
 
 @dataclass(slots=True)
@@ -168,7 +170,10 @@ class WorkQueue:
         return entry.forced or not all(map(self._is_own, entry.versions))
 
     def _is_held(self, key: Key, version: Version) -> bool:
-        return self._seen.hold(version.uid, lambda: self.add(key, version))
+        def then() -> None:
+            self.add(key, version)
+
+        return self._seen.hold(version.uid, then) or self._seen.hold(version.named, then)
 
     def _is_own(self, version: Version) -> bool:
         return self._seen.is_own(version.uid, version.resource_version)

@@ -199,3 +199,14 @@ async def test_a_run_of_no_template_wakes_no_queue(at: Fixture, source: object) 
 def test_each_kind_has_a_handler_of_its_own_name(at: Fixture) -> None:
     names: list[Any] = [at.intake.handler(kind).__name__ for kind in (Template, GitAccount, Run)]
     assert names == ["template_event", "gitaccount_event", "run_event"]
+
+
+@pytest.mark.parametrize("ours", [pytest.param(True, id="ours"), pytest.param(False, id="another")])
+async def test_the_event_of_a_run_that_is_being_made_waits_for_the_answer(
+    at: Fixture, ours: bool
+) -> None:
+    with at.own.writing(str(RUN)):
+        await at.run_event("ADDED", "8")
+        assert await at.all_taken() == []
+        at.own.note("u", "8" if ours else "9")
+    assert (QUEUE in await at.all_taken()) is not ours

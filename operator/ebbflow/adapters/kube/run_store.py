@@ -113,11 +113,13 @@ class KubeRunStore(RunStore):
         }
         path = list_path(Run.declaration, parent.metadata.namespace)
         query = {"fieldManager": DOCUMENT_MANAGER}
-        try:
-            raw = await self._client.request("POST", path, body=body, query=query)
-        except ObjectExists:
-            return None
-        self._own_writes.note(raw["metadata"]["uid"], raw["metadata"]["resourceVersion"])
+        key = Key(Run.declaration.kind, parent.metadata.namespace, new.name)
+        with self._own_writes.writing(str(key)):
+            try:
+                raw = await self._client.request("POST", path, body=body, query=query)
+            except ObjectExists:
+                return None
+            self._own_writes.note(raw["metadata"]["uid"], raw["metadata"]["resourceVersion"])
         return parse(Run, raw)
 
     @override
