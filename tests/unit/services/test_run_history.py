@@ -134,7 +134,8 @@ class Updates:
         self.world.cluster.edit(
             SHOP, lambda raw: raw.update(status={**raw.get("status", {}), **status})
         )
-        self.world.woken += carried.then
+        if carried.then is not None:
+            await carried.then(self.world.shop())
         return [self.world.run(name) for name in runs(self.world)]
 
 
