@@ -43,8 +43,11 @@ check: $(READY)
 	@$(SECONDS_OF) "layers" $(BIN)/lint-imports --no-logo
 	@$(SECONDS_OF) "generated files" $(BIN)/python hack/generate.py --check
 
+MODELS := tests/unit/services/test_random_history.py tests/unit/domain/runs/test_explorer.py
+
 unit: $(READY)
-	@$(SECONDS_OF) "unit tests" $(PYTEST) tests/unit
+	@$(SECONDS_OF) "unit tests" $(PYTEST) -n auto --maxprocesses 4 tests/unit $(MODELS:%=--ignore=%)
+	@$(SECONDS_OF) "random histories and explored models" $(PYTEST) -n auto --maxprocesses 4 $(MODELS)
 	@EBBFLOW_EXAMPLES=300 $(SECONDS_OF) "property tests, 300 examples each" $(PYTEST) -n auto --maxprocesses 4 -m hypothesis tests/unit
 	@$(SECONDS_OF) "contract, golden and tool tests" $(PYTEST) -n auto --maxprocesses 4 tests/contract tests/golden tests/tools
 

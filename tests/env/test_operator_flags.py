@@ -73,7 +73,7 @@ def test_only_the_given_namespaces_are_served(
         },
     )
     wait_served(kubectl, served)
-    assert operator.metric("controller_runtime_max_concurrent_reconciles") == 2
+    assert operator.metric("controller_runtime_max_concurrent_reconciles", controller="run") == 1
     assert f"this process ({operator.identity}) leads" in operator.log.read_text()
     assert touched(proxy, namespaces) == set(served)
     watched = {request.target.namespace for request in proxy.requests(matching(verb="watch"))}

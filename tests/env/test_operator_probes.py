@@ -100,7 +100,7 @@ def test_the_metrics_count_what_happened(shared: Shared) -> None:
     after = counted()
     assert (after["commits"], after["pushes"]) == (before["commits"] + 1, before["pushes"] + 1)
     assert operator.metric("leader_election_master_status") == 1
-    assert operator.metric("controller_runtime_max_concurrent_reconciles") == 16 * 2
+    assert operator.metric("controller_runtime_max_concurrent_reconciles", controller="run") == 16
     eventually(lambda: operator.metric("workqueue_depth") == 0, 10, "the queue to be empty")
     eventually(
         lambda: operator.metric("controller_runtime_active_workers") == 0, 10, "the workers to rest"
