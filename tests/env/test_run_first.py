@@ -77,6 +77,7 @@ def test_a_push_starts_one_run_of_the_new_document(shared: Shared, robot: str) -
     assert shared.kubectl.get("ConfigMap", "pushed", shared.namespace)["data"] == {"v": "2"}
     assert run["status"]["commit"] == commit
     assert run["status"]["trigger"]["type"] == "Update"
+    assert run["status"]["trigger"]["commit"] == commit
     shop.world.git.commit("pushed", {"README.md": b"unrelated"}, "Unrelated")
     shop.look_now()
     assert len(runs.runs()) == 1

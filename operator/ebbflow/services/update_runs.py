@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from ebbflow.api.base import JsonObject, Resource
 from ebbflow.api.run import Run, RunSource, RunSpec, RunTrigger
-from ebbflow.api.template import Template, UpdateMark
+from ebbflow.api.template import SyncStatus, Template, UpdateMark
 from ebbflow.domain.effective import creation_of, effective_options, is_paused
 from ebbflow.domain.outcome import Report, Then
 from ebbflow.domain.run_store import NewRun, RunStore
@@ -50,14 +50,15 @@ class UpdateRuns:
             return report
         options = effective_options(template)
         starts = options.run_on_update is True
-        mark, then = await self._mark(template, document_hash, starts=starts)
+        sync = SyncStatus.model_validate(report.status.get("sync") or {})
+        mark, then = await self._mark(template, sync, document_hash, starts=starts)
         status: JsonObject = {**report.status, "effective": options.dump()}
         if mark is not None:
             status["updated"] = mark.dump()
         return replace(report, status=status, then=then)
 
     async def _mark(
-        self, template: Template, document_hash: str, *, starts: bool
+        self, template: Template, sync: SyncStatus, document_hash: str, *, starts: bool
     ) -> tuple[UpdateMark | None, Then | None]:
         """Return where updates are counted from now on; None while nobody asked for any Run. And
         how the Run gets its turn that was made: now, or by a pass that was cut short.
@@ -71,30 +72,33 @@ class UpdateRuns:
             # The first content is no update (api: Sync, rule 1), unless the document says so.
             then: Then | None = None
             if asked is not None and not paused:
-                then = await self._make(template, "Creation", UpdateMark(document_hash=""), asked)
+                first = UpdateMark(document_hash="")
+                then = await self._make(template, sync, "Creation", first, asked)
             counts = starts or asked is not None
             return (UpdateMark(document_hash=document_hash) if counts else None), then
         if before.document_hash == document_hash:
             return before, None
-        then = await self._make(template, "Update", before, {}) if starts and not paused else None
+        then = None
+        if starts and not paused:
+            then = await self._make(template, sync, "Update", before, {})
         return UpdateMark(document_hash=document_hash, count=before.count + 1), then
 
     async def _make(
         self,
         template: Template,
+        sync: SyncStatus,
         kind: Literal["Creation", "Update"],
         before: UpdateMark,
         arguments: JsonObject,
     ) -> Then:
-        """Make the Run of an update; returns how it gets its turn."""
-        sync = template.status.sync
+        """Make the Run of an update; returns how it gets its turn. `sync`: with the update."""
         key = TriggerKey(
             template.metadata.uid, kind, blob=before.document_hash, nonce=str(before.count)
         )
         trigger = RunTrigger(
             type=kind,
-            commit=sync.commit if sync and template.spec.git else None,
-            actor=sync.last_editor if sync else None,
+            commit=sync.commit if template.spec.git else None,
+            actor=sync.last_editor,
         )
         source = RunSource(kind="Template", name=template.metadata.name)
         made = await self._store.create(
