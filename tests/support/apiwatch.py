@@ -129,11 +129,15 @@ class Watch:
     async def _write(self, client: web.StreamResponse, gone: Callable[[], bool]) -> None:
         while True:
             self._news.clear()
+            # Asked before the lines are: an error is put in line first and then the stream is
+            # closed, from any thread, so what closed it is sent below.
+            closing = not self.open
             for line in self._sendable():
                 self.request.received += len(line)
                 self.lines += 1
                 await client.write(line)
-            if not self.open or (self._finished and not self._waiting) or gone():
+            over = self._finished and not self._waiting and not self._urgent
+            if closing or over or gone():
                 return
             await self._something_new()
 
