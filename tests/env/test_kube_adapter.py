@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import subprocess
-import uuid
-from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pytest
 import pytest_asyncio
 
 from ebbflow.adapters.kube.answer import ObjectMissing
-from ebbflow.adapters.kube.client import KubeClient
 from ebbflow.adapters.kube.cluster import KubeCluster
-from ebbflow.adapters.kube.connection import Connection, Kubeconfig
 from ebbflow.adapters.kube.election import LeaseElection, LeaseUnavailable
-from ebbflow.adapters.kube.events import EventRecorder
-from ebbflow.adapters.kube.naming import APPLY, path_of
+from ebbflow.adapters.kube.naming import APPLY
 from ebbflow.adapters.kube.own_writes import OwnWrites
 from ebbflow.adapters.kube.readiness import Watch, missing, watches
-from ebbflow.adapters.kube.status import KubeStatusWriter
-from ebbflow.api.base import GROUP, JsonObject
+from ebbflow.api.base import GROUP
 from ebbflow.api.crd import crd
 from ebbflow.api.gitaccount import GitAccount
 from ebbflow.api.kinds import KINDS
@@ -34,10 +28,9 @@ from ebbflow.domain.outcome import Done, Report
 from ebbflow.domain.ports import ClusterError
 from ebbflow.domain.secret import Tainted
 from tests.support.cluster_contract import DOCUMENT, PENDING, SYNC, ClusterContract, made, read
+from tests.support.kube_world import KubeWorld, connect, kube_world
 from tests.support.memory_cluster import ManualClock
 from tests.support.waiting import eventually
-
-MERGE = "application/merge-patch+json"
 
 
 class DevCluster(Protocol):
@@ -48,100 +41,12 @@ class DevCluster(Protocol):
     ) -> subprocess.CompletedProcess[str]: ...
 
 
-class Counted:
-    """Counts requests by method and code."""
-
-    def __init__(self) -> None:
-        self.requests: list[tuple[str, str]] = []
-        self.leaders: dict[str, bool] = {}
-
-    def rest_request(self, code: str, method: str, host: str, seconds: float) -> None:
-        assert host.startswith("127.0.0.1:")
-        assert seconds > 0
-        self.requests.append((method, code))
-
-    def leader(self, name: str, leads: bool) -> None:
-        self.leaders[name] = leads
-
-
-class SystemClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
-
-
-class KubeWorld:
-    """A namespace of its own, the operator's adapters, and a client of somebody else's."""
-
-    def __init__(self, user: KubeClient, operator: KubeClient, counted: Counted) -> None:
-        self.namespace = f"kube-adapter-{uuid.uuid4().hex[:8]}"
-        self.user = user
-        self.operator = operator
-        self.counted = counted
-        self.secrets: list[Tainted] = []
-        self.own_writes = OwnWrites()
-        self.cluster = KubeCluster(operator, self.own_writes, self.secrets.append)
-        self.writer = KubeStatusWriter(
-            operator,
-            EventRecorder(operator, "tester-1"),
-            self.own_writes,
-            SystemClock(),
-            lambda text: text,
-        )
-
-    @property
-    def requests(self) -> int:
-        return len(self.counted.requests)
-
-    def _path(self, name: str, subresource: str = "") -> str:
-        return path_of(Template.declaration, self.namespace, name, subresource)
-
-    async def create(self, raw: JsonObject) -> None:
-        await self.user.request("POST", self._path("x").removesuffix("/x"), body=raw)
-
-    async def patch(self, name: str, change: JsonObject) -> None:
-        await self.user.request("PATCH", self._path(name), body=change, content_type=MERGE)
-
-    async def patch_status(self, name: str, change: JsonObject) -> None:
-        path = self._path(name, "status")
-        query = {"fieldManager": "ebbflow-queue"}
-        body = {"status": change}
-        await self.user.request("PATCH", path, body=body, content_type=MERGE, query=query)
-
-    async def delete(self, name: str) -> None:
-        await self.user.request("DELETE", self._path(name))
-
-    async def raw(self, name: str) -> JsonObject:
-        return await self.user.request("GET", self._path(name))
-
-    async def secret(
-        self, name: str, data: Mapping[str, str], annotations: Mapping[str, str]
-    ) -> None:
-        encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
-        body = {"metadata": {"name": name, "annotations": dict(annotations)}, "data": encoded}
-        await self.user.request("POST", f"/api/v1/namespaces/{self.namespace}/secrets", body=body)
-
-    async def events(self, name: str) -> list[tuple[str, str, str]]:
-        path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
-        items: list[dict[str, Any]] = (await self.user.request("GET", path))["items"]
-        about = [item for item in items if item["regarding"]["name"] == name]
-        about.sort(key=lambda item: item["eventTime"])
-        return [(item["type"], item["reason"], item["note"]) for item in about]
-
-
 @pytest.fixture(scope="module")
 def kubeconfig(ebbflow_cluster: DevCluster) -> Path:
     """The administrator's kubeconfig of a cluster that serves our kinds."""
     asyncio.run(install(ebbflow_cluster.kubeconfig))
     eventually(lambda: asyncio.run(served(ebbflow_cluster.kubeconfig)), 20, "the CRDs to be served")
     return ebbflow_cluster.kubeconfig
-
-
-async def connect(kubeconfig: Path, counted: Counted | None = None) -> KubeClient:
-    connection = await Connection.open(Kubeconfig(str(kubeconfig), None))
-    return KubeClient(connection, counted or Counted())
 
 
 async def install(kubeconfig: Path) -> None:
@@ -163,14 +68,8 @@ async def served(kubeconfig: Path) -> bool:
 
 @pytest_asyncio.fixture
 async def world(kubeconfig: Path) -> AsyncIterator[KubeWorld]:
-    counted = Counted()
-    found = KubeWorld(await connect(kubeconfig), await connect(kubeconfig, counted), counted)
-    body = {"metadata": {"name": found.namespace}}
-    await found.user.request("POST", "/api/v1/namespaces", body=body)
-    yield found
-    await found.user.request("DELETE", f"/api/v1/namespaces/{found.namespace}")
-    await found.user.close()
-    await found.operator.close()
+    async with kube_world(kubeconfig, kubeconfig, "kube-adapter") as made:
+        yield made
 
 
 class TestKubeCluster(ClusterContract):
@@ -186,12 +85,12 @@ class TestKubeCluster(ClusterContract):
         own = world.own_writes.is_own
         assert own(first.metadata.uid, first.metadata.resource_version)
         assert own(last.metadata.uid, last.metadata.resource_version)
-        await world.patch("shop", {"spec": {"suspend": True}})
+        await world.change("Template", "shop", {"spec": {"suspend": True}})
         assert not own(last.metadata.uid, (await read(world)).metadata.resource_version)
 
     async def test_a_status_over_an_unseen_edit_is_no_own_write(self, world: KubeWorld) -> None:
         before = await made(world)
-        await world.patch("shop", {"metadata": {"annotations": {"a": "b"}}})
+        await world.change("Template", "shop", {"metadata": {"annotations": {"a": "b"}}})
         await world.writer.write(Report(before, Done(Reason.IN_STEP, "In step")))
         after = await read(world)
         assert not world.own_writes.is_own(after.metadata.uid, after.metadata.resource_version)
@@ -250,7 +149,7 @@ class TestKubeCluster(ClusterContract):
         first = await world.cluster.replace_document(await made(world), DOCUMENT | {"name": "x"})
         pending = await world.cluster.set_pending_write(first, PENDING)
         await world.writer.write(Report(pending, Done(Reason.IN_STEP, "x"), {"sync": SYNC}))
-        entries = (await world.raw("shop"))["metadata"]["managedFields"]
+        entries = (await world.raw("Template", "shop"))["metadata"]["managedFields"]
         operations = {entry["manager"]: entry["operation"] for entry in entries}
         assert operations["ebbflow"] == "Update"
         assert operations["ebbflow-queue"] == "Update"
@@ -269,7 +168,7 @@ class TestKubeCluster(ClusterContract):
 
         await world.writer.write(Report(await made(world), Done(Reason.IN_STEP, "In step")))
         assert await waits() == 0
-        await world.patch("shop", {"spec": {"queueLimit": 3}})
+        await world.change("Template", "shop", {"spec": {"queueLimit": 3}})
         assert await waits() == 1
         await world.writer.write(Report(await read(world), Done(Reason.IN_STEP, "In step")))
         assert await waits() == 0

@@ -6,12 +6,12 @@ import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import pytest
 import pytest_asyncio
 
+from ebbflow.adapters.clock import SystemClock
 from ebbflow.adapters.kube.client import KubeClient
 from ebbflow.adapters.kube.connection import Connection, Kubeconfig
 from ebbflow.adapters.kube.discovery import Discovery
@@ -49,14 +49,6 @@ from tests.support.objects_contract import ObjectsContract
 
 SECONDS = 20
 CANARY = "canary-of-a-made-secret"
-
-
-class SystemClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
 
 
 class Uncounted:

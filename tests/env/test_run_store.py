@@ -5,27 +5,16 @@ contract as the fake.
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from ebbflow.adapters.kube.client import KubeClient
-from ebbflow.adapters.kube.cluster import KubeCluster
-from ebbflow.adapters.kube.connection import Connection, Kubeconfig
-from ebbflow.adapters.kube.events import EventRecorder
-from ebbflow.adapters.kube.own_writes import OwnWrites
-from ebbflow.adapters.kube.run_store import KubeRunStore
-from ebbflow.adapters.kube.status import KubeStatusWriter
-from ebbflow.api.base import GROUP, VERSION, JsonObject, Key
+from ebbflow.api.base import Key
 from ebbflow.devcluster.cluster import ControlPlane
-from tests.support.fake_kube_api import Counted
 from tests.support.installation import operator_kubeconfig
-from tests.support.memory_run_store import RECORD_KEY
+from tests.support.kube_world import KubeWorld, kube_world
 from tests.support.run_store_contract import RunStoreContract
 from tests.support.run_store_world import (
     BUSY,
@@ -40,70 +29,8 @@ from tests.support.run_store_world import (
 )
 from tests.support.waiting import eventually
 
-MERGE = "application/merge-patch+json"
 GARBAGE_SECONDS = 30.0
 SECRET = "sesam-öffne-dich"
-APIS = {
-    "Template": f"{GROUP}/{VERSION}",
-    "Run": f"{GROUP}/{VERSION}",
-    "ControllerRevision": "apps/v1",
-}
-
-
-class SystemClock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
-
-
-class KubeWorld:
-    """A namespace of its own, the operator's adapters, and a client of somebody else's."""
-
-    def __init__(self, user: KubeClient, operator: KubeClient, counted: Counted) -> None:
-        self.namespace = f"run-store-{uuid.uuid4().hex[:8]}"
-        self.user = user
-        self.counted = counted
-        self.own_writes = OwnWrites()
-        events, clock = EventRecorder(operator, "tester-1"), SystemClock()
-
-        def redact(text: str) -> str:
-            return text.replace(SECRET, "[redacted]")
-
-        self.cluster = KubeCluster(operator, self.own_writes, lambda _: None)
-        self.writer = KubeStatusWriter(operator, events, self.own_writes, clock, redact)
-        self.store = KubeRunStore(
-            operator, events, self.own_writes, clock, redact, lambda: RECORD_KEY
-        )
-
-    @property
-    def requests(self) -> int:
-        return len(self.counted.requests)
-
-    def path(self, kind: str, name: str = "") -> str:
-        path = f"/apis/{APIS[kind]}/namespaces/{self.namespace}/{kind.lower()}s"
-        return f"{path}/{name}" if name else path
-
-    async def make(self, raw: JsonObject) -> None:
-        await self.user.request("POST", self.path(raw["kind"]), body=raw)
-
-    async def change(self, kind: str, name: str, change: JsonObject) -> None:
-        path = self.path(kind, name)
-        await self.user.request("PATCH", path, body=change, content_type=MERGE)
-
-    async def remove(self, kind: str, name: str) -> None:
-        await self.user.request("DELETE", self.path(kind, name))
-
-    async def raw(self, kind: str, name: str) -> JsonObject:
-        return await self.user.request("GET", self.path(kind, name))
-
-    async def announced(self, name: str) -> list[tuple[str, str, str]]:
-        path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
-        items: list[dict[str, Any]] = (await self.user.request("GET", path))["items"]
-        about = [item for item in items if item["regarding"]["name"] == name]
-        about.sort(key=lambda item: item["eventTime"])
-        return [(item["type"], item["reason"], item["note"]) for item in about]
 
 
 @pytest.fixture(scope="module")
@@ -112,31 +39,13 @@ def operator_config(cluster: ControlPlane, rbac_usage: None) -> Path:
     return operator_kubeconfig(cluster)
 
 
-async def connect(kubeconfig: Path, counted: Counted) -> KubeClient:
-    return KubeClient(await Connection.open(Kubeconfig(str(kubeconfig), None)), counted)
-
-
 @pytest_asyncio.fixture
 async def world(cluster: ControlPlane, operator_config: Path) -> AsyncIterator[KubeWorld]:
-    counted = Counted()
-    user = await connect(cluster.kubeconfig, Counted())
-    operator = await connect(operator_config, counted)
-    found = KubeWorld(user, operator, counted)
-    body = {"metadata": {"name": found.namespace}}
-    await user.request("POST", "/api/v1/namespaces", body=body)
-    yield found
-    await user.request("DELETE", f"/api/v1/namespaces/{found.namespace}")
-    await release_all(found)
-    await user.close()
-    await operator.close()
+    def redact(text: str) -> str:
+        return text.replace(SECRET, "[redacted]")
 
-
-async def release_all(world: KubeWorld) -> None:
-    """Take the finalizers off, or the namespace would stay for ever."""
-    for item in (await world.user.request("GET", world.path("Run")))["items"]:
-        if item["metadata"].get("finalizers"):
-            name = item["metadata"]["name"]
-            await world.change("Run", name, {"metadata": {"finalizers": None}})
+    async with kube_world(cluster.kubeconfig, operator_config, "run-store", redact) as made:
+        yield made
 
 
 async def printed(
@@ -189,7 +98,9 @@ class TestKubeRunStore(RunStoreContract):
         assert world.requests == count
         await world.store.announce(about, "NodeFailed", f"no {SECRET}", warning=True)
         assert SECRET not in str(await world.raw("Run", "shop-1"))
-        assert await world.announced("shop-1") == [("Warning", "NodeFailed", "no [redacted]")]
+        assert await world.announced("Run", "shop-1") == [
+            ("Warning", "NodeFailed", "no [redacted]")
+        ]
 
     async def test_more_runs_than_fit_one_answer_are_all_found(
         self, world: KubeWorld, monkeypatch: pytest.MonkeyPatch

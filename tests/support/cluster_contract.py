@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -12,8 +11,9 @@ from ebbflow.api.base import API_VERSION, JsonObject
 from ebbflow.api.reasons import Reason
 from ebbflow.api.template import PendingWrite, Template
 from ebbflow.domain.conditions import REQUESTED_AT
-from ebbflow.domain.outcome import Done, Notice, Report, Stalled, Waiting
-from ebbflow.domain.ports import Cluster, StaleWrite, StatusWriter
+from ebbflow.domain.outcome import Notice, Report, Stalled, Waiting
+from ebbflow.domain.ports import StaleWrite
+from tests.support.cluster_world import IN_STEP, World
 
 GIT = {"repository": "https://git.test/acme/infra", "branch": "main", "path": "shop.yaml"}
 DOCUMENT = {"apiVersion": "v1.2", "arguments": {"REPLICAS": "2"}, "name": "shop"}
@@ -28,50 +28,6 @@ PENDING = PendingWrite(
     time=1_700_000_000,
     message="Update shop\n",
 )
-IN_STEP = Done(Reason.IN_STEP, "In step with main at ccccccc")
-
-
-class World(Protocol):
-    """A cluster with somebody in it who acts beside the operator."""
-
-    @property
-    def namespace(self) -> str: ...
-    @property
-    def cluster(self) -> Cluster: ...
-    @property
-    def writer(self) -> StatusWriter: ...
-    @property
-    def requests(self) -> int:
-        """How many requests the operator has made."""
-        ...
-
-    async def create(self, raw: JsonObject) -> None:
-        """Create a Template as a user does."""
-        ...
-
-    async def patch(self, name: str, change: JsonObject) -> None:
-        """Merge into a Template as a user does; null removes."""
-        ...
-
-    async def patch_status(self, name: str, change: JsonObject) -> None:
-        """Merge into a Template's status, as the writer of the queue does."""
-        ...
-
-    async def delete(self, name: str) -> None: ...
-
-    async def raw(self, name: str) -> JsonObject:
-        """Read a Template as it is stored."""
-        ...
-
-    async def secret(
-        self, name: str, data: Mapping[str, str], annotations: Mapping[str, str]
-    ) -> None:
-        """Create a Secret."""
-        ...
-
-    async def events(self, name: str) -> list[tuple[str, str, str]]:
-        """Type, reason and note of a Template's events, oldest first."""
-        ...
 
 
 def template(**spec: Any) -> JsonObject:
@@ -90,7 +46,7 @@ def annotated(**annotations: str) -> JsonObject:
 
 
 async def made(world: World, raw: JsonObject | None = None) -> Template:
-    await world.create(raw or template())
+    await world.make(raw or template())
     return await read(world)
 
 
@@ -176,14 +132,14 @@ class ClusterContract:
 
     async def test_removing_an_annotation_over_an_edit_is_stale(self, world: World) -> None:
         before = await made(world, annotated(a="b"))
-        await world.patch("shop", {"metadata": {"annotations": {"a": "c"}}})
+        await world.change("Template", "shop", {"metadata": {"annotations": {"a": "c"}}})
         with pytest.raises(StaleWrite):
             await world.cluster.remove_annotations(before, ["a"])
 
     async def test_a_document_written_over_another_edit_is_stale(self, world: World) -> None:
         before = await made(world)
         edited = {"spec": {"document": {"arguments": {"REPLICAS": "5"}}}}
-        await world.patch("shop", edited)
+        await world.change("Template", "shop", edited)
         with pytest.raises(StaleWrite):
             await world.cluster.replace_document(before, {"apiVersion": "v1.2"})
         stored = (await read(world)).spec.document
@@ -191,13 +147,13 @@ class ClusterContract:
 
     async def test_a_document_written_over_an_annotation_is_stale(self, world: World) -> None:
         before = await made(world)
-        await world.patch("shop", {"metadata": {"annotations": {"a": "b"}}})
+        await world.change("Template", "shop", {"metadata": {"annotations": {"a": "b"}}})
         with pytest.raises(StaleWrite):
             await world.cluster.replace_document(before, {"apiVersion": "v1.2"})
 
     async def test_a_document_of_a_deleted_object_is_stale(self, world: World) -> None:
         before = await made(world)
-        await world.delete("shop")
+        await world.remove("Template", "shop")
         with pytest.raises(StaleWrite):
             await world.cluster.replace_document(before, DOCUMENT)
 
@@ -253,7 +209,7 @@ class ClusterContract:
     ) -> None:
         before = await made(world)
         if status is not None:
-            await world.patch_status("shop", status)
+            await world.change_status("shop", status)
             before = await read(world)
         recorded = await world.cluster.set_pending_write(before, PENDING)
         assert recorded.status.sync is not None
@@ -273,20 +229,20 @@ class ClusterContract:
 
     async def test_a_pending_write_over_an_edit_is_stale(self, world: World) -> None:
         before = await made(world)
-        await world.patch("shop", {"spec": {"suspend": True}})
+        await world.change("Template", "shop", {"spec": {"suspend": True}})
         with pytest.raises(StaleWrite):
             await world.cluster.set_pending_write(before, PENDING)
         assert (await read(world)).status.sync is None
 
     async def test_clearing_what_another_cleared_is_stale(self, world: World) -> None:
         before = await world.cluster.set_pending_write(await made(world), PENDING)
-        await world.patch_status("shop", {"sync": {"pendingWrite": None}})
+        await world.change_status("shop", {"sync": {"pendingWrite": None}})
         with pytest.raises(StaleWrite):
             await world.cluster.set_pending_write(before, None)
 
     async def test_a_pending_write_of_a_deleted_object_is_stale(self, world: World) -> None:
         before = await made(world)
-        await world.delete("shop")
+        await world.remove("Template", "shop")
         with pytest.raises(StaleWrite):
             await world.cluster.set_pending_write(before, PENDING)
 
@@ -311,7 +267,7 @@ class ClusterContract:
 
     async def test_the_writer_returns_nothing_for_what_somebody_changed(self, world: World) -> None:
         before = await made(world)
-        await world.patch("shop", {"metadata": {"annotations": {"a": "b"}}})
+        await world.change("Template", "shop", {"metadata": {"annotations": {"a": "b"}}})
         assert await world.writer.write(Report(before, IN_STEP, {"sync": SYNC})) is None
         assert (await read(world)).status.sync is not None
 
@@ -343,13 +299,13 @@ class ClusterContract:
         await world.writer.write(Report(await made(world), IN_STEP, {"sync": SYNC}))
         less = {key: value for key, value in SYNC.items() if key != "blob"}
         await world.writer.write(Report(await read(world), IN_STEP, {"sync": less}))
-        assert (await world.raw("shop"))["status"]["sync"] == less
+        assert (await world.raw("Template", "shop"))["status"]["sync"] == less
         await world.writer.write(Report(await read(world), IN_STEP, {}))
-        assert not (await world.raw("shop"))["status"].get("sync")
+        assert not (await world.raw("Template", "shop"))["status"].get("sync")
 
     async def test_what_the_queue_owns_survives_a_status(self, world: World) -> None:
         await made(world)
-        await world.patch_status("shop", {"active": ["shop-1"], "queue": ["shop-2"]})
+        await world.change_status("shop", {"active": ["shop-1"], "queue": ["shop-2"]})
         pending = await world.cluster.set_pending_write(await read(world), PENDING)
         stale_copy = pending.status.dump()
         stale_copy["active"] = ["shop-0"]
@@ -385,13 +341,13 @@ class ClusterContract:
 
     async def test_the_status_of_a_deleted_object_is_nobodys_business(self, world: World) -> None:
         before = await made(world)
-        await world.delete("shop")
+        await world.remove("Template", "shop")
         await world.writer.write(Report(before, IN_STEP))
         assert await world.cluster.get(Template, world.namespace, "shop") is None
 
     async def test_the_status_of_an_object_made_anew_is_stale(self, world: World) -> None:
         before = await made(world)
-        await world.delete("shop")
+        await world.remove("Template", "shop")
         await made(world)
         with pytest.raises(StaleWrite):
             await world.writer.write(Report(before, IN_STEP))
@@ -399,7 +355,9 @@ class ClusterContract:
 
     async def test_a_requested_pass_is_answered(self, world: World) -> None:
         await made(world)
-        await world.patch("shop", {"metadata": {"annotations": {REQUESTED_AT: "token-1"}}})
+        await world.change(
+            "Template", "shop", {"metadata": {"annotations": {REQUESTED_AT: "token-1"}}}
+        )
         await world.writer.write(Report(await read(world), IN_STEP))
         assert (await read(world)).status.last_handled_requested_at == "token-1"
 
@@ -411,7 +369,7 @@ class ClusterContract:
         await world.writer.write(Report(await read(world), stalled))
         await world.writer.write(Report(await read(world), IN_STEP))
         await world.writer.write(Report(await read(world), IN_STEP))
-        assert await world.events("shop") == [
+        assert await world.announced("Template", "shop") == [
             ("Warning", "BranchNotFound", "branch main does not exist; create it"),
             ("Normal", "InStep", "In step with main at ccccccc"),
         ]
@@ -420,4 +378,6 @@ class ClusterContract:
         await world.writer.write(Report(await made(world), IN_STEP))
         notice = Notice(Reason.COMMITTED, "Committed 4f0d7c3 to main")
         await world.writer.write(Report(await read(world), IN_STEP, notices=(notice,)))
-        assert ("Normal", "Committed", "Committed 4f0d7c3 to main") in await world.events("shop")
+        assert ("Normal", "Committed", "Committed 4f0d7c3 to main") in await world.announced(
+            "Template", "shop"
+        )

@@ -21,13 +21,12 @@ from ebbflow.domain.run_store import (
     owner_of,
 )
 from ebbflow.domain.runs.queue import QueueState, read_queue
+from tests.support.cluster_world import IN_STEP, World
 from tests.support.run_store_world import (
     BUSY,
     CONTENT,
-    IN_STEP,
     SNAPSHOT,
     SPEC,
-    World,
     made_by_hand,
     node,
     parent_of,
@@ -392,7 +391,7 @@ class RunStoreContract:
         about = await started(world)
         await world.store.announce(about, Reason.RUNNING, "Running shop", warning=False)
         await world.store.announce(about, "NodeFailed", "0.2 failed", warning=True)
-        assert await world.announced("shop-1") == [
+        assert await world.announced("Run", "shop-1") == [
             ("Normal", "Running", "Running shop"),
             ("Warning", "NodeFailed", "0.2 failed"),
         ]

@@ -1,17 +1,13 @@
-"""What the contract of the store of Runs happens in, and short words for what is in it."""
+"""Short words for what is in the world of the contract of the store of Runs."""
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from ebbflow.api.base import API_VERSION, JsonObject
-from ebbflow.api.reasons import Reason
+from ebbflow.api.base import API_VERSION
 from ebbflow.api.run import NodeStatus, Run, RunSpec, RunStatus
 from ebbflow.api.template import Template
-from ebbflow.domain.outcome import Done
-from ebbflow.domain.ports import Cluster, StatusWriter
-from ebbflow.domain.run_store import NewRun, RunStore, Snapshot
+from ebbflow.domain.run_store import NewRun, Snapshot
 from ebbflow.domain.runs.queue import QueueState
+from tests.support.cluster_world import World
 
 SPEC = RunSpec.model_validate(
     {"source": {"kind": "Template", "name": "shop"}, "arguments": {"REPLICAS": 3, "NONE": None}}
@@ -22,44 +18,6 @@ CONTENT = {
     "timeout": "1h",
 }
 SNAPSHOT = Snapshot("shop-abc", CONTENT)
-IN_STEP = Done(Reason.IN_STEP, "In step with main at ccccccc")
-
-
-class World(Protocol):
-    """A cluster with somebody in it who acts beside the operator."""
-
-    @property
-    def namespace(self) -> str: ...
-    @property
-    def cluster(self) -> Cluster: ...
-    @property
-    def writer(self) -> StatusWriter: ...
-    @property
-    def store(self) -> RunStore: ...
-    @property
-    def requests(self) -> int:
-        """How many requests the operator has made."""
-        ...
-
-    async def make(self, raw: JsonObject) -> None:
-        """Create a Template or a Run as a user does."""
-        ...
-
-    async def change(self, kind: str, name: str, change: JsonObject) -> None:
-        """Merge into an object as a user does; null removes."""
-        ...
-
-    async def remove(self, kind: str, name: str) -> None:
-        """Delete an object as a user does."""
-        ...
-
-    async def raw(self, kind: str, name: str) -> JsonObject:
-        """Read a Template, Run or ControllerRevision as it is stored."""
-        ...
-
-    async def announced(self, name: str) -> list[tuple[str, str, str]]:
-        """Type, reason and note of a Run's events, oldest first."""
-        ...
 
 
 async def parent_of(world: World, name: str = "shop") -> Template:

@@ -4,49 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ebbflow.api.base import JsonObject, Key
-from tests.support.memory_cluster import MemoryCluster, MemoryStatusWriter
-from tests.support.memory_run_store import MemoryRunStore
+from ebbflow.api.base import Key
+from tests.support.memory_world import MemoryWorld
 from tests.support.run_store_contract import RunStoreContract
 from tests.support.run_store_world import SNAPSHOT, made_by_hand, started
-from tests.unit.adapters.kube.test_memory_cluster import merge
-
-
-class MemoryWorld:
-    namespace = "default"
-
-    def __init__(self) -> None:
-        self.cluster = MemoryCluster()
-        self.writer = MemoryStatusWriter(self.cluster)
-        self.store = MemoryRunStore(self.cluster)
-
-    @property
-    def requests(self) -> int:
-        return len(self.cluster.calls)
-
-    def _key(self, kind: str, name: str) -> Key:
-        return Key(kind, self.namespace, name)
-
-    async def make(self, raw: JsonObject) -> None:
-        self.cluster.put(raw)
-
-    async def change(self, kind: str, name: str, change: JsonObject) -> None:
-        self.cluster.edit(self._key(kind, name), lambda raw: merge(raw, change))
-
-    async def remove(self, kind: str, name: str) -> None:
-        self.cluster.delete(self._key(kind, name))
-
-    async def raw(self, kind: str, name: str) -> JsonObject:
-        found = self.cluster.raw(self._key(kind, name))
-        assert found is not None
-        return found
-
-    async def announced(self, name: str) -> list[tuple[str, str, str]]:
-        return [
-            ("Warning" if warning else "Normal", reason, message)
-            for key, reason, message, warning in self.store.events
-            if key == self._key("Run", name)
-        ]
 
 
 @pytest.fixture
