@@ -5,6 +5,11 @@ READY := .venv/.ready
 PYTEST := $(BIN)/python -m pytest -q
 SECONDS_OF = $(BIN)/python hack/timed.py
 
+# Modules are compiled once and kept here, whatever the shell says about bytecode: else each worker
+# and each operator of the tests compiles them all again, which takes longer than the unit tests.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/bytecode
+
 .PHONY: help demo test check unit env soak bench gen lock controlplane clean
 
 help:
@@ -43,10 +48,12 @@ check: $(READY)
 	@$(SECONDS_OF) "layers" $(BIN)/lint-imports --no-logo
 	@$(SECONDS_OF) "generated files" $(BIN)/python hack/generate.py --check
 
-MODELS := tests/unit/services/test_random_history.py tests/unit/domain/runs/test_explorer.py
+# Each plays thousands of short stories.
+MODELS := tests/unit/services/test_random_history.py tests/unit/services/test_run_queue_killed.py \
+	tests/unit/domain/runs/test_explorer.py tests/unit/domain/runs/test_plan_size.py
 
 unit: $(READY)
-	@$(SECONDS_OF) "unit tests" $(PYTEST) -n auto --maxprocesses 4 tests/unit $(MODELS:%=--ignore=%)
+	@EBBFLOW_EXAMPLES=10 $(SECONDS_OF) "unit tests" $(PYTEST) -n auto --maxprocesses 4 tests/unit $(MODELS:%=--ignore=%)
 	@$(SECONDS_OF) "random histories and explored models" $(PYTEST) -n auto --maxprocesses 4 $(MODELS)
 	@EBBFLOW_EXAMPLES=300 $(SECONDS_OF) "property tests, 300 examples each" $(PYTEST) -n auto --maxprocesses 4 -m hypothesis tests/unit
 	@$(SECONDS_OF) "contract, golden and tool tests" $(PYTEST) -n auto --maxprocesses 4 tests/contract tests/golden tests/tools

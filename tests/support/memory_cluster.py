@@ -6,7 +6,6 @@ change raises, a generation that only the spec raises, and values normalised as 
 
 from __future__ import annotations
 
-import copy
 import itertools
 import json
 from collections.abc import Callable, Collection, Mapping
@@ -38,6 +37,17 @@ _QUEUE_FIELDS = ("active", "queue", "recent", "fence", "hold", "lastRun", "inven
 
 INT64 = 2**63
 GO_EXPONENT_FROM = 1e21
+
+
+def copied(value: Any) -> Any:
+    """Return a JSON value that shares nothing with this one: copy.deepcopy takes five times as long."""
+    match value:
+        case dict():
+            return {key: copied(inner) for key, inner in value.items()}
+        case list():
+            return [copied(inner) for inner in value]
+        case _:
+            return value
 
 
 def normalised(value: Any) -> Any:
@@ -132,7 +142,7 @@ class MemoryCluster(Cluster):
 
     def edit(self, key: Key, change: Callable[[JsonObject], object]) -> JsonObject:
         """Change the stored object by a function that alters it in place."""
-        new = copy.deepcopy(self._objects[key])
+        new = copied(self._objects[key])
         change(new)
         return self._store(key, new)
 
@@ -161,7 +171,7 @@ class MemoryCluster(Cluster):
         ]
 
     def raw(self, key: Key) -> JsonObject | None:
-        return copy.deepcopy(self._objects.get(key))
+        return copied(self._objects.get(key))
 
     def template(self, name: str = "shop", namespace: str = "default") -> Template:
         """Read a Template without it being counted."""
@@ -201,7 +211,7 @@ class MemoryCluster(Cluster):
         key = Key(kind.declaration.kind, namespace, name)
         self.called(f"get {key}")
         raw = self._objects.get(key)
-        return None if raw is None else parse(kind, copy.deepcopy(raw))
+        return None if raw is None else parse(kind, copied(raw))
 
     async def get_secret(self, namespace: str, name: str) -> SecretObject | None:
         self.called(f"get Secret/{namespace}/{name}")
@@ -255,7 +265,7 @@ class MemoryCluster(Cluster):
         if is_other(observed, raw):
             raise StaleWrite(f"{observed.key} was changed", code=409)
         kept = raw.get("status") or {}
-        new = copy.deepcopy(status)
+        new = copied(status)
         new.update({field: kept[field] for field in _QUEUE_FIELDS if field in kept})
         pending = (kept.get("sync") or {}).get("pendingWrite")
         if pending is not None:
@@ -302,7 +312,7 @@ class MemoryCluster(Cluster):
         new = json.loads(json.dumps(normalised(new), allow_nan=False))
         old = self._objects.get(key)
         if old == new:
-            return copy.deepcopy(old)
+            return copied(old)
         meta = new["metadata"]
         if old is None or _wish(old) != _wish(new):
             meta["generation"] += 1
@@ -310,7 +320,7 @@ class MemoryCluster(Cluster):
         self._objects[key] = new
         if meta.get("deletionTimestamp") and not meta.get("finalizers"):
             del self._objects[key]
-        return copy.deepcopy(new)
+        return copied(new)
 
 
 class MemoryStatusWriter(StatusWriter):

@@ -122,3 +122,11 @@ class Player:
 
     def phases(self) -> dict[str, str]:
         return {path: state.phase for path, state in sorted(self.states.items())}
+
+
+def ended(player: Player) -> Over:
+    """Play to the end, and return it."""
+    verdict = player.play().verdict
+    assert isinstance(verdict, Over)
+    assert player.running == {}
+    return verdict

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 
 import pytest
@@ -10,20 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebbflow.api.reasons import Reason
-from ebbflow.api.run import MAX_NODE_STATES, RunStatus
 from ebbflow.domain.document import InvalidDocument
 from ebbflow.domain.runs.node_settings import Invalid, Settings, read_settings
 from ebbflow.domain.runs.plan import Over, UnderWay, plan, with_teardown_policy
-from ebbflow.domain.runs.states import carry_over, read_states, write_states
+from ebbflow.domain.runs.states import carry_over
 from ebbflow.domain.runs.tree import Envelope, Place, build_teardown, build_tree, find, size_of
-from tests.support.run_player import NOW, Player, Words, group, loop, node, tree
-
-
-def ended(player: Player) -> Over:
-    verdict = player.play().verdict
-    assert isinstance(verdict, Over)
-    assert player.running == {}
-    return verdict
+from tests.support.run_player import NOW, Player, Words, ended, group, loop, node, tree
 
 
 def test_a_document_without_steps_has_succeeded():
@@ -193,23 +184,6 @@ def test_a_loop_begins_nothing_more_after_a_failure():
     assert player.states["0"].phase == "Failed"
 
 
-def test_a_slow_iteration_does_not_let_the_status_grow():
-    player = Player(tree(loop(1000, node(), parallelism=100)), {"0[0].0": "stay"})
-    player.play()
-    assert len(player.states) <= 201
-    player.ends.clear()
-    assert ended(player).phase == "Succeeded"
-
-
-def test_loops_in_loops_stay_within_the_status():
-    inner = loop(100, *[node()] * 5, parallelism=100)
-    player = Player(tree(loop(100, inner, parallelism=100)))
-    for _ in range(200):
-        player.plan()
-        player.end_one()
-        assert len(player.states) <= MAX_NODE_STATES
-
-
 def test_a_retry_keeps_what_succeeded_and_does_the_rest():
     steps = (node(), loop(4, node(), node()), group(node(), node(), parallel=True))
     first = Player(tree(*steps), {"1[2].1": "fail"})
@@ -292,27 +266,6 @@ def test_a_document_with_more_nodes_than_a_status_can_hold_is_refused():
 def test_settings_are_read_from_numbers_and_texts(envelope, expected):
     read = read_settings(Envelope("Delay", "spec", **envelope), lambda value: value)
     assert isinstance(read, Invalid) if expected is None else read == expected
-
-
-def test_a_finished_run_of_100_nodes_is_small_and_one_of_500_far_from_the_limit():
-    for count, most in ((100, 25 * 1024), (500, 125 * 1024)):
-        player = Player(tree(*[node("Manifest", ref=f"node-number-{n}") for n in range(count)]))
-        ended(player)
-        for state in player.states.values():
-            assert state.outputs is not None
-        wire = write_states(player.states.values())
-        assert len(json.dumps(wire)) < most
-        assert read_states(RunStatus.model_validate({"nodes": wire})) == player.states
-
-
-def test_long_messages_are_cut_to_what_a_status_can_hold():
-    player = Player(tree(*[node()] * 999, parallel=True))
-    player.plan()
-    long = [
-        s.__class__(s.path, s.kind, "Failed", message="m" * 5000) for s in player.states.values()
-    ]
-    assert len(json.dumps(write_states(long))) < 300 * 1024
-    assert len(write_states(long[:1])[0]["message"]) == 1024
 
 
 NODES = st.deferred(

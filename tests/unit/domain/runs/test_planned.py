@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 
 import pytest
 
@@ -10,12 +11,15 @@ from ebbflow.api.run import FieldChange, PlannedChange
 from ebbflow.domain.runs.planned import MOST_BYTES, MOST_CHANGES, fitting
 
 
-def change(number: int, fields: int = 0, width: int = 1) -> PlannedChange:
+@cache
+def field_changes(count: int, width: int) -> tuple[FieldChange, ...]:
     text = "ö" * width
-    found = tuple(FieldChange(path=f"data.k{n}", from_=text, to=text) for n in range(fields))
-    return PlannedChange(
-        node="0", object=f"v1 ConfigMap a/{number}", action="update", fields=found or None
-    )
+    return tuple(FieldChange(path=f"data.k{n}", from_=text, to=text) for n in range(count))
+
+
+def change(number: int, fields: int = 0, width: int = 1) -> PlannedChange:
+    told = field_changes(fields, width) or None
+    return PlannedChange(node="0", object=f"v1 ConfigMap a/{number}", action="update", fields=told)
 
 
 def size(changes: tuple[PlannedChange, ...]) -> int:

@@ -17,7 +17,7 @@ from ebbflow.api.base import JsonObject
 from ebbflow.api.kinds import KINDS
 from ebbflow.api.reasons import Reason
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
