@@ -12,15 +12,6 @@ from tests.support.sync_world import FILE, URL, SyncWorld
 TRAILER = "\n\nEbbflow-Object: Template/default/shop\n"
 
 
-@pytest.fixture
-async def world() -> SyncWorld:
-    world = SyncWorld()
-    world.repository()
-    world.template()
-    await world.reconcile()
-    return world
-
-
 def say(world: SyncWorld, message: str) -> None:
     world.annotate(commit_message=message)
 

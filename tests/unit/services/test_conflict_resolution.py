@@ -12,12 +12,8 @@ BLUE = FILE.replace(b"red", b"blue")
 
 
 @pytest.fixture
-async def world() -> SyncWorld:
+async def world(world: SyncWorld) -> SyncWorld:
     """Both sides changed REPLICAS, and each something that the other did not."""
-    world = SyncWorld()
-    world.repository()
-    world.template()
-    await world.reconcile()
     world.edit(REPLICAS="5", MORE="yes")
     world.push_seen(BLUE.replace(b'"2"', b'"7"'))
     await world.reconcile()

@@ -8,15 +8,6 @@ from ebbflow.domain.ports import ClusterError, StaleWrite
 from tests.support.sync_world import FILE, SyncWorld
 
 
-@pytest.fixture
-async def world() -> SyncWorld:
-    world = SyncWorld()
-    world.repository()
-    world.template()
-    await world.reconcile()
-    return world
-
-
 class Killed(BaseException):
     """The process is gone."""
 

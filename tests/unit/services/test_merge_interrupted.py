@@ -4,22 +4,11 @@ from __future__ import annotations
 
 import contextlib
 
-import pytest
-
 from ebbflow.domain.git import Unreachable
 from ebbflow.domain.ports import ClusterError, StaleWrite
 from tests.support.sync_world import FILE, SHOP, SyncWorld
 
 BLUE = FILE.replace(b"red", b"blue")
-
-
-@pytest.fixture
-async def world() -> SyncWorld:
-    world = SyncWorld()
-    world.repository()
-    world.template()
-    await world.reconcile()
-    return world
 
 
 def cut() -> None:

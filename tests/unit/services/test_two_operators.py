@@ -12,11 +12,7 @@ BLUE = FILE.replace(b"red", b"blue")
 
 
 @pytest.fixture
-async def first() -> SyncWorld:
-    world = SyncWorld()
-    world.repository()
-    world.template()
-    await world.reconcile()
+def first(world: SyncWorld) -> SyncWorld:
     return world
 
 
