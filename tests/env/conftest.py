@@ -17,7 +17,9 @@ from pathlib import Path
 import pytest
 
 from ebbflow.api.rbac import POLICY
+from ebbflow.devcluster.binaries import Binaries
 from ebbflow.devcluster.cluster import ControlPlane
+from ebbflow.devcluster.options import ClusterOptions
 from ebbflow.devcluster.processes import Keeper
 from tests.support.api_client import USER_AGENT
 from tests.support.apiproxy import ApiProxy
@@ -74,12 +76,30 @@ def evidence(request: pytest.FixtureRequest) -> Evidence:
 # The cluster
 
 
+def install_all(cluster: ControlPlane) -> None:
+    install_crds(cluster)
+    install_rbac(cluster)
+
+
 @pytest.fixture(scope="session")
 def cluster(ebbflow_cluster: ControlPlane) -> ControlPlane:
     """The control plane of the session, with what ebbflow ships: CRDs and the operator's rights."""
-    install_crds(ebbflow_cluster)
-    install_rbac(ebbflow_cluster)
+    install_all(ebbflow_cluster)
     return ebbflow_cluster
+
+
+@pytest.fixture(scope="module")
+def own_cluster(
+    request: pytest.FixtureRequest, ebbflow_binaries: Binaries
+) -> Iterator[ControlPlane]:
+    """A control plane of this file's own, without anything of ebbflow.
+
+    A file that uses it has `cluster`, `kubectl` and, as the audit log is the session's,
+    `rbac_usage` of its own.
+    """
+    name = Path(request.node.name).stem.removeprefix("test_").replace("_", "-")
+    with ControlPlane(ClusterOptions(name=name), binaries=ebbflow_binaries) as own:
+        yield own
 
 
 @pytest.fixture(scope="session")

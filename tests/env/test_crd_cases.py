@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ebbflow.devcluster.binaries import Binaries
 from ebbflow.devcluster.cluster import ControlPlane
-from ebbflow.devcluster.options import ClusterOptions
 from tests.support.api_client import ApiClient
 from tests.support.crd_case import Case
 from tests.support.crd_cases import CASES
@@ -21,14 +18,13 @@ CRDS = Path(__file__).parents[2] / "crds"
 
 
 @pytest.fixture(scope="module")
-def cluster(ebbflow_binaries: Binaries) -> Iterator[ControlPlane]:
+def cluster(own_cluster: ControlPlane) -> ControlPlane:
     """A control plane of this file's own, with the CRDs and without the admission policy on Runs,
     which would refuse approvals in the names of people who are made up.
     """
-    with ControlPlane(ClusterOptions(name="crd-cases"), binaries=ebbflow_binaries) as own:
-        own.kubectl_run("apply", "--server-side", "-f", str(CRDS))
-        own.kubectl_run("wait", "--for=condition=Established", "-f", str(CRDS))
-        yield own
+    own_cluster.kubectl_run("apply", "--server-side", "-f", str(CRDS))
+    own_cluster.kubectl_run("wait", "--for=condition=Established", "-f", str(CRDS))
+    return own_cluster
 
 
 @pytest.fixture(scope="module")

@@ -6,17 +6,13 @@ In `make soak` it is away for 90 s: longer than any lease, watch or request last
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from ebbflow.devcluster.binaries import Binaries
 from ebbflow.devcluster.cluster import ControlPlane
-from ebbflow.devcluster.options import ClusterOptions
-from tests.env.conftest import ACCOUNT_NAME
+from tests.env.conftest import ACCOUNT_NAME, install_all
 from tests.support.gitserver import FaultyGitServer
 from tests.support.hearing import assert_hears_both_sides
-from tests.support.installation import install_crds, install_rbac
 from tests.support.kubectl import Kubectl
 from tests.support.operators import Operators
 from tests.support.soak import SOAK
@@ -31,12 +27,10 @@ SEVEN = SHOP.replace(b'"2"', b'"7"')
 
 
 @pytest.fixture(scope="module")
-def cluster(ebbflow_binaries: Binaries) -> Iterator[ControlPlane]:
+def cluster(own_cluster: ControlPlane) -> ControlPlane:
     """A control plane of this file's own: nobody else can wait for its etcd."""
-    with ControlPlane(ClusterOptions(name="etcd-away"), binaries=ebbflow_binaries) as own:
-        install_crds(own)
-        install_rbac(own)
-        yield own
+    install_all(own_cluster)
+    return own_cluster
 
 
 @pytest.fixture(scope="module")

@@ -8,19 +8,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
-from ebbflow.devcluster.binaries import Binaries
 from ebbflow.devcluster.cluster import ControlPlane
-from ebbflow.devcluster.options import ClusterOptions
-from tests.env.conftest import ACCOUNT_NAME, link_account
+from tests.env.conftest import ACCOUNT_NAME, install_all, link_account
 from tests.support.apiproxy import ApiProxy
 from tests.support.canary import Canary
 from tests.support.gitserver import FaultyGitServer
 from tests.support.hearing import assert_hears_both_sides
-from tests.support.installation import DEPLOY, install_crds, install_rbac
+from tests.support.installation import DEPLOY
 from tests.support.kubectl import Kubectl
 from tests.support.operator_process import OperatorProcess
 from tests.support.operators import Operators
@@ -33,12 +30,10 @@ AWAY_SECONDS = 30.0
 
 
 @pytest.fixture(scope="module")
-def cluster(ebbflow_binaries: Binaries) -> Iterator[ControlPlane]:
+def cluster(own_cluster: ControlPlane) -> ControlPlane:
     """A control plane of this file's own, with the operator's rights and the CRDs."""
-    with ControlPlane(ClusterOptions(name="supervision"), binaries=ebbflow_binaries) as own:
-        install_crds(own)
-        install_rbac(own)
-        yield own
+    install_all(own_cluster)
+    return own_cluster
 
 
 @pytest.fixture(scope="module")
