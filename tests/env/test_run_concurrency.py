@@ -17,7 +17,7 @@ from tests.support.soak import SOAK
 from tests.support.waiting import eventually
 
 PROCESSES = 4
-EACH = 200 if SOAK else 25
+EACH = 200 if SOAK else 50
 KILLS = 40 if SOAK else 5
 """How often the operator is killed while a burst is worked off: every few seconds."""
 
