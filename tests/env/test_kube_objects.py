@@ -46,6 +46,7 @@ from tests.support.audit import AuditLog
 from tests.support.installation import ACCOUNT, OPERATOR_USER, operator_kubeconfig
 from tests.support.kubectl import Kubectl
 from tests.support.objects_contract import ObjectsContract
+from tests.support.waiting import soon
 
 SECONDS = 20
 CANARY = "canary-of-a-made-secret"
@@ -106,14 +107,17 @@ Call = Callable[[], Awaitable[object]]
 
 async def refusal(kind: type[E], call: Call) -> E:
     """Repeat a call until it is refused in this way: rights and policies take a moment to bite."""
-    async with asyncio.timeout(SECONDS):
-        while True:
-            try:
-                await call()
-            except ObjectError as error:
-                if isinstance(error, kind):
-                    return error
-            await asyncio.sleep(0.1)
+
+    async def refused() -> E | None:
+        try:
+            await call()
+        except ObjectError as error:
+            return error if isinstance(error, kind) else None
+        return None
+
+    found = await soon(refused, SECONDS, f"the refusal {kind.__name__}")
+    assert found is not None
+    return found
 
 
 def account(namespace: str, name: str) -> JsonObject:

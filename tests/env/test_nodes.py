@@ -5,7 +5,6 @@ The Run itself is in memory; its objects are real, and made as the ServiceAccoun
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
 
@@ -24,6 +23,7 @@ from ebbflow.domain.objects import OWNER_LABEL, owner_mark
 from tests.support.installation import ACCOUNT, operator_kubeconfig
 from tests.support.kubectl import Kubectl
 from tests.support.run_stage import SHOP, RunWorld, config_map
+from tests.support.waiting import soon
 
 SECONDS = 20
 RBAC = "rbac.authorization.k8s.io"
@@ -89,11 +89,16 @@ async def run_to(world: RunWorld, phase: str, namespace: str, *steps: JsonObject
 
 async def until(world: RunWorld, phase: str) -> None:
     """Make passes until the Run is in a phase: rights and definitions take a moment to bite."""
-    async with asyncio.timeout(SECONDS):
-        while world.phase() != phase:
-            assert world.phase() in ("Running", "Waiting"), world.run().status.message
-            await asyncio.sleep(0.1)
-            await world.told()
+
+    async def there() -> bool:
+        if world.phase() == phase:
+            return True
+        if world.phase() not in ("Running", "Waiting"):
+            pytest.fail(f"the Run is {world.phase()}: {world.run().status.message}")
+        await world.told()
+        return False
+
+    await soon(there, SECONDS, f"the Run to be {phase}")
 
 
 async def test_short_forms_make_what_the_api_server_takes(
@@ -149,14 +154,16 @@ async def test_a_namespace_needs_a_right_that_the_failure_names(
     for command in message.partition("an admin can allow it: ")[2].split(" && "):
         kubectl.run(*command.split()[1:])
     world.ask("two")
+
+    async def succeeded() -> bool:
+        await world.settle()
+        if world.phase("two") == "Failed":  # the right was not seen everywhere yet
+            world.cluster.delete(world.run("two").key)
+            world.ask("two")
+        return world.phase("two") == "Succeeded"
+
     try:
-        async with asyncio.timeout(SECONDS):
-            while world.phase("two") != "Succeeded":
-                await world.settle()
-                if world.phase("two") == "Failed":  # the right was not seen everywhere yet
-                    world.cluster.delete(world.run("two").key)
-                    world.ask("two")
-                await asyncio.sleep(0.1)
+        await soon(succeeded, SECONDS, "the Run to succeed")
         assert kubectl.get("Namespace", f"{tenant}-x")["metadata"]["labels"][OWNER_LABEL]
     finally:
         kubectl.delete("Namespace", f"{tenant}-x")
@@ -210,10 +217,12 @@ async def test_pods_that_cannot_be_scheduled_are_told_of(
         "spec": {"selector": {"matchLabels": labels}, "template": template},
     }
     await run_to(world, "Running", tenant, {"kind": "Manifest", "spec": {"manifest": manifest}})
-    async with asyncio.timeout(SECONDS):
-        while "no node takes it" not in (world.node("0.0").message or ""):
-            await asyncio.sleep(0.1)
-            await world.told()
+
+    async def told() -> bool:
+        await world.told()
+        return "no node takes it" in (world.node("0.0").message or "")
+
+    await soon(told, SECONDS, "the scheduler's words")
     assert "; Pod api-" in (world.node("0.0").message or "")
 
 

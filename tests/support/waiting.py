@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -19,17 +20,54 @@ def eventually(check: Callable[[], T], timeout: float, what: str) -> T:
     at once. `timeout` is in seconds. `what` completes the sentence "waited for ...". After the
     deadline an AssertionError says what was waited for and what was seen last.
     """
-    deadline = time.monotonic() + timeout
-    pause = FIRST_PAUSE
-    while True:
+    waiting = _Waiting[T](timeout, what)
+    for pause in waiting.pauses():
         try:
-            seen = check()
-            last: object = seen
-            if seen:
+            if waiting.saw(seen := check()):
                 return seen
         except AssertionError as error:
-            last = error
-        if time.monotonic() >= deadline:
-            raise AssertionError(f"waited {timeout:g} s for {what}; seen last: {last!r}")
+            waiting.last = error
         time.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE)
+    raise waiting.in_vain()
+
+
+async def soon(check: Callable[[], Awaitable[T]], seconds: float, what: str) -> T:
+    """Do as `eventually` with a check that is awaited, while the event loop goes on."""
+    waiting = _Waiting[T](seconds, what)
+    for pause in waiting.pauses():
+        try:
+            if waiting.saw(seen := await check()):
+                return seen
+        except AssertionError as error:
+            waiting.last = error
+        await asyncio.sleep(pause)
+    raise waiting.in_vain()
+
+
+class _Waiting(Generic[T]):
+    """How long to go on, and what was seen last."""
+
+    def __init__(self, timeout: float, what: str) -> None:
+        self._timeout = timeout
+        self._what = what
+        self.last: object = None
+
+    def pauses(self) -> Iterator[float]:
+        """Give the pause after each try; the last try is made after the deadline."""
+        deadline = time.monotonic() + self._timeout
+        pause = FIRST_PAUSE
+        while True:
+            over = time.monotonic() >= deadline
+            yield 0.0 if over else pause
+            if over:
+                return
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def saw(self, seen: T) -> bool:
+        self.last = seen
+        return bool(seen)
+
+    def in_vain(self) -> AssertionError:
+        return AssertionError(
+            f"waited {self._timeout:g} s for {self._what}; seen last: {self.last!r}"
+        )
