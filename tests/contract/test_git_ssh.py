@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import os
 import socket
 import threading
 import time
@@ -31,9 +30,9 @@ from ebbflow.domain.git import (
 )
 from ebbflow.domain.secret import Tainted
 from tests.support.gitworld import COMMIT_HEADER, QUICK, MakeBackend, noise
+from tests.support.ssh_processes import below, children_named, look_at_running_ssh, release
 from tests.support.sshserver import SshServer, new_key, private_text, protected_text, public_text
 from tests.support.sshworld import SshWorld
-from tests.support.waiting import eventually
 
 FILES = {"a": b"a\n"}
 
@@ -54,43 +53,6 @@ def server(running: SshServer) -> Iterator[SshServer]:
 @pytest.fixture
 async def world(make: MakeBackend, server: SshServer) -> SshWorld:
     return SshWorld(server, await make())
-
-
-def children_named(name: str) -> list[int]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            head, _, rest = path.read_text().rpartition(")")
-            if head.endswith(f"({name}") and int(rest.split()[1]) == os.getpid():
-                found.append(int(path.parent.name))
-    return found
-
-
-def below(directory: Path, pattern: str) -> list[Path]:
-    return list(directory.rglob(pattern))
-
-
-def release(path: Path) -> None:
-    path.touch()
-
-
-@dataclasses.dataclass(frozen=True)
-class RunningSsh:
-    key_mode: int
-    directory_mode: int
-    command_line: bytes
-    environment: bytes
-
-
-def look_at_running_ssh(workspace: Path) -> RunningSsh:
-    key = eventually(lambda: below(workspace, "ssh-*/key"), 20, "a key on disk")[0]
-    pid = eventually(lambda: children_named("ssh"), 20, "ssh to run")[0]
-    return RunningSsh(
-        key.stat().st_mode & 0o777,
-        key.parent.stat().st_mode & 0o777,
-        eventually(Path(f"/proc/{pid}/cmdline").read_bytes, 20, "a command line"),
-        Path(f"/proc/{pid}/environ").read_bytes(),
-    )
 
 
 class TestHostKeys:

@@ -5,24 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
 
-from ebbflow.adapters.clock import SystemClock
 from ebbflow.adapters.kube.client import KubeClient
 from ebbflow.adapters.kube.connection import Connection, Kubeconfig
-from ebbflow.adapters.kube.discovery import Discovery
-from ebbflow.adapters.kube.made_objects import MadeObjects
-from ebbflow.adapters.kube.objects import KubeObjects
-from ebbflow.adapters.kube.system_namespaces import SystemNamespaces
 from ebbflow.api.base import JsonObject, Key
 from ebbflow.devcluster.cluster import ControlPlane
 from ebbflow.domain.health import InProgress, health
 from ebbflow.domain.objects import (
-    OWNER_LABEL,
     Absent,
     Account,
     AccountMissing,
@@ -31,14 +24,11 @@ from ebbflow.domain.objects import (
     KindMissing,
     NamespaceMissing,
     NamespaceTerminating,
-    ObjectError,
     ObjectId,
     Powerless,
     RejectedByAdmission,
     SystemNamespace,
     Usable,
-    field_manager,
-    owner_mark,
 )
 from ebbflow.domain.plan import FieldChange, plan_object
 from ebbflow.domain.secret import Tainted
@@ -46,78 +36,9 @@ from tests.support.audit import AuditLog
 from tests.support.installation import ACCOUNT, OPERATOR_USER, operator_kubeconfig
 from tests.support.kubectl import Kubectl
 from tests.support.objects_contract import ObjectsContract
-from tests.support.waiting import soon
+from tests.support.tenant_world import Uncounted, World, refusal
 
-SECONDS = 20
 CANARY = "canary-of-a-made-secret"
-
-
-class Uncounted:
-    def rest_request(self, code: str, method: str, host: str, seconds: float) -> None:
-        assert host
-
-
-class World:
-    """The adapter with the operator's own rights, and a tenant `worker` in a namespace."""
-
-    def __init__(self, client: KubeClient, kubectl: Kubectl, namespace: str) -> None:
-        system = SystemNamespaces([ACCOUNT.namespace])
-        discovery = Discovery(client, SystemClock())
-        self.secrets: list[str] = []
-        self.objects = KubeObjects(
-            client,
-            discovery,
-            system,
-            on_secret=lambda secret: self.secrets.append(secret.reveal()),
-            redact=lambda text: text,
-        )
-        self.woken: asyncio.Queue[Key] = asyncio.Queue()
-        self.watch = MadeObjects(client, discovery, system, self.woken.put_nowait)
-        self.kubectl = kubectl
-        self.namespace = namespace
-        self.worker = Account(namespace, "worker")
-        self.source = Key("Template", namespace, "shop")
-        self.manager = field_manager(self.source)
-
-    def config_map(self, name: str = "settings", **data: Any) -> JsonObject:
-        return {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": name, "labels": {OWNER_LABEL: owner_mark(self.source)}},
-            "data": data,
-        }
-
-    async def apply(self, manifest: JsonObject, **how: Any) -> JsonObject:
-        return await self.objects.apply(manifest, self.worker, manager=self.manager, **how)
-
-    async def next_woken(self) -> Key:
-        return await asyncio.wait_for(self.woken.get(), SECONDS)
-
-    async def quiet(self) -> None:
-        while not self.woken.empty():
-            self.woken.get_nowait()
-
-    def target(self, name: str = "settings") -> ObjectId:
-        return ObjectId("", "ConfigMap", self.namespace, name, "v1")
-
-
-E = TypeVar("E", bound=ObjectError)
-Call = Callable[[], Awaitable[object]]
-
-
-async def refusal(kind: type[E], call: Call) -> E:
-    """Repeat a call until it is refused in this way: rights and policies take a moment to bite."""
-
-    async def refused() -> E | None:
-        try:
-            await call()
-        except ObjectError as error:
-            return error if isinstance(error, kind) else None
-        return None
-
-    found = await soon(refused, SECONDS, f"the refusal {kind.__name__}")
-    assert found is not None
-    return found
 
 
 def account(namespace: str, name: str) -> JsonObject:
