@@ -104,7 +104,7 @@ class Model:
     def _born(self, world: World, name: str, key: str) -> World:
         made = world.made + 1
         created = made if self.setting.a_second_each else 1
-        run = Run(name, made, OURS, OURS, created, key)
+        run = Run(name, made, OURS, OURS, created, key, dry=name in self.setting.dry)
         if key in world.keys:
             raise Wrong(f"I2: a second Run is made for {key}")
         keys = world.keys | {key} if key else world.keys
@@ -276,7 +276,7 @@ class Model:
         gone = all(run.uid != becomes.uid for run in world.runs)
         if gone or (doing.stale and self.guards.compare_versions):
             return f"{what}: conflict", doing_lead(world, index, None)
-        if becomes.phase == "Running":
+        if becomes.phase == "Running" and not becomes.dry:
             # Under Allow nobody is kept out: a Run that seemed lost may start and be listed after.
             if self.setting.policy != "Allow" and becomes.name not in world.parent.active:
                 raise Wrong(f"I6: {becomes.name} starts and is not active: {world.parent}")

@@ -36,6 +36,7 @@ class Setting(NamedTuple):
 
     triggers: tuple[Trigger, ...] = ()
     by_hand: tuple[str, ...] = ()
+    dry: tuple[str, ...] = ()  # which of those by hand are dry runs
     squatted: tuple[str, ...] = ()  # names that a former parent's Runs have
     policy: ConcurrencyPolicy = "Queue"
     limit: int = 20
@@ -58,6 +59,7 @@ class Run(NamedTuple):
     fence: int = 0
     cancel: bool = False
     finished: int = 0
+    dry: bool = False
 
 
 class Write(NamedTuple):
@@ -167,6 +169,7 @@ def fact_of(run: Run) -> RunFact:
         fence=run.fence,
         for_trigger=bool(run.key),
         cancel=run.cancel,
+        dry=run.dry,
     )
 
 
@@ -242,13 +245,15 @@ def _overtaken(replica: Replica, uid: int) -> Replica:
 
 def check(world: World, setting: Setting) -> None:
     """Raise Wrong if the world is in a state that it must never be in."""
-    running = [run.name for run in world.runs if run.phase == "Running"]
+    running = [run.name for run in world.runs if run.phase == "Running" and not run.dry]
     if setting.policy != "Allow" and len(running) > 1:
         raise Wrong(f"I1: {running} run at once")
     listed = (*world.parent.active, *world.parent.queue)
     if setting.policy == "Forbid" and len(listed) > 1:
         raise Wrong(f"I4: Forbid keeps {listed}")
     for run in world.runs:
+        if run.dry and (run.phase == "Skipped" or run.name in listed):
+            raise Wrong(f"I9: the dry run {run.name} stands in line: {run.phase} {listed}")
         if run.made_for != OURS and run.phase:
             raise Wrong(f"I7: {run.name} of another parent is {run.phase}")
     _nothing_is_lost(world, setting)

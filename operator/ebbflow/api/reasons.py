@@ -135,6 +135,10 @@ class Reason(StrEnum):
         "WaitingForApproval",
         "The Run waits for people to approve a node. The message names it and how many are missing.",
     )
+    WAITING = (
+        "Waiting",
+        "The Run waits for a time to come, or for something outside of it. The message names the node and what it waits for. Nothing to do, unless that never comes.",
+    )
     SUCCEEDED = "Succeeded", "Every node that had to succeed did. Nothing to do."
     NODE_FAILED = (
         "NodeFailed",

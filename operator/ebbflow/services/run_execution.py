@@ -14,7 +14,15 @@ from ebbflow.domain.edit_record import RecordKey
 from ebbflow.domain.effective import parent_of
 from ebbflow.domain.objects import ObjectWatch
 from ebbflow.domain.outcome import Postponed
-from ebbflow.domain.ports import Clock, Cluster, Leadership, StaleWrite, Wake
+from ebbflow.domain.ports import (
+    Clock,
+    Cluster,
+    ClusterError,
+    InvalidObject,
+    Leadership,
+    StaleWrite,
+    Wake,
+)
 from ebbflow.domain.run_store import RunStore, owner_of
 from ebbflow.domain.runs.chain import parent_run
 from ebbflow.domain.runs.content import Content, read_content, snapshot_of
@@ -31,6 +39,7 @@ from ebbflow.domain.runs.gate import (
 )
 from ebbflow.domain.runs.plan import Over
 from ebbflow.domain.runs.queue import (
+    FINAL_PHASES,
     Parent,
     QueueState,
     format_micro_time,
@@ -106,7 +115,19 @@ class RunExecution:
         self._memories: dict[Key, tuple[str, RunMemory]] = {}
 
     async def reconcile(self, key: Key) -> Postponed | None:
-        """Make one pass. Raises StaleWrite if something changed under it, ClusterError."""
+        """Make one pass. Raises StaleWrite if something changed under it, ClusterError.
+
+        Whatever else it raises is a fault of ours: the Run says so, and the caller tries again.
+        """
+        try:
+            return await self._reconcile(key)
+        except (ClusterError, InvalidObject):
+            raise
+        except Exception as error:  # people must learn of it where they look: at the Run
+            await self._tell_fault(key, error)
+            raise
+
+    async def _reconcile(self, key: Key) -> Postponed | None:
         fresh = self._queue.take_fresh(key)
         if fresh is not None:
             return await self._pass(self._visit(*fresh))
@@ -296,6 +317,20 @@ class RunExecution:
             # That all went well is in the statuses of the Run and of its source.
             message = status.message or ""
             await self._store.announce(stored, status.reason or "", message, warning=bad)
+
+    async def _tell_fault(self, key: Key, error: Exception) -> None:
+        """Say in the status of a Run that we failed at it, if it is ours to say."""
+        # What is remembered of the Run may be the cause.
+        self._forget(key)
+        try:
+            run = await self._store.get(key.namespace, key.name)
+            if run is None or not is_held(run) or run.status.phase in FINAL_PHASES:
+                return
+            if (run.status.fence or 0) <= self._leadership.fence:
+                status = report.fault_of_ours(run, error, self._clock.now())
+                await self._store.write_status(run, status)
+        except (ClusterError, InvalidObject) as failure:
+            log.warning("%s: that ebbflow failed at it could not be told: %s", key, failure)
 
     def _forget(self, key: Key) -> None:
         self._memories.pop(key, None)

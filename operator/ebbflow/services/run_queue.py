@@ -235,7 +235,7 @@ class RunQueue:
             if parent is not None:
                 self._fresh[run.key] = run, parent
             self._wake(run.key)
-        for name in outcome.ending:
+        for name in (*outcome.ending, *outcome.dry):
             self._wake(runs[name].key)
 
     def _deeds(self, outcome: Round, runs: dict[str, Run]) -> Iterator[Deed[object]]:

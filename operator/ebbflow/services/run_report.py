@@ -62,6 +62,20 @@ def cancelled_because(why: str) -> str:
     return f"Cancelled: {why}"
 
 
+def fault_of_ours(run: Run, error: Exception, now: datetime) -> RunStatus:
+    """Say that ebbflow itself failed at a Run that goes on once that is over.
+
+    Of the error only its type is told: its text could hold anything.
+    """
+    message = (
+        f"ebbflow failed at this Run ({type(error).__name__}); that is a fault of ebbflow. It tries "
+        "again, ever seldomer: if that does not help, report it with the operator's log, or end the "
+        "Run by spec.cancel"
+    )
+    phase = run.status.phase or "Pending"
+    return standing(run, phase, Reason.INTERNAL_ERROR, message, now, position=run.status.position)
+
+
 def failed(run: Run, reason: Reason, message: str, now: datetime) -> RunStatus:
     """Say that the Run failed as a whole, before or beside its nodes."""
     return standing(run, "Failed", reason, message, now)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from ebbflow.api.reasons import Reason
 from ebbflow.api.run import NodeStatus, PlannedChange, Run, RunStatus
 from ebbflow.api.template import Template
 from ebbflow.domain.cel import CelCompiler
@@ -168,11 +167,10 @@ class RunRounds:
 
     async def _record(self, work: Work, verdict: UnderWay, now: datetime) -> datetime | None:
         """Write the status if that is worth it; else return when it will be, if ever."""
-        waits = verdict.phase == "Waiting"
         wished = standing(
             work.run,
             verdict.phase,
-            Reason.WAITING_FOR_APPROVAL if waits else Reason.RUNNING,
+            verdict.reason,
             verdict.message or "The run is under way",
             now,
             nodes=work.node_statuses(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ebbflow.api.base import JsonObject
 from tests.support.run_stage import RunWorld, config_map
 
 
@@ -121,3 +122,30 @@ async def test_each_sequential_node_costs_one_write(world: RunWorld) -> None:
     await world.settle()
     writes = [call for call in world.cluster.calls if call.startswith("write status of Run")]
     assert len(writes) == 11
+
+
+@pytest.mark.parametrize(
+    ("node", "reason"),
+    [
+        pytest.param({"kind": "Delay", "spec": {"duration": "1h"}}, "Waiting", id="a-delay"),
+        pytest.param({"kind": "Approval", "spec": {}}, "WaitingForApproval", id="an-approval"),
+        pytest.param(
+            {
+                "kind": "Condition",
+                "spec": {
+                    "object": {"apiVersion": "v1", "kind": "ConfigMap", "name": "x"},
+                    "until": "has(object.data)",
+                },
+            },
+            "Waiting",
+            id="a-condition",
+        ),
+    ],
+)
+async def test_only_who_waits_for_people_says_so(
+    world: RunWorld, node: JsonObject, reason: str
+) -> None:
+    world.template(node)
+    await world.has_run("one")
+    status = world.run().status
+    assert (status.phase, status.reason) == ("Waiting", reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ebbflow.api.base import Key
+from ebbflow.domain.objects import Busy
 from ebbflow.domain.ports import ClusterError
 from ebbflow.domain.runs.admission import BATCH
 from ebbflow.domain.runs.turns import LOST_AFTER
@@ -291,3 +292,39 @@ async def test_without_its_copy_a_run_of_another_document_fails_and_says_why(
     assert world.phase("one") == "Failed"
     assert revision.name in (world.run("one").status.message or "")
     assert world.phases("one") == {"0": "Cancelled"}
+
+
+# Dry runs
+
+
+@pytest.mark.parametrize("policy", ["Allow", "Queue", "Forbid", "Latest", "Replace"])
+async def test_a_dry_run_waits_for_nobody_and_disturbs_nobody(world: RunWorld, policy: str) -> None:
+    await under_way(world, policy, "one")
+    queue = world.shop().status.model_dump(include={"active", "queue", "recent"})
+    dry = await world.has_run("dry", dryRun=True)
+    assert dry.status.phase == "Succeeded"
+    assert world.phase("one") == "Waiting"
+    assert world.shop().status.model_dump(include={"active", "queue", "recent"}) == queue
+
+
+async def test_under_forbid_a_dry_run_under_way_keeps_no_run_from_running(world: RunWorld) -> None:
+    world.template(config_map("a", v="1"), concurrencyPolicy="Forbid")
+    world.objects.refusals.append(
+        lambda call: Busy("busy", code=429) if call.startswith("dry-run") else None
+    )
+    dry = await world.has_run("dry", dryRun=True)
+    assert dry.status.phase == "Running"
+    real = await world.has_run("real")
+    assert real.status.phase == "Succeeded"
+    world.objects.refusals.clear()
+    await world.look_until("Succeeded", "dry")
+
+
+async def test_while_others_are_suspended_a_dry_run_tells_what_they_would_do(
+    world: RunWorld,
+) -> None:
+    world.template(config_map("a", v="1"), concurrencyPolicy="Queue", suspend=True)
+    real = await world.has_run("real")
+    dry = await world.has_run("dry", dryRun=True)
+    assert (real.status.phase, dry.status.phase) == ("Queued", "Succeeded")
+    assert world.objects.names() == []

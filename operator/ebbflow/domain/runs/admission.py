@@ -126,6 +126,7 @@ def _is_new(state: QueueState, request: Request, parent: Parent) -> bool:
     return (
         made is not None
         and not made.over
+        and not made.dry
         and made.owner_uid == parent.uid
         and not state.lists(request.name)
     )
@@ -209,6 +210,7 @@ def _was_under_way(request: Request, facts: Facts) -> str | None:
         if (
             fact is not None
             and fact.name != request.name
+            and not fact.dry
             and fact.owner_uid == request.made.owner_uid
             and fact.phase in ("Succeeded", "Failed", "Cancelled")
             and fact.finished_at is not None

@@ -28,7 +28,7 @@ class Continue:
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """The parent does not list it in `active`."""
+    """It is no dry run, and the parent does not list it in `active`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def pass_gate(state: QueueState, parent: Parent, run: RunFact, fence: int) -> Pa
         return Ended()
     if run.cancel or run.deleting:
         return Stop()
-    if run.name not in state.active:
+    if run.name not in state.active and not run.dry:
         return NotYet()
     return Continue(fence) if run.started else Start(fence)
 

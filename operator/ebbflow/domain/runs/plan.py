@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from ebbflow.api.base import format_duration
 from ebbflow.api.reasons import Reason
@@ -19,6 +19,9 @@ from ebbflow.domain.runs.node_settings import Invalid, Iterations, Settings
 from ebbflow.domain.runs.states import NodeState, States
 from ebbflow.domain.runs.tree import ROOT, Loop, Node, Place, Workflow
 from ebbflow.domain.runs.walk import Closing, Progress, Start, Stop, Walk, about, first_cause
+
+APPROVAL: Final = "Approval"
+"""The kind of node that waits for people."""
 
 EndPhase = Literal["Succeeded", "Failed", "Cancelled"]
 
@@ -61,6 +64,7 @@ class UnderWay:
 
     phase: Literal["Running", "Waiting"]
     message: str = ""
+    reason: Reason = Reason.RUNNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +149,12 @@ def _under_way(states: Sequence[NodeState]) -> UnderWay:
     # Workflows and loops have no attempt: they are as their nodes are.
     live = [s for s in states if s.attempt and s.phase in ("Running", "Waiting", "Retrying")]
     if live and all(state.phase == "Waiting" for state in live):
-        return UnderWay("Waiting", "; ".join(f"{s.path}: {s.message}" for s in live[:3]))
-    said = [about(state) for state in live if state.message]
-    return UnderWay("Running", "; ".join(said[:3]))
+        people = any(state.kind == APPROVAL for state in live)
+        reason = Reason.WAITING_FOR_APPROVAL if people else Reason.WAITING
+        said = "; ".join(f"{state.path}: {state.message}" for state in live[:3])
+        return UnderWay("Waiting", said, reason)
+    words = [about(state) for state in live if state.message]
+    return UnderWay("Running", "; ".join(words[:3]))
 
 
 def _over(progress: Progress, closing: Closing | None, cause: NodeState | None) -> Over:

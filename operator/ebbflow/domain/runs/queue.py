@@ -2,7 +2,7 @@
 
 The parent is the object whose document runs. Its status says which Runs may run (`active`) and
 which wait (`queue`); it is written by compare-and-swap only. A Run runs only while a fresh read of
-the parent lists it in `active`.
+the parent lists it in `active`. Dry runs are in no list: they run whatever else does.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ class RunFact:
     """What one read of a Run told. `owner_uid`: of the parent that it is tied to, None if to none.
 
     `created` is in whole seconds, as the API server keeps it. `for_trigger`: its name was made from
-    a trigger's key, so that the name tells what it was made for.
+    a trigger's key, so that the name tells what it was made for. `dry`: it changes nothing, so it
+    is in nobody's way and nobody in its.
     """
 
     name: str
@@ -99,6 +100,7 @@ class RunFact:
     for_trigger: bool = False
     cancel: bool = False
     deleting: bool = False
+    dry: bool = False
 
     @property
     def over(self) -> bool:
@@ -170,6 +172,7 @@ def run_fact(run: Run, owner_uid: str | None) -> RunFact:
         for_trigger=TRIGGER_KEY in run.metadata.annotations,
         cancel=run.spec.cancel,
         deleting=run.metadata.deletion_timestamp is not None,
+        dry=run.spec.dry_run,
     )
 
 

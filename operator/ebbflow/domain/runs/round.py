@@ -17,8 +17,8 @@ class Round:
 
     `state` is the parent's queue from now on. `refused` never run; `cancel` are to be stopped;
     `finished` had ended and are off the parent's lists now; `ending` were cancelled or deleted and
-    have not ended, which is for them to do; `missing` are listed and not there. `more`: Runs are
-    left to be decided on, in another round.
+    have not ended, which is for them to do; `missing` are listed and not there. `dry` have not
+    begun: they wait for nobody. `more`: Runs are left to be decided on, in another round.
     """
 
     state: QueueState
@@ -27,6 +27,7 @@ class Round:
     finished: tuple[str, ...] = ()
     ending: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    dry: tuple[str, ...] = ()
     more: bool = False
 
 
@@ -47,7 +48,7 @@ def play_round(
     asked = [
         Request(run.name, run, automatic=run.for_trigger)
         for run in ours
-        if not run.over and not run.cancel and not run.deleting
+        if not run.over and not run.cancel and not run.deleting and not run.dry
     ]
     state, decisions = accept(state, asked, parent, facts)
     state, turn = advance(state, parent, facts)
@@ -62,6 +63,7 @@ def play_round(
         finished=tuple(run.name for run in ours if run.over),
         ending=tuple(r.name for r in ours if not r.over and (r.cancel or r.deleting)),
         missing=tuple(name for name in (*state.active, *state.queue) if name not in found),
+        dry=tuple(run.name for run in ours if run.dry and not run.over and not run.started),
         more=any(not state.lists(one.name) and one.name not in decided for one in asked),
     )
 

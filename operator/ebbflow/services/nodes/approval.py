@@ -10,6 +10,7 @@ from typing_extensions import override
 from ebbflow.api.run_policy import INSTALL_COMMAND
 from ebbflow.domain.approvals import ApprovalGuard
 from ebbflow.domain.authorship import author_of
+from ebbflow.domain.runs.plan import APPROVAL
 from ebbflow.services.nodes.kind import (
     Call,
     Failed,
@@ -53,7 +54,7 @@ class Approval(NodeKind[ApprovalSpec]):
     and the node fails.
     """
 
-    name: ClassVar[str] = "Approval"
+    name: ClassVar[str] = APPROVAL
     recalls: ClassVar[bool] = False
     only_waits: ClassVar[bool] = True
     spec = ApprovalSpec

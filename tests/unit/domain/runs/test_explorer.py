@@ -80,6 +80,13 @@ EXPLORED = [
         )
         for policy in ("Forbid", "Latest")
     ),
+    *(
+        pytest.param(
+            Setting((Trigger("a", 1),), ("h",), dry=("h",), policy=policy, lease_changes=1),
+            id=f"{policy}-dry",
+        )
+        for policy in POLICIES
+    ),
     pytest.param(Setting(THREE, squatted=("b",), crashes=1), id="a-name-that-is-taken"),
 ]
 
@@ -128,7 +135,9 @@ class Histories(RuleBasedStateMachine):
     )
     def begin(self, keys, by_hand, policy, limit, spread) -> None:
         triggers = tuple(Trigger(*key) for key in keys)
-        setting = Setting(triggers, tuple(sorted(by_hand)), ("d",), policy, limit, 3, 3, 3, spread)
+        people = tuple(sorted(by_hand))
+        dry = tuple(name for name in people if name < "r")
+        setting = Setting(triggers, people, dry, ("d",), policy, limit, 3, 3, 3, spread)
         self.model = Model(setting)
         self.world = beginning(setting)
 

@@ -157,7 +157,9 @@ def test_a_run_waits_when_all_that_is_under_way_waits():
     player = Player(tree(*steps, parallel=True), {"0": "wait", "1": "stay"})
     assert player.play().verdict == UnderWay("Running", "Approval 0: 1 of 2 approved")
     player.ends["1"] = "ok"
-    assert player.play().verdict == UnderWay("Waiting", "0: 1 of 2 approved")
+    assert player.play().verdict == UnderWay(
+        "Waiting", "0: 1 of 2 approved", Reason.WAITING_FOR_APPROVAL
+    )
     player.ends["0"] = "ok"
     assert ended(player).phase == "Succeeded"
 
