@@ -41,6 +41,7 @@ from ebbflow.adapters.kube.own_writes import OwnWrites
 from ebbflow.adapters.kube.run_store import KubeRunStore
 from ebbflow.adapters.kube.status import KubeStatusWriter
 from ebbflow.adapters.kube.system_namespaces import SystemNamespaces
+from ebbflow.adapters.kube.verbs import KubeVerbs
 from ebbflow.adapters.kube.watching import WatchRecord
 from ebbflow.adapters.kube.webhook import WebhookRegistration
 from ebbflow.adapters.metrics import Metrics
@@ -271,8 +272,8 @@ def _runs(
         allow_insecure_http=settings.allow_insecure_http,
     )
     stack.push_async_callback(http.close)
-    guard = KubeApprovalGuard(client)
-    ports = Ports(objects, cel, secrets, files, http, cluster, store, guard)
+    guard, verbs = KubeApprovalGuard(client), KubeVerbs(client, system)
+    ports = Ports(objects, cel, secrets, files, http, cluster, store, guard, verbs, queue.add)
     nodes = RunNodes(node_kinds(ports), secrets, clock, redact)
     start = RunStart(
         store,

@@ -13,11 +13,12 @@ from ebbflow.api.run import CREATED_BY, NodeStatus, Run
 from ebbflow.api.template import Template
 from ebbflow.domain.approvals import ApprovalGuard
 from ebbflow.domain.document import document_hash, parse
-from ebbflow.domain.objects import Account, ObjectId, Objects, ObjectWatch
+from ebbflow.domain.objects import Account, Denied, ObjectId, Objects, ObjectWatch
 from ebbflow.domain.outcome import Postponed
 from ebbflow.domain.ports import Leadership, StaleWrite
 from ebbflow.domain.runs.creation import NewPlace, by_user
 from ebbflow.domain.secret import Tainted
+from ebbflow.domain.verbs import Verbs
 from ebbflow.services.document_check import DocumentCheck
 from ebbflow.services.git_access import GitAccess
 from ebbflow.services.inventories import Inventories
@@ -78,6 +79,19 @@ class Guard(ApprovalGuard):
         return self.in_force
 
 
+class Rights(Verbs):
+    """An API server in which every account has every verb, but for those that a test takes away."""
+
+    def __init__(self) -> None:
+        self.taken: set[tuple[str, Key, str]] = set()
+        self.asked = 0
+
+    async def require(self, verb: str, source: Key, account: Account) -> None:
+        self.asked += 1
+        if (verb, source, account.name) in self.taken:
+            raise Denied(f"{account.name} lacks {verb} on {source}; kubectl …", code=403)
+
+
 class Leads(Leadership):
     """A process that leads."""
 
@@ -104,6 +118,7 @@ class RunWorld:
         self.secrets: list[Tainted] = []
         self.leadership = Leads()
         self.guard = Guard()
+        self.verbs = Rights()
         self.restart()
 
     def use(self, objects: Objects) -> None:
@@ -118,7 +133,18 @@ class RunWorld:
         secrets = TenantSecrets(objects, self.secrets.append)
         access = GitAccess(self.cluster)
         files = RepositoryFiles(self.git, access)
-        ports = Ports(objects, cel, secrets, files, self.http, self.cluster, self.store, self.guard)
+        ports = Ports(
+            objects,
+            cel,
+            secrets,
+            files,
+            self.http,
+            self.cluster,
+            self.store,
+            self.guard,
+            self.verbs,
+            self.woken.append,
+        )
         kinds = [
             Http(self.http, secrets, self._http_patience) if kind.name == "HTTP" else kind
             for kind in node_kinds(ports)

@@ -10,8 +10,9 @@ from ebbflow.domain.approvals import ApprovalGuard
 from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.http import HttpClient
 from ebbflow.domain.objects import Objects
-from ebbflow.domain.ports import Cluster
+from ebbflow.domain.ports import Cluster, Wake
 from ebbflow.domain.run_store import RunStore
+from ebbflow.domain.verbs import Verbs
 from ebbflow.services.nodes.approval import Approval
 from ebbflow.services.nodes.condition import Condition
 from ebbflow.services.nodes.delay import Delay
@@ -39,6 +40,8 @@ class Ports:
     cluster: Cluster
     runs: RunStore
     approvals: ApprovalGuard
+    verbs: Verbs
+    wake: Wake
 
 
 NODES: Final[tuple[Callable[[Ports], NodeKind[Any]], ...]] = (
@@ -49,7 +52,7 @@ NODES: Final[tuple[Callable[[Ports], NodeKind[Any]], ...]] = (
     lambda ports: Volume(ports.objects, ports.cel),
     lambda ports: TemplateNode(ports.objects, ports.cel),
     lambda ports: Condition(ports.objects, ports.cel),
-    lambda ports: RunTemplate(ports.cluster, ports.runs),
+    lambda ports: RunTemplate(ports.cluster, ports.runs, ports.verbs, ports.wake),
     lambda ports: Http(ports.http, ports.secrets),
     lambda _: Delay(),
     lambda ports: Approval(ports.approvals),

@@ -18,14 +18,16 @@ from ebbflow.api.run import (
     RunSpec,
     RunTrigger,
 )
+from ebbflow.api.run_policy import RUN
 from ebbflow.api.template import Template
 from ebbflow.domain.objects import tainted_texts
-from ebbflow.domain.ports import Cluster, InvalidObject, StaleWrite
+from ebbflow.domain.ports import Cluster, InvalidObject, StaleWrite, Wake
 from ebbflow.domain.run_store import NewRun, RunStore
 from ebbflow.domain.runs.chain import child_annotations, why_not
 from ebbflow.domain.runs.names import TriggerKey
 from ebbflow.domain.runs.queue import FINAL_PHASES
 from ebbflow.domain.runs.triggered import trigger_note
+from ebbflow.domain.verbs import Verbs
 from ebbflow.services.nodes.kind import (
     Call,
     CannotDo,
@@ -38,6 +40,7 @@ from ebbflow.services.nodes.kind import (
     Working,
 )
 from ebbflow.services.nodes.spec import NodeSpec, no_references
+from ebbflow.services.run_queue import queue_key
 
 RECHECK: Final = timedelta(seconds=5)
 """The end of the other Run wakes this one; should that get lost, this is how soon it is seen."""
@@ -73,9 +76,11 @@ class RunTemplate(NodeKind[RunTemplateSpec]):
     recalls: ClassVar[bool] = True
     spec = RunTemplateSpec
 
-    def __init__(self, cluster: Cluster, store: RunStore) -> None:
+    def __init__(self, cluster: Cluster, store: RunStore, verbs: Verbs, wake: Wake) -> None:
         self._cluster = cluster
         self._store = store
+        self._verbs = verbs
+        self._wake = wake
 
     @override
     async def act(self, call: Call[RunTemplateSpec]) -> Result:
@@ -83,7 +88,10 @@ class RunTemplate(NodeKind[RunTemplateSpec]):
         trigger = _trigger(call, parent)
         name = trigger.run_name(parent.metadata.name)
         if call.fresh and not call.recalled:
+            await self._verbs.require(RUN, parent.key, call.run.account)
             await self._store.create(_new_run(call, parent, trigger))
+            # Nobody hears of what the operator writes itself.
+            self._wake(queue_key(parent.key))
         found = await self._read(call, name)
         if found is None:
             return Failed(f"the Run {name} was deleted before its end was seen")
@@ -95,6 +103,7 @@ class RunTemplate(NodeKind[RunTemplateSpec]):
     async def plan(self, call: Call[RunTemplateSpec]) -> Planned:
         """The other document is not planned with: it may be another one when its turn comes."""
         parent = await self._parent(call)
+        await self._verbs.require(RUN, parent.key, call.run.account)
         name = _trigger(call, parent).run_name(parent.metadata.name)
         title = f"ebbflow.dev/v1alpha1 Run {parent.metadata.namespace}/{name}"
         return Planned((PlannedChange(node=call.path, object=title, action="create"),), {})

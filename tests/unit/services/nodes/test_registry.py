@@ -21,7 +21,7 @@ from ebbflow.services import nodes
 from ebbflow.services.nodes.kind import NodeKind
 from ebbflow.services.nodes.registry import Ports, node_kinds
 from tests.support import builders
-from tests.support.run_stage import RunWorld
+from tests.support.run_stage import RunWorld, config_map
 
 ROOT = Path(__file__).parents[4]
 EXAMPLES = ROOT / "tests/support/examples/nodes"
@@ -111,7 +111,6 @@ WAITING = {
     "Delay": "Waiting",
     "Approval": "Waiting",
     "Manifest": "Running",
-    "RunTemplate": "Running",
 }
 """How far examples come by themselves; the others are done at once."""
 
@@ -131,7 +130,14 @@ def world() -> RunWorld:
         },
     ):
         made.objects.put(raw)
-    migrate = {"apiVersion": "ebbflow.dev/v1", "arguments": {"VERSION": "", "PASSWORD": ""}}
+    migrate = {
+        "apiVersion": "ebbflow.dev/v1",
+        "arguments": {"VERSION": "", "PASSWORD": ""},
+        "spec": {
+            "kind": "Workflow",
+            "spec": {"steps": [config_map("schema", version="${args.VERSION}")]},
+        },
+    }
     made.cluster.put(builders.template("migrate").within("default").holding(migrate).build())
     made.http.answer(201, {"id": 7})
     made.git.create_repository(REPOSITORY, {"base/ingress.yaml": INGRESS})

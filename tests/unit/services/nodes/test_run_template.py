@@ -48,15 +48,13 @@ async def go_on(world: RunWorld) -> None:
     await world.settle()
 
 
-async def test_the_end_of_the_other_run_wakes_this_one(world: RunWorld) -> None:
+async def test_the_other_run_begins_at_once_and_its_end_wakes_this_one(world: RunWorld) -> None:
     put_inner(world, config_map("made", v="${args.SIZE}"))
     call = CALL | {"spec": {**CALL["spec"], "arguments": {"SIZE": 3}}}
     await start(world, call)
     (child,) = children(world)
-    await world.told()
-    assert world.node("0").message == f"the Run {child.metadata.name} is Pending"
-    await go_on(world)
     assert world.phase() == "Succeeded"
+    assert world.node("0").message == f"the Run {child.metadata.name} succeeded"
     assert world.objects.live("ConfigMap", "made")["data"] == {"v": "3"}
     assert child.metadata.annotations[PARENT_RUN] == "one"
     assert child.metadata.annotations[CHAIN] == "Template/shop"
@@ -199,3 +197,42 @@ async def test_whoever_is_behind_a_run_is_behind_those_that_it_starts(
     assert trigger is not None
     assert trigger.actor == by
     assert child.status.phase == ("Waiting" if by else "Failed")
+
+
+# Who may start it
+
+
+async def test_an_account_without_the_verb_starts_nothing(world: RunWorld) -> None:
+    put_inner(world, config_map("made", v="1"))
+    world.verbs.taken.add(("run", INNER, "default"))
+    await start(world)
+    assert world.phase() == "Failed"
+    assert "default lacks run on Template/default/inner" in (world.node("0").message or "")
+    assert children(world) == []
+
+
+async def test_the_account_of_the_context_is_the_one_that_is_asked_about(world: RunWorld) -> None:
+    put_inner(world, config_map("made", v="1"))
+    world.verbs.taken.add(("run", INNER, "weak"))
+    inner = {
+        "kind": "Workflow",
+        "spec": {"context": {"serviceAccountName": "weak"}, "steps": [CALL]},
+    }
+    await start(world, inner)
+    assert "weak lacks run" in (world.node("0.0").message or "")
+
+
+async def test_a_dry_run_tells_that_the_verb_is_missing(world: RunWorld) -> None:
+    put_inner(world, config_map("made", v="1"))
+    world.verbs.taken.add(("run", INNER, "default"))
+    await start(world, dryRun=True)
+    assert "default lacks run" in (world.node("0").message or "")
+
+
+async def test_it_is_asked_once_for_each_attempt(world: RunWorld) -> None:
+    put_inner(world, APPROVE)
+    await start(world)
+    await go_on(world)
+    await world.look()
+    assert world.phase() == "Waiting"
+    assert world.verbs.asked == 1
