@@ -75,6 +75,7 @@ from ebbflow.services.run_rounds import RunRounds
 from ebbflow.services.run_start import RunStart
 from ebbflow.services.schedule import Schedule
 from ebbflow.services.source_end import SourceEnd
+from ebbflow.services.source_teardown import SourceTeardown
 from ebbflow.services.synced_file import SyncedFiles
 from ebbflow.services.template_sync import TemplateSync
 from ebbflow.services.tenant_secrets import TenantSecrets
@@ -288,7 +289,8 @@ def _runs(
     inventories, removal = Inventories(cluster, store), Removal(objects)
     aftermath = RunAftermath(store, nodes, inventories, removal, log_of_made, cel, clock)
     rounds = RunRounds(store, nodes, cel, clock, aftermath.settle)
-    end = SourceEnd(store, inventories, removal, clock, settings.default_service_account)
+    teardown = SourceTeardown(store, record_key)
+    end = SourceEnd(store, inventories, removal, teardown, clock, settings.default_service_account)
     turns = RunQueue(cluster, store, end, queue.add, clock, leadership)
     return turns, RunExecution(
         cluster, store, start, rounds, turns, made, queue.add, clock, leadership, record_key

@@ -14,7 +14,7 @@ from ebbflow.api.template import Template
 from ebbflow.domain.approvals import ApprovalGuard
 from ebbflow.domain.document import document_hash, parse
 from ebbflow.domain.objects import Account, Denied, ObjectId, Objects, ObjectWatch
-from ebbflow.domain.outcome import Postponed
+from ebbflow.domain.outcome import Postponed, Report
 from ebbflow.domain.ports import Leadership, StaleWrite
 from ebbflow.domain.runs.creation import NewPlace, by_user
 from ebbflow.domain.secret import Tainted
@@ -35,10 +35,11 @@ from ebbflow.services.run_queue import KIND, RunQueue, queue_key
 from ebbflow.services.run_rounds import RunRounds
 from ebbflow.services.run_start import RunStart
 from ebbflow.services.source_end import SourceEnd
+from ebbflow.services.source_teardown import SourceTeardown
 from ebbflow.services.synced_file import SyncedFiles
 from ebbflow.services.tenant_secrets import TenantSecrets
 from tests.support import builders
-from tests.support.memory_cluster import ManualClock, MemoryCluster
+from tests.support.memory_cluster import ManualClock, MemoryCluster, MemoryStatusWriter
 from tests.support.memory_git import MemoryGit
 from tests.support.memory_http import MemoryHttp
 from tests.support.memory_objects import BLOB, object_id
@@ -119,6 +120,7 @@ class RunWorld:
         self.leadership = Leads()
         self.guard = Guard()
         self.verbs = Rights()
+        self.statuses = MemoryStatusWriter(self.cluster, self.clock)
         self.restart()
 
     def use(self, objects: Objects) -> None:
@@ -153,10 +155,11 @@ class RunWorld:
         nodes = RunNodes(kinds, secrets, self.clock, lambda text: text)
         inventories, removal = Inventories(self.cluster, self.store), Removal(objects)
         aftermath = RunAftermath(self.store, nodes, inventories, removal, log, cel, self.clock)
+        teardown = SourceTeardown(self.store, lambda: RECORD_KEY)
         self.queue = RunQueue(
             self.cluster,
             self.store,
-            SourceEnd(self.store, inventories, removal, self.clock, "default"),
+            SourceEnd(self.store, inventories, removal, teardown, self.clock, "default"),
             self.woken.append,
             self.clock,
             self.leadership,
@@ -271,11 +274,19 @@ class RunWorld:
         for _ in range(10):
             try:
                 if key.kind == KIND:
-                    return await self.queue.reconcile(key)
+                    return await self._queue_pass(key)
                 return await self.execution.reconcile(key)
             except StaleWrite:
                 continue
         raise AssertionError(f"{key} is stale for ever")
+
+    async def _queue_pass(self, key: Key) -> Postponed | None:
+        """Make a pass over a queue, and write what it reports, as the loop does."""
+        found = await self.queue.reconcile(key)
+        if not isinstance(found, Report):
+            return found
+        await self.statuses.write(found)
+        return None
 
     async def look(self, name: str = "one") -> Postponed | None:
         """Make one pass over a Run."""

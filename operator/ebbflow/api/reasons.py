@@ -181,6 +181,11 @@ class Reason(StrEnum):
         "A Run of this name belongs to another object, or was made for another trigger. Remove it if it is no longer wanted.",
     )
 
+    TEARDOWN_FAILED = (
+        "TeardownFailed",
+        "The `teardownSpec` of a Template that is being deleted failed. With `failurePolicy: block` the deletion waits: the message names the Run and what to do.",
+    )
+
     # Events only
     PRUNED = (
         "Pruned",

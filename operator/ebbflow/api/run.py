@@ -30,7 +30,7 @@ RunPhase = Literal[
 NodePhase = Literal["Running", "Waiting", "Retrying", "Succeeded", "Failed", "Cancelled", "Skipped"]
 TriggerType = Literal[
     "Manual", "Update", "Creation", "Push", "PullRequest", "PullRequestLabel", "Tag", "Schedule",
-    "Webhook", "RunTemplate", "Preview", "Rollback",
+    "Webhook", "RunTemplate", "Preview", "Rollback", "Teardown",
 ]  # fmt: skip
 ChangeAction = Literal["create", "update", "delete", "none"]
 

@@ -99,7 +99,7 @@ def tree_of(run: Run, content: JsonObject | None) -> tuple[Row, ...]:
     except InvalidDocument:
         return _flat(states)
     if teardown is not None and any(path.startswith(f"{TEARDOWN}.") for path in states):
-        rows += (Row(TEARDOWN, TEARDOWN, "", rows=_steps(teardown.tree, Place(TEARDOWN), states)),)
+        rows += (Row(TEARDOWN, TEARDOWN, "", rows=_steps(teardown, Place(TEARDOWN), states)),)
     return rows
 
 

@@ -148,4 +148,4 @@ def _compile_until(cel: CelCompiler, source: str) -> object:
 
 def _trees(document: dict[str, Json]) -> tuple[Workflow, ...]:
     teardown = build_teardown(document)
-    return (build_tree(document), *((teardown.tree,) if teardown else ()))
+    return (build_tree(document), *((teardown,) if teardown else ()))

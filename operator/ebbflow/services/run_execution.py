@@ -42,6 +42,7 @@ from ebbflow.domain.runs.queue import (
     FINAL_PHASES,
     Parent,
     QueueState,
+    RunFact,
     format_micro_time,
     is_held,
     read_queue,
@@ -50,6 +51,7 @@ from ebbflow.domain.runs.queue import (
 from ebbflow.domain.runs.round import replaced_by
 from ebbflow.domain.runs.standing import standing
 from ebbflow.domain.runs.states import cancelled, read_states
+from ebbflow.domain.runs.teardown import is_teardown
 from ebbflow.domain.runs.triggered import trigger_of
 from ebbflow.services import run_report as report
 from ebbflow.services.node_statuses import NodeStatuses
@@ -154,12 +156,26 @@ class RunExecution:
             return Visit(run, was, passage, fence, SOURCE_GONE, gone=True)
         state, rules = read_queue(parent.status), parent_of(parent)
         if parent.metadata.deletion_timestamp is not None:
+            if is_teardown(run, self._record_key()):
+                return self._visit_teardown(run, parent, fact, rules, state)
             passage = pass_gate(state, rules, replace(fact, cancel=True), fence)
             return Visit(run, parent, passage, fence, SOURCE_GONE)
         passage = pass_gate(state, rules, fact, fence)
         why = "it was deleted" if fact.deleting else "spec.cancel is true"
         newer = None if fact.deleting else replaced_by(state, rules, fact.name)
         return Visit(run, parent, passage, fence, why, newer)
+
+    def _visit_teardown(
+        self, run: Run, parent: Template, fact: RunFact, rules: Parent, state: QueueState
+    ) -> Visit:
+        """The deletion of its source is why it runs. It takes no turn: the others have ended.
+
+        Nor does its own deletion stop it, which may come with that of the source: its finalizer
+        keeps it. spec.cancel does.
+        """
+        alone, fence = replace(state, active=(fact.name,)), self._leadership.fence
+        passage = pass_gate(alone, rules, replace(fact, deleting=False), fence)
+        return Visit(run, parent, passage, fence, "spec.cancel is true")
 
     async def _pass(self, visit: Visit) -> Postponed | None:
         run = visit.run

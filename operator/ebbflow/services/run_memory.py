@@ -14,7 +14,7 @@ from ebbflow.domain.objects import Account
 from ebbflow.domain.runs.content import Content
 from ebbflow.domain.runs.outputs import RefNeeds, RefsView
 from ebbflow.domain.runs.states import NodeState, States
-from ebbflow.domain.runs.tree import Place, Workflow
+from ebbflow.domain.runs.tree import ROOT, Place, Workflow
 from ebbflow.domain.secret import Tainted
 from ebbflow.services.generated_secrets import GeneratedSecrets
 from ebbflow.services.nodes.kind import Context, Result, Working
@@ -31,7 +31,7 @@ class Refused:
 
 @dataclass(slots=True)
 class RunMemory:
-    """One Run under way.
+    """One Run under way. `root`: where its tree begins, which is elsewhere for a teardown.
 
     All by path: `outputs` are whole; `applied` the objects that nodes made; `begun` the latest
     attempt that this process has begun, `ended` which attempt ended how, in case that could not be
@@ -47,6 +47,7 @@ class RunMemory:
     given_refs: Mapping[str, Json]
     needs: RefNeeds
     random: GeneratedSecrets
+    root: Place = ROOT
     outputs: dict[str, Json] = field(default_factory=dict)
     applied: dict[str, tuple[JsonObject, ...]] = field(default_factory=dict)
     begun: dict[str, int] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from ebbflow.api.base import JsonObject, Key
 from ebbflow.api.run import Run
 from ebbflow.api.template import LastRun, Template
 from ebbflow.domain.effective import parent_of
-from ebbflow.domain.outcome import Postponed
+from ebbflow.domain.outcome import Postponed, Report
 from ebbflow.domain.ports import Clock, Cluster, ClusterError, Leadership, StaleWrite, Wake
 from ebbflow.domain.run_store import RunStore, owner_of
 from ebbflow.domain.runs.admission import Refused
@@ -90,7 +90,7 @@ class RunQueue:
         self._history_room: dict[Key, int] = {}
         self._places_told: dict[Key, float] = {}
 
-    async def reconcile(self, key: Key) -> Postponed | None:
+    async def reconcile(self, key: Key) -> Postponed | Report | None:
         """Make one pass: take in new Runs, let go of ended ones, give the next their turn.
 
         Raises StaleWrite if something changed under the pass (make another), ClusterError if the
@@ -170,7 +170,7 @@ class RunQueue:
         room = self._history_room.get(parent.key, 0)
         return finish(state, fact) if room > 0 and _is_newest(run, parent) else None
 
-    async def _pass(self, source: Key) -> Postponed | None:
+    async def _pass(self, source: Key) -> Postponed | Report | None:
         parent = await self._cluster.get(Template, source.namespace, source.name)
         runs = await self._store.runs_of(source)
         if parent is None or parent.metadata.deletion_timestamp:
@@ -311,7 +311,7 @@ class RunQueue:
 
     async def _without(
         self, source: Key, parent: Template | None, runs: tuple[Run, ...]
-    ) -> Postponed | None:
+    ) -> Postponed | Report | None:
         """The source is gone or going, or never was: nothing begins, and what runs ends itself."""
         for known in (self._missed, self._history_room, self._places_told):
             known.pop(source, None)
@@ -319,11 +319,12 @@ class RunQueue:
         waiting = [run for run in runs if not is_held(run) and not _fact(run).over]
         now = self._clock.now()
         said = [self._store.write_status(run, report.source_missing(run, now)) for run in waiting]
-        await _all([*self._releases(runs), *said])
+        done = [run for run in runs if not self._end.keeps(parent, run)]
+        await _all([*self._releases(done), *said])
         if parent is not None:
             # What runs made goes with it once none of them makes anything any more.
             started = any(_fact(run).started for run in runs)
-            return Postponed(RUNS_END) if started else await self._end.go(parent)
+            return Postponed(RUNS_END) if started else await self._end.go(parent, runs)
         return Postponed(SOURCE_RECHECK) if waiting else None
 
     def _let_go(self, runs: Iterable[Run]) -> None:

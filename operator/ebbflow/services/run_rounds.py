@@ -153,6 +153,7 @@ class RunRounds:
             timeout=memory.content.timeout,
             cancel=work.cancel is not None,
             replaced_by=work.replaced_by,
+            root=memory.root,
         )
         while True:
             judge = work.judge(now, self._cel)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
 
 from ebbflow.api.base import Key
 from ebbflow.api.reasons import Reason
@@ -26,13 +28,24 @@ from ebbflow.domain.runs.content import Content, read_content, snapshot_of
 from ebbflow.domain.runs.outputs import RefNeeds
 from ebbflow.domain.runs.queue import read_time
 from ebbflow.domain.runs.states import NodeState, carry_over, read_states
-from ebbflow.domain.runs.tree import build_tree
+from ebbflow.domain.runs.teardown import inherited_refs, is_teardown
+from ebbflow.domain.runs.tree import (
+    ROOT,
+    TEARDOWN,
+    Place,
+    Workflow,
+    build_teardown,
+    build_tree,
+)
 from ebbflow.domain.secret import Tainted
 from ebbflow.services.document_check import DocumentCheck, listed
 from ebbflow.services.generated_secrets import GeneratedSecrets
 from ebbflow.services.run_memory import RunMemory
 from ebbflow.services.synced_file import SyncedFiles
 from ebbflow.services.tenant_secrets import TenantSecrets, ValueMissing
+
+TEARDOWN_TIMEOUT: Final = timedelta(hours=1)
+"""How long a teardown may take where `spec.timeout` says nothing: a deletion waits for it."""
 
 
 class CannotRun(Exception):
@@ -127,6 +140,12 @@ class RunStart:
         Raises CannotRun where an argument has no value any more, ClusterError.
         """
         namespace = run.metadata.namespace
+        refs = {"trigger": _trigger_refs(run)}
+        tree, root = build_tree(content.document), ROOT
+        if is_teardown(run, self._record_key()):
+            content, tree = _torn_down(content)
+            root = Place(TEARDOWN)
+            refs = inherited_refs(await self._store.runs_of(parent.key), self._record_key()) | refs
         account = Account(namespace, content.account or self._default_account)
         source = Key(run.spec.source.kind, namespace, run.spec.source.name)
         random = GeneratedSecrets(
@@ -139,10 +158,11 @@ class RunStart:
             raise CannotRun(f"arguments: {error}") from error
         return RunMemory(
             content=content,
-            tree=build_tree(content.document),
+            tree=tree,
+            root=root,
             account=account,
             arguments=arguments,
-            given_refs={"trigger": _trigger_refs(run)},
+            given_refs=refs,
             needs=RefNeeds(content.document, wanted_of(run)),
             random=random,
             secrets=secrets,
@@ -186,6 +206,15 @@ class RunStart:
             account,
         )
         return _with_sensitive(resolved, content.document.get("sensitiveArguments") or ())
+
+
+def _torn_down(content: Content) -> tuple[Content, Workflow]:
+    """Return what holds for a teardown, and its tree. Raises CannotRun if there is none any more."""
+    teardown = build_teardown(content.document)
+    if teardown is None:
+        raise CannotRun("the document has no teardownSpec any more")
+    timeout = content.timeout or TEARDOWN_TIMEOUT
+    return replace(content, timeout=timeout, prune=False), teardown
 
 
 def _with_sensitive(arguments: dict[str, Json], names: Iterable[str]) -> dict[str, Json]:

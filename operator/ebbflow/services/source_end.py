@@ -1,20 +1,26 @@
-"""`deletionPolicy: Delete`: what runs made goes with their source, in the tenant's name."""
+"""`deletionPolicy: Delete`: what runs made goes with their source, in the tenant's name.
+
+First the document's teardownSpec has its turn, if it has one (source_teardown).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Final
 
 from ebbflow.api.reasons import Reason
+from ebbflow.api.run import Run
 from ebbflow.api.template import Template
 from ebbflow.domain.inventory import InvalidInventory, Keep, left_behind
 from ebbflow.domain.objects import Account, AccountMissing, SystemNamespace, owner_mark
-from ebbflow.domain.outcome import Postponed
+from ebbflow.domain.outcome import Postponed, Report
 from ebbflow.domain.ports import Clock
 from ebbflow.domain.run_store import SOURCE_FINALIZER, RunStore
 from ebbflow.domain.runs.queue import read_time
 from ebbflow.services.inventories import Inventories
 from ebbflow.services.removal import Refused, Removal, Removed, reasons, titles
+from ebbflow.services.source_teardown import SourceTeardown
 
 RETRY: Final = timedelta(seconds=5)
 PATIENCE: Final = timedelta(minutes=10)
@@ -29,10 +35,12 @@ class SourceEnd:
         store: RunStore,
         inventories: Inventories,
         removal: Removal,
+        teardown: SourceTeardown,
         clock: Clock,
         default_account: str,
     ) -> None:
         self._store = store
+        self._teardown = teardown
         self._inventories = inventories
         self._removal = removal
         self._clock = clock
@@ -46,14 +54,21 @@ class SourceEnd:
         """
         return await self._store.hold(source, held=source.spec.deletion_policy == "Delete")
 
-    async def go(self, source: Template) -> Postponed | None:
-        """Make one pass over a deleted source none of whose Runs is under way any more.
+    def keeps(self, source: Template | None, run: Run) -> bool:
+        """Tell whether a Run that has ended must stay until its deleted source has gone."""
+        return source is not None and _holds(source) and self._teardown.keeps(run)
+
+    async def go(self, source: Template, runs: Collection[Run]) -> Postponed | Report | None:
+        """Make one pass over a deleted source none of whose `runs` is under way any more.
 
         Raises StaleWrite, ClusterError.
         """
-        if SOURCE_FINALIZER not in source.metadata.finalizers:
+        if not _holds(source):
             return None
         if source.spec.deletion_policy == "Delete":
+            waits = await self._teardown.go(source, runs)
+            if waits is not None:
+                return waits
             removed = await self._remove(source)
             if removed.refused and self._can_still(source, removed.refused):
                 await self._say_once(source, removed.refused)
@@ -61,6 +76,7 @@ class SourceEnd:
             await self._tell(source, removed)
         self._told.pop(source.metadata.uid, None)
         await self._store.hold(source, held=False)
+        await self._teardown.end(source, runs)
         return None
 
     async def _remove(self, source: Template) -> Removed:
@@ -97,3 +113,7 @@ class SourceEnd:
         if left:
             words = f"left behind: {reasons(left)}"
             await self._store.announce(source, Reason.OBJECTS_LEFT, words, warning=True)
+
+
+def _holds(source: Template) -> bool:
+    return SOURCE_FINALIZER in source.metadata.finalizers

@@ -121,18 +121,6 @@ def plan(tree: Workflow, states: States, run: RunView, now: datetime, judge: Jud
     )
 
 
-def with_teardown_policy(verdict: UnderWay | Over, *, block: bool) -> UnderWay | Over:
-    """Return how a teardown ends: unless its failurePolicy is block, a failure is only told."""
-    if block or not isinstance(verdict, Over) or verdict.phase != "Failed":
-        return verdict
-    return Over(
-        "Succeeded",
-        Reason.SUCCEEDED,
-        f"the teardown failed and failurePolicy is ignore: {verdict.message}",
-        verdict.node,
-    )
-
-
 def _closing(run: RunView, now: datetime) -> Closing | None:
     """Why the Run has to end, if it has to."""
     if run.cancel and run.replaced_by is not None:
@@ -177,5 +165,4 @@ __all__ = [
     "Stop",
     "UnderWay",
     "plan",
-    "with_teardown_policy",
 ]

@@ -80,14 +80,6 @@ Node: TypeAlias = Task | Workflow | Loop
 
 
 @dataclass(frozen=True, slots=True)
-class Teardown:
-    """What takes down what runs made. `block`: a failure keeps what should have gone."""
-
-    tree: Workflow
-    block: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Place:
     """Where an instance of a node is: its path, and the loops around it, the outermost first, each
     with the loop's path and the iteration's index.
@@ -116,7 +108,7 @@ def build_tree(document: JsonMap) -> Workflow:
     return _build_root(document.get("spec") or {}, "spec", _default_wait(document))
 
 
-def build_teardown(document: JsonMap) -> Teardown | None:
+def build_teardown(document: JsonMap) -> Workflow | None:
     """Return the tree of a valid document's teardownSpec, if it has one.
 
     Raises InvalidDocument if there are more nodes than a status can tell of.
@@ -124,8 +116,7 @@ def build_teardown(document: JsonMap) -> Teardown | None:
     teardown = document.get("teardownSpec")
     if not isinstance(teardown, dict):
         return None
-    tree = _build_root(teardown["spec"], "teardownSpec.spec", _default_wait(document))
-    return Teardown(tree, block=teardown.get("failurePolicy") == "block")
+    return _build_root(teardown["spec"], "teardownSpec.spec", _default_wait(document))
 
 
 def nodes_of(node: Node) -> Iterator[Node]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ebbflow.api.reasons import Reason
 from ebbflow.domain.document import InvalidDocument
 from ebbflow.domain.runs.node_settings import Invalid, Settings, read_settings
-from ebbflow.domain.runs.plan import Over, UnderWay, plan, with_teardown_policy
+from ebbflow.domain.runs.plan import Over, UnderWay, plan
 from ebbflow.domain.runs.states import carry_over
 from ebbflow.domain.runs.tree import Envelope, Place, build_teardown, build_tree, find, size_of
 from tests.support.run_player import NOW, Player, Words, ended, group, loop, node, tree
@@ -213,20 +213,16 @@ def test_a_plan_over_what_is_recorded_asks_for_nothing_again():
     assert (again.record, again.forget, again.start, again.stop) == ((), (), (), ())
 
 
-def test_a_teardown_has_paths_of_its_own_and_may_fail_unnoticed():
+def test_a_teardown_has_paths_of_its_own():
     document = {
         "apiVersion": "v1.2",
         "teardownSpec": {"spec": group(node()), "failurePolicy": "ignore"},
     }
     teardown = build_teardown(document)
     assert teardown is not None
-    player = Player(teardown.tree, {"teardown.0": "fail"}, root=Place("teardown"))
+    player = Player(teardown, {"teardown.0": "fail"}, root=Place("teardown"))
     over = ended(player)
-    assert over.node == "teardown.0"
-    assert with_teardown_policy(over, block=True) == over
-    told = with_teardown_policy(over, block=teardown.block)
-    assert isinstance(told, Over)
-    assert (told.phase, over.message in told.message) == ("Succeeded", True)
+    assert (over.phase, over.node) == ("Failed", "teardown.0")
     assert build_teardown({"apiVersion": "v1.2"}) is None
 
 
