@@ -276,6 +276,7 @@ def _runs(
     guard, verbs = KubeApprovalGuard(client), KubeVerbs(client, system)
     ports = Ports(objects, cel, secrets, files, http, cluster, store, guard, verbs, queue.add)
     nodes = RunNodes(node_kinds(ports), secrets, clock, redact)
+    inventories, removal = Inventories(cluster, store), Removal(objects)
     start = RunStart(
         store,
         objects,
@@ -285,8 +286,8 @@ def _runs(
         settings.default_service_account,
         logs.register_secret,
         record_key,
+        inventories,
     )
-    inventories, removal = Inventories(cluster, store), Removal(objects)
     aftermath = RunAftermath(store, nodes, inventories, removal, log_of_made, cel, clock)
     rounds = RunRounds(store, nodes, cel, clock, aftermath.settle)
     teardown = SourceTeardown(store, record_key)

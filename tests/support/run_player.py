@@ -10,6 +10,7 @@ from typing import Any
 from ebbflow.domain.runs.node_settings import (
     Invalid,
     Iterations,
+    LeftOut,
     Settings,
     read_iterations,
     read_settings,
@@ -24,9 +25,11 @@ NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
 class Words:
     """A judge that takes every word of a document as it stands; `when: "false"` is false."""
 
-    def skips(self, node: Node, place: Place) -> bool | Invalid:
+    def skips(self, node: Node, place: Place) -> LeftOut | Invalid | None:
         when = node.envelope.when
-        return Invalid("when: unknown name") if when == "?" else when == "false"
+        if when == "?":
+            return Invalid("when: unknown name")
+        return LeftOut() if when == "false" else None
 
     def settings(self, node: Node, place: Place) -> Settings | Invalid:
         return read_settings(node.envelope, lambda value: value)

@@ -176,6 +176,7 @@ class RunWorld:
                 "default",
                 self.secrets.append,
                 lambda: RECORD_KEY,
+                inventories,
             ),
             RunRounds(self.store, nodes, cel, self.clock, aftermath.settle),
             self.queue,

@@ -7,10 +7,10 @@ and namespace, then the names with their uids.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Final
+from typing import Final, TypeGuard
 
 from ebbflow.api.base import GROUP, JsonObject
 from ebbflow.domain.objects import OWNER_LABEL, ObjectId
@@ -22,6 +22,7 @@ PRUNE: Final = f"{GROUP}/prune"
 """Annotation on a made object: `disabled` keeps it, `enabled` lets even data be pruned."""
 
 _FORMAT: Final = 1
+_ONCE: Final = "once"
 
 _FIRST: Final = (
     *("Namespace", "CustomResourceDefinition", "PriorityClass", "StorageClass", "IngressClass"),
@@ -72,9 +73,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What was made, each object once. Make it by `inventory_of`."""
+    """What was made, each object once. Make it by `inventory_of`.
+
+    `once` are the nodes that were done once and for all, each with the Run that did it
+    (`domain.runs.once`).
+    """
 
     entries: tuple[Entry, ...] = ()
+    once: tuple[tuple[str, str], ...] = ()
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -82,16 +88,21 @@ class Inventory:
     def with_made(self, live: JsonObject) -> Inventory:
         """Add an object as the API server returned it; raises InventoryFull."""
         made = Entry(ObjectId.of(live).any_version, str(live["metadata"]["uid"]))
-        return inventory_of((*self.entries, made))
+        return self.with_entries((made,))
 
     def with_entries(self, made: Iterable[Entry]) -> Inventory:
         """Add entries; what an object was before counts no more. Raises InventoryFull."""
-        return inventory_of((*self.entries, *made))
+        return replace(inventory_of((*self.entries, *made)), once=self.once)
 
     def without(self, gone: Iterable[Entry]) -> Inventory:
         """Leave out what is gone."""
         left = set(gone)
-        return Inventory(tuple(entry for entry in self.entries if entry not in left))
+        entries = tuple(entry for entry in self.entries if entry not in left)
+        return replace(self, entries=entries)
+
+    def with_once(self, done: Mapping[str, str]) -> Inventory:
+        """Add nodes that were done once; the first Run of each counts."""
+        return replace(self, once=tuple(sorted(({**done} | dict(self.once)).items())))
 
 
 def inventory_of(entries: Iterable[Entry]) -> Inventory:
@@ -115,6 +126,9 @@ def write_inventory(inventory: Inventory) -> str:
         names = {entry.target.name: entry.uid for entry in found}
         row = [group, kind, namespace, names]
         lines.append(json.dumps(row, ensure_ascii=False, separators=(",", ":")))
+    if inventory.once:
+        once = {_ONCE: dict(inventory.once)}
+        lines.append(json.dumps(once, ensure_ascii=False, separators=(",", ":")))
     return "\n".join(lines) + "\n"
 
 
@@ -124,7 +138,11 @@ def read_inventory(text: str) -> Inventory:
     head, *rows = text.removesuffix("\n").split("\n")
     try:
         _check_format(json.loads(head))
-        return inventory_of(entry for row in rows for entry in _entries(json.loads(row)))
+        read = [json.loads(row) for row in rows]
+        made = [row for row in read if not _is_once(row)]
+        inventory = inventory_of(entry for row in made for entry in _entries(row))
+        once = {key: run for row in read if _is_once(row) for key, run in row[_ONCE].items()}
+        return inventory.with_once(once)
     except (json.JSONDecodeError, RecursionError) as error:
         raise InvalidInventory(f"the inventory is not JSON: {error}") from None
 
@@ -132,6 +150,14 @@ def read_inventory(text: str) -> Inventory:
 def _check_format(head: object) -> None:
     if head != {"inventory": _FORMAT}:
         raise InvalidInventory("the inventory is of a format that this version does not know")
+
+
+def _is_once(row: object) -> TypeGuard[dict[str, dict[str, str]]]:
+    match row:
+        case {"once": dict(done)}:
+            return all(isinstance(run, str) for run in done.values())
+        case _:
+            return False
 
 
 def _entries(row: object) -> list[Entry]:

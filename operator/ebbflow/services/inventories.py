@@ -68,7 +68,7 @@ class Inventories:
             after = change(before)
             if after == before:
                 return parent
-            snapshot = _snapshot(parent, after) if after.entries else None
+            snapshot = _snapshot(parent, after) if after != Inventory() else None
             try:
                 return await self._point(parent, snapshot, after)
             except StaleWrite:

@@ -24,6 +24,7 @@ from ebbflow.domain.objects import ObjectId, owner_mark
 from ebbflow.domain.ports import Clock
 from ebbflow.domain.prune_guard import PRUNE_ALL, too_much
 from ebbflow.domain.run_store import RunStore
+from ebbflow.domain.runs.once import done_by
 from ebbflow.domain.runs.plan import Over
 from ebbflow.domain.runs.queue import STARTED_PHASES
 from ebbflow.domain.runs.tree import Task, find
@@ -83,16 +84,23 @@ class RunAftermath:
         mark = owner_mark(work.parent.key)
         noted = self._made.of(mark)
         made = (*_entries(work), *noted)
+        memory = work.memory
+        done = done_by(work.run.metadata.name, memory.tree, memory.root, work.states)
         try:
             inventory = (await self._inventories.read(work.parent)).with_entries(made)
         except (InventoryFull, InvalidInventory) as error:
+            if isinstance(error, InventoryFull):
+                work.parent = await self._inventories.change(
+                    work.parent, lambda before: before.with_once(done)
+                )
             words = await self._not_pruned(work.run, str(error))
             return replace(over, message=over.message + words)
         removed, words = Removed(), ""
         if prunes:
             removed, words = await self._prune(work, inventory, mark)
         work.parent = await self._inventories.change(
-            work.parent, lambda before: before.with_entries(made).without(removed.gone)
+            work.parent,
+            lambda before: before.with_entries(made).without(removed.gone).with_once(done),
         )
         self._made.settled(mark, noted)
         return replace(over, message=over.message + words)

@@ -27,13 +27,15 @@ from ebbflow.domain.runs.around import around
 from ebbflow.domain.runs.node_settings import (
     Invalid,
     Iterations,
+    LeftOut,
     Settings,
     read_iterations,
     read_settings,
 )
+from ebbflow.domain.runs.once import once_key
 from ebbflow.domain.runs.plan import Judge
 from ebbflow.domain.runs.states import States
-from ebbflow.domain.runs.tree import Loop, Node, Place
+from ebbflow.domain.runs.tree import Envelope, Loop, Node, Place
 from ebbflow.domain.secret import Tainted
 from ebbflow.services.node_context import merged
 from ebbflow.services.nodes.kind import Context
@@ -61,20 +63,36 @@ class RunJudge(Judge):
         self.wanted: set[str] = set()
 
     @override
-    def skips(self, node: Node, place: Place) -> bool | Invalid:
+    def skips(self, node: Node, place: Place) -> LeftOut | Invalid | None:
         envelope = node.envelope
         try:
-            skip = _skip(self._resolve(envelope.skip, place, envelope.where, "skipNodeExecution"))
-            if skip or envelope.when is None:
-                return skip
-            condition = compile_when(self._cel, envelope.when)
-            return not condition.holds(self._variables(condition, place))
+            if self._says(envelope, "skipNodeExecution", envelope.skip, place):
+                return LeftOut()
+            if envelope.when is not None:
+                condition = compile_when(self._cel, envelope.when)
+                if not condition.holds(self._variables(condition, place)):
+                    return LeftOut()
+            return self._done_before(envelope, place)
         except CelError as error:
             return Invalid(f"{envelope.where}.when: {error}")
-        except ExpressionError as error:
-            return Invalid(str(error))
         except ValueError as error:
-            return Invalid(f"{envelope.where}.skipNodeExecution {error}")
+            return Invalid(str(error))
+
+    def _done_before(self, envelope: Envelope, place: Place) -> LeftOut | None:
+        """Say which Run did the node, if it is one that runs once; raises ValueError."""
+        by = self._memory.once.get(once_key(envelope, place.path))
+        if by is None or not self._says(envelope, "runNodeOnce", envelope.once, place):
+            return None
+        return LeftOut(f"runNodeOnce is true, and the Run {by} did it")
+
+    def _says(self, envelope: Envelope, field: str, value: Json, place: Place) -> bool:
+        """Read a field of a node that is true or false. Raises ValueError with the field."""
+        try:
+            return _truth(self._resolve(value, place, envelope.where, field))
+        except ExpressionError:
+            raise
+        except ValueError as error:
+            raise ValueError(f"{envelope.where}.{field} {error}") from None
 
     @override
     def settings(self, node: Node, place: Place) -> Settings | Invalid:
@@ -158,8 +176,8 @@ def compile_when(cel: CelCompiler, source: str) -> Condition:
         raise InvalidExpression(words, source, error.offset) from None
 
 
-def _skip(value: Json) -> bool:
-    """Read `skipNodeExecution`. Raises ValueError if it is neither true nor false."""
+def _truth(value: Json) -> bool:
+    """Read what is true or false, as such or spelled. Raises ValueError if it is neither true nor false."""
     match value:
         case None | bool():
             return bool(value)

@@ -12,6 +12,7 @@ from ebbflow.domain.expression import Loop as LoopScope
 from ebbflow.domain.expression import Scope
 from ebbflow.domain.objects import Account
 from ebbflow.domain.runs.content import Content
+from ebbflow.domain.runs.once import DoneOnce
 from ebbflow.domain.runs.outputs import RefNeeds, RefsView
 from ebbflow.domain.runs.states import NodeState, States
 from ebbflow.domain.runs.tree import ROOT, Place, Workflow
@@ -37,7 +38,8 @@ class RunMemory:
     attempt that this process has begun, `ended` which attempt ended how, in case that could not be
     written down, `refused` which must not be made again yet, `words` what nodes said last that may
     not be written down yet; `items` those of loops; `contexts` of workflows. `secrets` by name are what was
-    read in the tenant's name, None for what is not there.
+    read in the tenant's name, None for what is not there. `once`: what other Runs have done once and
+    for all.
     """
 
     content: Content
@@ -48,6 +50,7 @@ class RunMemory:
     needs: RefNeeds
     random: GeneratedSecrets
     root: Place = ROOT
+    once: DoneOnce = field(default_factory=dict)
     outputs: dict[str, Json] = field(default_factory=dict)
     applied: dict[str, tuple[JsonObject, ...]] = field(default_factory=dict)
     begun: dict[str, int] = field(default_factory=dict)

@@ -20,11 +20,13 @@ from ebbflow.domain.expression import (
     references,
     resolve_arguments,
 )
+from ebbflow.domain.inventory import InvalidInventory
 from ebbflow.domain.objects import Account, ObjectError, Objects
 from ebbflow.domain.ports import Clock
 from ebbflow.domain.run_store import RunStore
 from ebbflow.domain.runs.chain import wanted_of
 from ebbflow.domain.runs.content import Content, read_content, snapshot_of
+from ebbflow.domain.runs.once import DoneOnce, has_once
 from ebbflow.domain.runs.outputs import RefNeeds
 from ebbflow.domain.runs.queue import read_time
 from ebbflow.domain.runs.states import NodeState, carry_over, read_states
@@ -40,6 +42,7 @@ from ebbflow.domain.runs.tree import (
 from ebbflow.domain.secret import Tainted
 from ebbflow.services.document_check import DocumentCheck, listed
 from ebbflow.services.generated_secrets import GeneratedSecrets
+from ebbflow.services.inventories import Inventories
 from ebbflow.services.run_memory import RunMemory
 from ebbflow.services.synced_file import SyncedFiles
 from ebbflow.services.tenant_secrets import TenantSecrets, ValueMissing
@@ -78,8 +81,10 @@ class RunStart:
         default_account: str,
         on_secret: Callable[[Tainted], None],
         record_key: RecordKey,
+        inventories: Inventories,
     ) -> None:
         self._store = store
+        self._inventories = inventories
         self._objects = objects
         self._check = check
         self._files = files
@@ -160,6 +165,7 @@ class RunStart:
             content=content,
             tree=tree,
             root=root,
+            once=await self._done_once(parent, tree),
             account=account,
             arguments=arguments,
             given_refs=refs,
@@ -167,6 +173,17 @@ class RunStart:
             random=random,
             secrets=secrets,
         )
+
+    async def _done_once(self, parent: Template, tree: Workflow) -> DoneOnce:
+        """Return which nodes of those that run once were done; raises CannotRun, ClusterError."""
+        if not has_once(tree):
+            return {}
+        try:
+            return dict((await self._inventories.read(parent)).once)
+        except InvalidInventory as error:
+            raise CannotRun(
+                f"runNodeOnce: which nodes were done cannot be read: {error}"
+            ) from error
 
     async def _arguments(
         self,

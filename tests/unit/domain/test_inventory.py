@@ -46,11 +46,21 @@ ENTRIES = st.builds(
 
 
 @pytest.mark.hypothesis
-@given(st.lists(ENTRIES, max_size=20))
-def test_an_inventory_survives_being_written_down(entries: list[Entry]) -> None:
-    inventory = inventory_of(entries)
+@given(st.lists(ENTRIES, max_size=20), st.dictionaries(WORDS, WORDS, max_size=5))
+def test_an_inventory_survives_being_written_down(
+    entries: list[Entry], once: dict[str, str]
+) -> None:
+    inventory = inventory_of(entries).with_once(once)
     assert read_inventory(write_inventory(inventory)) == inventory
-    assert write_inventory(inventory_of(reversed(inventory.entries))) == write_inventory(inventory)
+    again = inventory_of(reversed(inventory.entries)).with_once(once)
+    assert write_inventory(again) == write_inventory(inventory)
+
+
+def test_the_first_run_that_did_a_node_is_remembered_whatever_else_changes() -> None:
+    kept = inventory_of([entry("ConfigMap")]).with_once({"ref:seed": "one"})
+    later = kept.with_once({"ref:seed": "two", "path:0": "two"})
+    changed = later.with_entries([entry("Secret")]).without(kept.entries)
+    assert dict(changed.once) == {"ref:seed": "one", "path:0": "two"}
 
 
 def test_an_inventory_is_compact() -> None:

@@ -31,6 +31,13 @@ class Invalid:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """The node is not to run; `message` says why, where the document does not say it itself."""
+
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """`timeout`: of one attempt. `attempts`: at most, the first counted. `exponential`: each delay
     is twice the one before, up to an hour.

@@ -15,7 +15,7 @@ from typing import Final, Literal, Protocol
 
 from ebbflow.api.base import format_duration
 from ebbflow.api.reasons import Reason
-from ebbflow.domain.runs.node_settings import Invalid, Iterations, Settings
+from ebbflow.domain.runs.node_settings import Invalid, Iterations, LeftOut, Settings
 from ebbflow.domain.runs.states import NodeState, States
 from ebbflow.domain.runs.tree import ROOT, Loop, Node, Place, Workflow
 from ebbflow.domain.runs.walk import Closing, Progress, Start, Stop, Walk, about, first_cause
@@ -31,8 +31,8 @@ class Judge(Protocol):
     it may refer to has ended. The same question has the same answer throughout a Run.
     """
 
-    def skips(self, node: Node, place: Place) -> bool | Invalid:
-        """Tell whether `when`, `skipNodeExecution` or `runNodeOnce` leave the node out."""
+    def skips(self, node: Node, place: Place) -> LeftOut | Invalid | None:
+        """Tell whether `when`, `skipNodeExecution` or `runNodeOnce` leave the node out; None: no."""
         ...
 
     def settings(self, node: Node, place: Place) -> Settings | Invalid:

@@ -10,7 +10,7 @@ from typing import Final, Literal, Protocol, assert_never
 
 from ebbflow.api.base import format_duration
 from ebbflow.api.reasons import Reason
-from ebbflow.domain.runs.node_settings import Invalid, Iterations, Settings
+from ebbflow.domain.runs.node_settings import Invalid, Iterations, LeftOut, Settings
 from ebbflow.domain.runs.states import NodeState, States, cancelled, failed
 from ebbflow.domain.runs.tree import Loop, Node, Place, Task, Wait, Workflow
 
@@ -24,7 +24,7 @@ _GROUPS: Final = ("Workflow", "LoopWorkflow")
 class Answers(Protocol):
     """What expressions tell; `plan.Judge` describes it."""
 
-    def skips(self, node: Node, place: Place) -> bool | Invalid: ...
+    def skips(self, node: Node, place: Place) -> LeftOut | Invalid | None: ...
     def settings(self, node: Node, place: Place) -> Settings | Invalid: ...
     def iterations(self, loop: Loop, place: Place) -> Iterations | Invalid: ...
 
@@ -104,9 +104,9 @@ class Walk:
                 case Invalid(message):
                     self.root_closing = Closing("Failed", Reason.NODE_FAILED, message)
                     return Progress.FAILED
-                case True:
+                case LeftOut():
                     return Progress.PASSED
-                case False:
+                case None:
                     pass
         return self._steps(tree, place, closing)
 
@@ -120,9 +120,10 @@ class Walk:
             left_out = self._judge.skips(node, place)
             if isinstance(left_out, Invalid):
                 return self._fail_at_once(node, place, left_out)
-            if left_out:
+            if left_out is not None:
                 skipped = self._new(node, place, "Skipped")
-                return self._record(node, replace(skipped, finished_at=self._now))
+                why = left_out.message
+                return self._record(node, replace(skipped, finished_at=self._now, message=why))
         match node:
             case Task():
                 return self._task(node, place, state, closing)
