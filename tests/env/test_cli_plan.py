@@ -57,6 +57,25 @@ def test_a_run_is_planned_as_created_and_changed_field_by_field(
     assert "0 to create, 1 to change, 0 to delete, 1 as they should be" in changed.lines[0]
 
 
+def test_what_is_known_after_the_run_is_said_and_the_plan_goes_on(
+    shared: Shared, robot: str, ebbflow: CommandLine
+) -> None:
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "later-db"},
+        "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]},
+    }
+    service = {"kind": "Manifest", "ref": "db", "spec": {"manifest": manifest, "wait": False}}
+    seen = config_map("later-seen", ip="${refs.db.status.loadBalancer.ingress.0.ip}", v="1")
+    asked = {**config_map("later-asked", v="1"), "when": "refs.db.status.loadBalancer.ready"}
+    made(shared, robot, "later", service, seen, asked)
+    planned = ebbflow("plan", "later", code=1)
+    assert planned.lines[0].startswith("A run    3 to create")
+    assert "      data.ip   (known after the run)" in planned.lines
+    assert any("node 2: whether it runs is (known after the run)" in one for one in planned.lines)
+
+
 def test_a_plan_can_be_kept_and_shown_again(
     shared: Shared, robot: str, ebbflow: CommandLine
 ) -> None:

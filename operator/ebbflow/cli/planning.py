@@ -18,6 +18,7 @@ from ebbflow.cli.session import Session, converse
 from ebbflow.cli.starting import Request, check_names
 from ebbflow.cli.sync_plan import LocalFile, SyncPlan, plan_sync
 from ebbflow.domain.plan import FieldChange
+from ebbflow.domain.runs.planned import NOT_KNOWN
 
 DIFFERENT: Final = 1
 SAME: Final = 0
@@ -124,11 +125,16 @@ def run_lines(plan: RunPlan | None) -> Iterator[str]:
     for change in ordered(plan.changes):
         sign = SIGNS[change.action]
         yield _styled(f"  {sign} {harmless(change.object)}", STYLES[sign])
+        fields = [FieldChange(f.path, f.from_, f.to) for f in change.fields or ()]
         if change.action == "update":
-            fields = [FieldChange(f.path, f.from_, f.to) for f in change.fields or ()]
             yield from _field_lines(fields, "      ")
+        for field in fields if change.action == "create" else ():
+            if NOT_KNOWN in (field.after or ""):
+                yield f"      {harmless(field.path)}   {_value(field.after)}"
     if plan.more:
         yield f"  and {plan.more} more objects"
+    for note in plan.notes:
+        yield f"  ? {harmless(note)}"
 
 
 def _field_lines(fields: Iterable[FieldChange], lead: str = "    ") -> Iterator[str]:

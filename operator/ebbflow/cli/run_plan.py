@@ -15,17 +15,22 @@ from ebbflow.cli.run_tree import OVER
 from ebbflow.cli.session import Session
 from ebbflow.cli.starting import Request, run_name
 from ebbflow.domain.ports import ClusterError
+from ebbflow.domain.runs.planned import NOT_KNOWN
 
 REASON: Final = "ebbflow plan"
 
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """What a run would do, in order; `more` changes were too many for the status."""
+    """What a run would do, in order; `more` changes were too many for the status.
+
+    `notes` say of nodes what nobody can tell before the run.
+    """
 
     run: str
     changes: tuple[PlannedChange, ...]
     more: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def differs(self) -> bool:
@@ -39,7 +44,7 @@ class RunPlan:
     def dump(self) -> JsonObject:
         """Return it as JSON."""
         changes = [change.dump() for change in self.changes]
-        return {"name": self.run, "changes": changes, "leftOut": self.more}
+        return {"name": self.run, "changes": changes, "leftOut": self.more, "notes": [*self.notes]}
 
 
 def stored_plan(run: Run) -> RunPlan:
@@ -58,7 +63,12 @@ def stored_plan(run: Run) -> RunPlan:
             status.message or status.reason or where,
             "correct what it says, and plan again",
         )
-    return RunPlan(name, tuple(status.plan or ()), status.plan_left_out or 0)
+    notes = tuple(
+        f"node {node.path}: {node.message}"
+        for node in status.nodes or ()
+        if node.message and NOT_KNOWN in node.message
+    )
+    return RunPlan(name, tuple(status.plan or ()), status.plan_left_out or 0, notes)
 
 
 async def dry_run(session: Session, request: Request, *, seconds: float, keep: bool) -> RunPlan:

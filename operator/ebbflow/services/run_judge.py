@@ -10,13 +10,14 @@ from typing import Final
 
 from typing_extensions import override
 
-from ebbflow.domain.cel import CelCompiler, CelError, Condition, InvalidExpression
+from ebbflow.domain.cel import CelCompiler, CelError, Condition, InvalidExpression, NoValue
 from ebbflow.domain.document.invalid import shown
 from ebbflow.domain.document.path import steps_of
 from ebbflow.domain.document.syntax import Json
 from ebbflow.domain.expression import (
     Budget,
     ExpressionError,
+    NotKnownYet,
     SecretNotFound,
     references,
     render,
@@ -34,6 +35,7 @@ from ebbflow.domain.runs.node_settings import (
 )
 from ebbflow.domain.runs.once import once_key
 from ebbflow.domain.runs.plan import Judge
+from ebbflow.domain.runs.planned import NOT_KNOWN
 from ebbflow.domain.runs.states import States
 from ebbflow.domain.runs.tree import Envelope, Loop, Node, Place
 from ebbflow.domain.secret import Tainted
@@ -66,17 +68,24 @@ class RunJudge(Judge):
     def skips(self, node: Node, place: Place) -> LeftOut | Invalid | None:
         envelope = node.envelope
         try:
-            if self._says(envelope, "skipNodeExecution", envelope.skip, place):
-                return LeftOut()
-            if envelope.when is not None:
-                condition = compile_when(self._cel, envelope.when)
-                if not condition.holds(self._variables(condition, place)):
-                    return LeftOut()
-            return self._done_before(envelope, place)
-        except CelError as error:
+            return self._left_out(envelope, place)
+        except (CelError, NotKnownYet) as error:
+            if isinstance(error, NotKnownYet) or (isinstance(error, NoValue) and self._memory.dry):
+                # Nobody can answer yet: a dry run takes the node in.
+                self._note(place, f"whether it runs is {NOT_KNOWN}: {error}")
+                return None
             return Invalid(f"{envelope.where}.when: {error}")
         except ValueError as error:
             return Invalid(str(error))
+
+    def _left_out(self, envelope: Envelope, place: Place) -> LeftOut | None:
+        if self._says(envelope, "skipNodeExecution", envelope.skip, place):
+            return LeftOut()
+        if envelope.when is not None:
+            condition = compile_when(self._cel, envelope.when)
+            if not condition.holds(self._variables(condition, place)):
+                return LeftOut()
+        return self._done_before(envelope, place)
 
     def _done_before(self, envelope: Envelope, place: Place) -> LeftOut | None:
         """Say which Run did the node, if it is one that runs once; raises ValueError."""
@@ -97,7 +106,17 @@ class RunJudge(Judge):
     @override
     def settings(self, node: Node, place: Place) -> Settings | Invalid:
         where = node.envelope.where
-        return read_settings(node.envelope, lambda value: self._resolve(value, place, where))
+        unknown: list[NotKnownYet] = []
+
+        def resolve(value: Json) -> Json:
+            try:
+                return self._resolve(value, place, where)
+            except NotKnownYet as error:
+                unknown.append(error)
+                raise
+
+        found = read_settings(node.envelope, resolve)
+        return Settings() if unknown else found
 
     @override
     def iterations(self, loop: Loop, place: Place) -> Iterations | Invalid:
@@ -109,6 +128,10 @@ class RunJudge(Judge):
                 if not isinstance(found, list):
                     return read_iterations(loop, found, lambda value: value)
                 items = self._memory.items[place.path] = found
+        except NotKnownYet as error:
+            self._memory.unplanned.add(place.path)
+            self._note(place, f"for what it runs is {NOT_KNOWN}: {error}")
+            return Iterations(0, 1)
         except ExpressionError as error:
             return Invalid(str(error))
         return read_iterations(
@@ -129,6 +152,9 @@ class RunJudge(Judge):
                 known = self._memory.contexts[place.path] = merged(context, given, where)
             context = known
         return context
+
+    def _note(self, place: Place, words: str) -> None:
+        self._memory.undecided[place.path] = words
 
     def _default(self, context: Json, place: Place, where: str) -> Json:
         if not references(context, steps_of(where)).secrets:

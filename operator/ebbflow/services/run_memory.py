@@ -39,7 +39,8 @@ class RunMemory:
     written down, `refused` which must not be made again yet, `words` what nodes said last that may
     not be written down yet; `items` those of loops; `contexts` of workflows. `secrets` by name are what was
     read in the tenant's name, None for what is not there. `once`: what other Runs have done once and
-    for all.
+    for all. Of a dry run: `undecided` says of nodes, by path, what was not known when they were planned;
+    what the `unplanned` would make is not known at all.
     """
 
     content: Content
@@ -51,6 +52,9 @@ class RunMemory:
     random: GeneratedSecrets
     root: Place = ROOT
     once: DoneOnce = field(default_factory=dict)
+    dry: bool = False
+    undecided: dict[str, str] = field(default_factory=dict)
+    unplanned: set[str] = field(default_factory=set)
     outputs: dict[str, Json] = field(default_factory=dict)
     applied: dict[str, tuple[JsonObject, ...]] = field(default_factory=dict)
     begun: dict[str, int] = field(default_factory=dict)
@@ -72,6 +76,15 @@ class RunMemory:
         return {
             path: replace(state, message=said[1])
             if state.under_way and (said := self.words.get(path)) and said[0] == state.attempt
+            else state
+            for path, state in states.items()
+        }
+
+    def with_notes(self, states: States) -> dict[str, NodeState]:
+        """Return the states of a dry run with what was not known when they were planned."""
+        return {
+            path: replace(state, message=note)
+            if not state.message and (note := self.undecided.get(path))
             else state
             for path, state in states.items()
         }
@@ -101,7 +114,9 @@ class RunMemory:
             path, index = place.loops[-1]
             items = self.items.get(path, [])
             loop = LoopScope(items[index] if index < len(items) else None, index)
+        planned = {state.ref for state in states.values() if state.ref} if self.dry else set()
         return Scope(
+            planned=planned,
             args=self.arguments,
             refs=RefsView(states, self.outputs, self.given_refs, place.path),
             secrets=self.secrets.get,

@@ -8,20 +8,25 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
+
+from pydantic import ValidationError
 
 from ebbflow.api.base import JsonObject
 from ebbflow.api.run import PlannedChange
 from ebbflow.domain.document.path import steps_of
-from ebbflow.domain.expression import ExpressionError, references, render
+from ebbflow.domain.expression import ExpressionError, NotKnownYet, references, render
 from ebbflow.domain.expression.nesting import TOP
 from ebbflow.domain.objects import Account, ObjectId
 from ebbflow.domain.ports import Clock
 from ebbflow.domain.runs.node_settings import Invalid, Settings
 from ebbflow.domain.runs.outputs import RUN_BYTES, kept
+from ebbflow.domain.runs.planned import NOT_KNOWN, holds_unknown
 from ebbflow.domain.runs.states import NodeState, States, failed, succeeded, waiting
 from ebbflow.domain.runs.tree import Envelope, Place, Task, find
 from ebbflow.services.node_errors import EXPECTED, fault_of_ours, result_of
+from ebbflow.services.node_plan import planned
 from ebbflow.services.nodes.kind import (
     Call,
     Failed,
@@ -209,10 +214,10 @@ class RunNodes:
             words = f"nodes of kind {name} are read, but this version of ebbflow cannot run them"
             return Failed(words, final=True), ()
         try:
-            call = await self._call(turn, memory, run, states, judge)
             if run.dry:
-                planned = await kind.plan(call)
-                return Succeeded(planned.outputs, applied=planned.applied), planned.changes
+                make = partial(self._call, turn, memory, run, states, judge)
+                return await planned(kind, turn.place.path, turn.node.envelope, make, memory)
+            call = await self._call(turn, memory, run, states, judge)
             return await kind.act(replace(call, recalled=recalled)), ()
         except EXPECTED as error:
             now, state = self._clock.now(), turn.state
@@ -238,6 +243,8 @@ class RunNodes:
         await self.read_secrets(memory, names, namespace, account)
         begun_at = state.attempt_at or state.started_at or now
         scope = memory.scope(place, states, begun_at)
+        if run.dry:
+            scope = replace(scope, stand_in=NOT_KNOWN)
         raw = await self._secrets.complete(
             lambda: memory.random.rendered(
                 lambda budget: render(node.spec, scope, budget, steps, nesting), account
@@ -250,7 +257,7 @@ class RunNodes:
             path=place.path,
             ref=node.envelope.ref,
             kind=node.envelope.kind,
-            spec=kind.spec.model_validate(raw),
+            spec=_read_spec(kind, raw),
             raw=raw,
             attempt=state.attempt,
             attempt_at=begun_at,
@@ -302,6 +309,18 @@ class RunNodes:
         if result.anew or self._kinds[envelope.kind].only_waits:
             return False
         return envelope.wait == "none" or (envelope.wait == "running" and result.running)
+
+
+def _read_spec(kind: ANY_KIND, raw: Any) -> Any:
+    """Read a spec as its kind has it. Raises ValidationError, and NotKnownYet where a value that a
+    dry run cannot know is the cause.
+    """
+    try:
+        return kind.spec.model_validate(raw)
+    except ValidationError as error:
+        if not holds_unknown(raw):
+            raise
+        raise NotKnownYet("a field of the spec is a value of another node") from error
 
 
 def _keep_working(

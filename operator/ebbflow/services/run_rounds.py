@@ -123,7 +123,7 @@ class RunRounds:
             now = self._clock.now()
             await self._recall(work, now)
             planned = await self._plan(work, now)
-            work.states = planned.applied(work.states)
+            work.states = work.memory.with_notes(planned.applied(work.states))
             if isinstance(planned.verdict, Over):
                 return planned.verdict if work.gone else await self._settle(work, planned.verdict)
             await self._record(work, planned.verdict, now)

@@ -165,6 +165,7 @@ class RunStart:
             content=content,
             tree=tree,
             root=root,
+            dry=run.spec.dry_run,
             once=await self._done_once(parent, tree),
             account=account,
             arguments=arguments,

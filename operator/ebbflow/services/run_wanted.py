@@ -26,6 +26,8 @@ async def wanted(work: Work, nodes: RunNodes, judge: RunJudge) -> frozenset[Obje
 
     A node that did nothing in this Run (skipped, failed) names its objects all the same.
     """
+    if unplanned := min(work.memory.unplanned, default=None):
+        return Unknown(f"{unplanned}: what it makes is known after the run")
     found: set[ObjectId] = set()
     for task, place in tasks(work.memory.tree, ROOT, judge):
         if isinstance(task, Invalid):

@@ -11,6 +11,7 @@ from ebbflow.cli.problem import Problem
 from ebbflow.cli.run_plan import stored_plan
 from ebbflow.cli.sync_plan import SyncPlan
 from ebbflow.domain.plan import FieldChange
+from ebbflow.domain.runs.planned import NOT_KNOWN
 from tests.support.cli_runs import raw_run
 
 PLAN = [
@@ -53,6 +54,20 @@ def test_a_run_s_plan_is_told_in_the_order_of_its_nodes() -> None:
         "      data.new   (absent) → 1",
         "  - v1 Secret team/c",
         "  and 2 more objects",
+    ]
+
+
+def test_what_is_known_after_the_run_is_told_of_new_objects_and_of_nodes() -> None:
+    raw = raw_run(phase="Succeeded", dryRun=True)
+    fields = [{"path": "data.ip", "to": NOT_KNOWN}, {"path": "data.v", "to": "1"}]
+    raw["status"]["plan"] = [PLAN[0] | {"fields": fields}]
+    words = f"whether it runs is {NOT_KNOWN}: no such key"
+    node = {"path": "0", "kind": "Manifest", "phase": "Succeeded", "message": words}
+    raw["status"]["nodes"] = [node]
+    assert list(run_lines(stored_plan(Run.parse(raw))))[1:] == [
+        "  + v1 ConfigMap team/a",
+        f"      data.ip   {NOT_KNOWN}",
+        f"  ? node 0: {words}",
     ]
 
 

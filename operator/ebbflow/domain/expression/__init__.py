@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ebbflow.domain.expression.arguments_order import resolve_arguments
 from ebbflow.domain.expression.check import Known, Problem, check
-from ebbflow.domain.expression.errors import ExpressionError, SecretNotFound
+from ebbflow.domain.expression.errors import ExpressionError, NotKnownYet, SecretNotFound
 from ebbflow.domain.expression.evaluate import evaluate
 from ebbflow.domain.expression.limits import Budget, Limits
 from ebbflow.domain.expression.nesting import TOP, Nesting
@@ -23,6 +23,7 @@ __all__ = [
     "Limits",
     "Loop",
     "Nesting",
+    "NotKnownYet",
     "Problem",
     "RandomRequest",
     "References",

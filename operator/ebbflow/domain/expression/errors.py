@@ -36,6 +36,10 @@ class ExpressionError(ValueError):
         return f"{where}{self.message}{at}"
 
 
+class NotKnownYet(ExpressionError):
+    """The value is part of an output that only a real run brings (`Scope.planned`)."""
+
+
 class SecretNotFound(ExpressionError):
     """The lookup knows no Secret of this name: it was not read yet, or does not exist."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ebbflow.domain.document.invalid import shown
+from ebbflow.domain.document.invalid import shortened, shown
 from ebbflow.domain.document.syntax import Json
 from ebbflow.domain.expression.arguments import check_kind, converted
-from ebbflow.domain.expression.errors import ExpressionError, SecretNotFound, hint
+from ebbflow.domain.expression.errors import ExpressionError, NotKnownYet, SecretNotFound, hint
 from ebbflow.domain.expression.functions import BY_NAME, Function
 from ebbflow.domain.expression.functions.general import secret_object
 from ebbflow.domain.expression.functions.objects import field_of
@@ -122,6 +122,9 @@ class Evaluation:
 
     def _path(self, node: Path) -> Json:
         found = self._found(node)
+        if found is UNDEFINED and node.root == "refs" and node.steps[0] in self.scope.planned:
+            words = f"refs.{'.'.join(node.steps)} is known after the run"
+            raise NotKnownYet(shortened(words), node.offset)
         if found is UNDEFINED and not self.depth:
             raise self._missing(node)
         return found

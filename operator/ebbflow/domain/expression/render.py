@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ebbflow.domain.document.invalid import shown
 from ebbflow.domain.document.path import Step, path_of
 from ebbflow.domain.document.syntax import Json
-from ebbflow.domain.expression.errors import ExpressionError
+from ebbflow.domain.expression.errors import ExpressionError, NotKnownYet
 from ebbflow.domain.expression.evaluate import evaluate
 from ebbflow.domain.expression.limits import Budget
 from ebbflow.domain.expression.nesting import TOP, Nesting
@@ -104,6 +104,10 @@ class _Renderer:
         try:
             string = parse(text)
             return self._inner(string, text, steps, level) if level else self._outer(string, steps)
+        except NotKnownYet as error:
+            if self.scope.stand_in is None:
+                raise _at(error, steps) from error.__cause__
+            return self.scope.stand_in
         except ExpressionError as error:
             raise _at(error, steps) from error.__cause__
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -49,7 +49,9 @@ class Scope:
 
     `args`: arguments, resolved; `refs`: outputs of nodes and values of triggers, by ref; values
     in both may hold Tainted anywhere. `now` is UTC. `random_secrets` None: randomSecret is not
-    allowed here. `outer`: what `template.` resolves in outside of a nested document.
+    allowed here. `planned`: refs whose nodes were planned only, by a dry run; what their outputs lack
+    may come with a real one: then NotKnownYet is raised, or where a value is rendered the whole
+    text becomes `stand_in`, if there is one. `outer`: what `template.` resolves in outside of a nested document.
     """
 
     args: Mapping[str, Json] = field(default_factory=dict)
@@ -58,4 +60,6 @@ class Scope:
     loop: Loop | None = None
     now: datetime | None = None
     random_secrets: RandomSecrets | None = None
+    planned: Collection[str] = ()
+    stand_in: str | None = None
     outer: Scope | None = None

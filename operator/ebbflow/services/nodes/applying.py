@@ -32,6 +32,9 @@ from ebbflow.services.nodes.pod_trouble import PATIENCE, RECHECK, has_pods, trou
 
 SHOWN: Final = 3
 
+_CHOSEN: Final = ("uid", "resourceVersion", "generation", "creationTimestamp")
+"""Metadata that the API server makes up in a dry run, and anew when the object is made."""
+
 
 @dataclass(frozen=True, slots=True)
 class Applying:
@@ -70,6 +73,7 @@ async def plan_objects(
     """Say what applying the manifests would change, by server-side dry runs."""
     changes: list[PlannedChange] = []
     results: list[JsonObject] = []
+    outputs: list[JsonObject] = []
     for manifest in prepared(call, manifests):
         target = ObjectId.of(manifest, call.context.namespace)
         account = call.run.account
@@ -97,7 +101,14 @@ async def plan_objects(
             )
         )
         results.append(after)
-    return Planned(tuple(changes), outputs_of(results), tuple(results))
+        outputs.append(_to_come(after) if before is None else after)
+    return Planned(tuple(changes), outputs_of(outputs), tuple(results))
+
+
+def _to_come(after: JsonObject) -> JsonObject:
+    """Return an object that a dry run made up, without what the API server will choose anew."""
+    metadata = {key: value for key, value in after["metadata"].items() if key not in _CHOSEN}
+    return {**after, "metadata": metadata}
 
 
 def prepared(call: Call[Any], manifests: Iterable[JsonObject]) -> list[JsonObject]:
