@@ -29,6 +29,7 @@ from ebbflow.domain.ports import (
     StatusWriter,
 )
 from ebbflow.domain.secret import Tainted
+from ebbflow.domain.sync import pending_of
 
 R = TypeVar("R", bound=Resource)
 
@@ -243,8 +244,7 @@ class MemoryCluster(Cluster):
         return parse(Template, self._store(template.key, raw))
 
     async def set_pending_write(self, template: Template, pending: PendingWrite | None) -> Template:
-        sync = template.status.sync
-        if pending is None and (sync is None or sync.pending_write is None):
+        if pending is None and pending_of(template) is None:
             return template
         raw = self._to_write("set pending write of", template)
         stored = raw.setdefault("status", {}).setdefault("sync", {})

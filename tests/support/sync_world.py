@@ -11,6 +11,7 @@ from typing import Any
 from ebbflow.api.base import GROUP, JsonObject, Key
 from ebbflow.api.template import Template
 from ebbflow.domain.git import Remote
+from ebbflow.domain.leaks import nothing_is_secret
 from ebbflow.domain.outcome import Postponed, Report
 from ebbflow.services.git_access import GitAccess
 from ebbflow.services.repository_watch import RepositoryWatch
@@ -47,6 +48,13 @@ class CountedSyncs:
         self.directions.append(direction)
 
 
+class NothingRuns:
+    """Updates that start nothing."""
+
+    async def carry(self, report: Report, _document_hash: str) -> Report:
+        return report
+
+
 class SyncWorld:
     """One Template `shop`, one repository, and passes made by hand."""
 
@@ -77,6 +85,9 @@ class SyncWorld:
             self.metrics,
             poll_interval=timedelta(minutes=1),
             commit_window=self.window,
+            record_key=lambda: None,
+            is_secret=nothing_is_secret,
+            updates=NothingRuns(),
         )
 
     def template(self, document: JsonObject | None = None, **spec: Any) -> None:

@@ -12,7 +12,14 @@ from typing import Final, Literal
 
 from ebbflow.api.base import GROUP, JsonObject
 from ebbflow.api.reasons import Reason
-from ebbflow.api.template import FieldConflict, GitPlace, SyncOptions, SyncStatus, Template
+from ebbflow.api.template import (
+    FieldConflict,
+    GitPlace,
+    PendingWrite,
+    SyncOptions,
+    SyncStatus,
+    Template,
+)
 from ebbflow.domain.conflicts import shown_conflicts
 from ebbflow.domain.document import InvalidDocument, document_hash, validate
 from ebbflow.domain.git import BlobId, CommitId
@@ -116,6 +123,11 @@ def synced_of(template: Template) -> SyncStatus | None:
     """Return where the object says that both sides were last the same, for whatever place."""
     status = template.status
     return synced(template.metadata, status.observed_generation, status.sync)
+
+
+def pending_of(template: Template) -> PendingWrite | None:
+    """Return the record of a commit whose push may have arrived or not; None if there is none."""
+    return template.status.sync.pending_write if template.status.sync else None
 
 
 def base_of(sync: SyncStatus | None, git: GitPlace) -> Base | None:

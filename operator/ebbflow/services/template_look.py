@@ -8,6 +8,7 @@ from ebbflow.api.template import PendingWrite, Template
 from ebbflow.domain.document import InvalidDocument, document_hash, parse
 from ebbflow.domain.git import CommitGone
 from ebbflow.domain.leaks import IsSecret
+from ebbflow.domain.outcome import Report
 from ebbflow.domain.ports import GitBackend, StaleWrite, StatusWriter
 from ebbflow.domain.sync import (
     RESOLVE,
@@ -20,6 +21,7 @@ from ebbflow.domain.sync import (
     decide,
     edited_in_cluster,
     edited_in_git,
+    pending_of,
     synced_of,
 )
 from ebbflow.services import template_report as report
@@ -60,7 +62,7 @@ class Looker:
 
         Raises StaleWrite if the object changed meanwhile, GitError where Git cannot be read.
         """
-        pending = template.status.sync.pending_write if template.status.sync else None
+        pending = pending_of(template)
         file = await self._read(target)
         if pending is not None:
             template, target = await self._settle(template, target, file, pending)
@@ -93,20 +95,25 @@ class Looker:
                     # Pushed just now; else it was in the branch, and perhaps not the newest.
                     self._watch.moved(target.remote, target.git.branch, base.commit)
                     target = replace(target, head=base.commit)
-                return await self.conclude(template, target, base), target
+                concluded = await self.conclude(report.arrived(template, target.git, base))
+                if concluded is None:
+                    raise StaleWrite(f"{template.key} changed while a commit was settled", code=409)
+                return concluded, target
             case Template() as unsettled:
                 return unsettled, target
 
-    async def conclude(self, template: Template, target: Target, base: Base) -> Template:
-        """Put the base of a commit that arrived into the status, then end the commit's record.
+    async def conclude(self, done: Report) -> Template | None:
+        """Put what both sides now agree on into the status, then end the record of the commit that
+        brought them there: at no time is the base known nowhere.
 
-        Raises StaleWrite if the object changed meanwhile; the record is still there then.
+        Returns the object as stored; None if somebody changed it meanwhile: the record is still
+        there, and the next pass ends it. Raises StaleWrite likewise.
         """
-        template = await self._write_back.use_up(template)
-        stored = await self._status.write(report.arrived(template, target.git, base))
-        if not isinstance(stored, Template):
-            raise StaleWrite(f"{template.key} changed while a commit was settled", code=409)
-        return await self._write_back.close(stored)
+        template = done.observed
+        if isinstance(template, Template):
+            done = replace(done, observed=await self._write_back.use_up(template))
+        stored = await self._status.write(done)
+        return await self._write_back.close(stored) if isinstance(stored, Template) else None
 
     async def _read(self, target: Target) -> FileSide | UnreadableFile | None:
         git = target.git

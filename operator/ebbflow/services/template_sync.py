@@ -2,56 +2,35 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Protocol, TypeVar
 
-from ebbflow.api.base import JsonObject, Key
+from ebbflow.api.base import Key
 from ebbflow.api.reasons import Reason
 from ebbflow.api.template import GitPlace, Template
 from ebbflow.domain.access import Refused
 from ebbflow.domain.addresses import normalise_path
 from ebbflow.domain.document import document_hash
 from ebbflow.domain.edit_record import RecordKey
-from ebbflow.domain.git import CommitId, GitError
-from ebbflow.domain.leaks import IsSecret, nothing_is_secret
+from ebbflow.domain.git import GitError
+from ebbflow.domain.leaks import IsSecret
 from ebbflow.domain.outcome import Done, Postponed, Report
 from ebbflow.domain.ports import Clock, Cluster, GitBackend, StatusWriter, SyncMetrics
 from ebbflow.domain.sync import (
-    RESOLVE,
-    Base,
     Blocked,
-    FileSide,
-    InStep,
-    TakeFromGit,
     WriteToGit,
     base_of,
     edited_in_cluster,
+    pending_of,
     synced_of,
 )
-from ebbflow.domain.taken import TAKEN, note
-from ebbflow.domain.writeback import CannotEdit
 from ebbflow.services import template_report as report
 from ebbflow.services.edit_window import EditWindow
 from ebbflow.services.git_access import GitAccess, Granted
 from ebbflow.services.repository_watch import FRESH, Interest, RepositoryWatch
 from ebbflow.services.template_look import Look, Looker
-from ebbflow.services.write_back import Overtaken, Rejected, Target, WriteBack, Written
-
-log = logging.getLogger(__name__)
-
-Did = TypeVar("Did")
-
-
-class Updates(Protocol):
-    """What becomes of updates of documents; UpdateRuns is it."""
-
-    async def carry(self, report: Report, document_hash: str) -> Report: ...
-
-
-TRIES = 10  # replays of one edit within a pass, while others push to the branch
+from ebbflow.services.template_move import Mover, Updates
+from ebbflow.services.write_back import Target, WriteBack
 
 
 class TemplateSync:
@@ -66,22 +45,24 @@ class TemplateSync:
         watch: RepositoryWatch,
         clock: Clock,
         metrics: SyncMetrics,
+        *,
         poll_interval: timedelta,
-        commit_window: timedelta = timedelta(0),
-        record_key: RecordKey = lambda: None,
-        is_secret: IsSecret = nothing_is_secret,
-        updates: Updates | None = None,
+        commit_window: timedelta,
+        record_key: RecordKey,
+        is_secret: IsSecret,
+        updates: Updates,
     ) -> None:
         self._cluster = cluster
         self._status = status
         self._access = access
         self._watch = watch
+        self._updates = updates
+        self._window = EditWindow(clock, commit_window)
         self._write_back = WriteBack(cluster, git, clock, record_key)
         self._looker = Looker(status, git, watch, self._write_back, is_secret)
-        self._window = EditWindow(clock, commit_window)
-        self._updates = updates
-        self._metrics = metrics
-        self._poll_interval = poll_interval
+        self._mover = Mover(
+            cluster, watch, self._write_back, self._looker, updates, metrics, poll_interval
+        )
 
     async def reconcile(self, key: Key) -> Report | Postponed | None:
         """Make one pass; None if there is nothing to say: the object is gone or suspended.
@@ -120,18 +101,9 @@ class TemplateSync:
 
     async def _alone(self, template: Template) -> Report:
         alone = report.alone(template)
-        if self._updates is None or not isinstance(alone.outcome, Done):
+        if not isinstance(alone.outcome, Done):
             return alone
         return await self._updates.carry(alone, document_hash(template.spec.document))
-
-    async def _agreed(
-        self, template: Template, git: GitPlace, base: Base | None, *, reverted: bool = False
-    ) -> Report:
-        """Report that both sides hold the same; an update of the document starts a Run first."""
-        agreed = report.in_step(template, git, base, reverted=reverted)
-        if self._updates is None or base is None:
-            return agreed
-        return await self._updates.carry(agreed, base.document_hash)
 
     def _forget(self, key: Key) -> None:
         self._watch.forget(key)
@@ -140,7 +112,7 @@ class TemplateSync:
         self._write_back.forget(key)
 
     async def _with_access(self, template: Template, git: GitPlace) -> Report | Postponed:
-        interval = self._every(template)
+        interval = self._mover.interval(template)
         granted = await self._access.resolve(template.key, git)
         if isinstance(granted, Refused):
             self._watch.forget(template.key)
@@ -166,9 +138,9 @@ class TemplateSync:
         if look is None:
             return self._branch_missing(template, git, granted)
         if wait := self._wait(look):
-            self._follow(look)
+            self._mover.follow(look)
             return Postponed(wait)
-        return await self._act(look, self._write)
+        return await self._mover.act(look)
 
     def _wait(self, look: Look) -> timedelta:
         """Return how long an edit has to wait for others that are to be one commit with it.
@@ -194,10 +166,9 @@ class TemplateSync:
         may just have pushed; and a recorded commit may have arrived a moment ago: on an older head
         it would look like an edit of somebody else.
         """
-        sync = synced_of(template)
-        if report.is_requested(template) or (sync is not None and sync.pending_write is not None):
+        if report.is_requested(template) or pending_of(template) is not None:
             return timedelta(0)
-        synced = base_of(sync, git) is not None
+        synced = base_of(synced_of(template), git) is not None
         return None if synced and report.is_ready(template) else FRESH
 
     async def _look_at_newest(self, template: Template, target: Target) -> Look | None:
@@ -222,134 +193,11 @@ class TemplateSync:
             return False
         return not self._watch.is_followed_at(look.template.key, base.blob)
 
-    async def _in_step(self, look: Look) -> Report:
-        self._follow(look)
-        file = look.sides.file
-        base = look.base
-        if isinstance(file, FileSide) and (base is None or base.blob != file.blob):
-            base = Base(look.target.head, file.blob, file.document_hash)
-        return await self._agreed(look.template, look.target.git, base)
-
-    async def _take(self, look: Look, decision: TakeFromGit) -> Report:
-        look = await self._put(look, decision.document, resolved=decision.resolved)
-        self._metrics.sync("from-git")
-        log.info("taken from %s at %s", look.target.git.branch, look.target.head[:7])
-        self._follow(look)
-        return await self._agreed(
-            look.template, look.target.git, look.base, reverted=decision.reverts
-        )
-
-    async def _put(self, look: Look, document: JsonObject, *, resolved: bool) -> Look:
-        """Put a document that has in it all that the file holds into the object.
-
-        From now on the file is the base of what the object holds, and the very same write says so.
-        """
-        file, target, metadata = look.sides.file, look.target, look.template.metadata
-        annotations: dict[str, str | None] = {RESOLVE: None} if resolved else {}
-        base = look.base
-        if isinstance(file, FileSide):
-            base = Base(target.head, file.blob, file.document_hash)
-            annotations[TAKEN] = note(
-                metadata, target.git, base.commit, base.blob, base.document_hash
-            )
-        template = await self._cluster.replace_document(look.template, document, annotations)
-        return replace(look, template=template, base=base)
-
-    async def _write(self, look: Look, _edit: WriteToGit) -> Report:
-        """Write the edit to the branch; while others are faster, look again and replay it."""
-        remote, branch = look.target.remote, look.target.git.branch
-        async with self._watch.turn(remote, branch):
-            for _ in range(TRIES):
-                head = await self._watch.head(remote, branch, None)
-                if head is None:
-                    break
-                if head != look.target.head:
-                    look = await self._looker.look(look.template, replace(look.target, head=head))
-                done = await self._try_to_write(look)
-                if isinstance(done, Report):
-                    return done
-                look = done
-        return report.contended(look.template, branch)
-
-    async def _try_to_write(self, look: Look) -> Report | Look:
-        """Make one try; returns the look with the object as it now is if the branch moved."""
-        return await self._act(look, self._write_once)
-
-    async def _act(
-        self, look: Look, write: Callable[[Look, WriteToGit], Awaitable[Did]]
-    ) -> Report | Did:
-        """Do what was decided; `write` is how an edit gets to the branch from here."""
-        match look.decision:
-            case WriteToGit() as decision:
-                return await write(look, decision)
-            case InStep():
-                return await self._in_step(look)
-            case TakeFromGit() as taken:
-                return await self._take(look, taken)
-            case Blocked() as blocked:
-                self._follow(look)
-                return report.blocked(look.template, blocked, None)
-
-    async def _write_once(self, look: Look, decision: WriteToGit) -> Report | Look:
-        if decision.merged:
-            # The object first: if we die between the two, the next pass finds the object ahead of
-            # the file by the whole merge. The other way round it would find the file's half of the
-            # merge missing from the object and take that for an edit.
-            look = await self._put(look, decision.document, resolved=decision.resolved)
-        return await self._commit(look, decision)
-
-    async def _commit(self, look: Look, decision: WriteToGit) -> Report | Look:
-        target = look.target
-        used = (RESOLVE,) if decision.resolved and not decision.merged else ()
-        try:
-            result = await self._write_back.write(
-                look.template, target, decision.file, decision.document, look.base, used
-            )
-        except CannotEdit as error:
-            self._follow(look)
-            blocked = Blocked(Reason.CANNOT_EDIT_IN_PLACE, f"{target.git.path}: {error}")
-            return report.blocked(look.template, blocked, None)
-        match result:
-            case Written(template, base):
-                self._metrics.sync("to-git")
-                log.info("written to %s as %s", target.git.branch, base.commit[:7])
-                self._watch.moved(target.remote, target.git.branch, base.commit)
-                self._follow(look, base)
-                template = await self._write_back.use_up(template)
-                return await self._conclude(await self._agreed(template, target.git, base))
-            case Overtaken(template, head):
-                self._watch.moved(target.remote, target.git.branch, head)
-                return replace(look, template=template)
-            case Rejected(template, words):
-                self._follow(look)
-                return report.refused(template, target.git, words, self._every(look.template))
-
-    async def _conclude(self, done: Report) -> Report:
-        """Write the status before the record of the commit goes: never is the base known nowhere."""
-        stored = await self._status.write(done)
-        if not isinstance(stored, Template):
-            # Somebody changed the object meanwhile: the pass that follows ends the record.
-            return done
-        return replace(done, observed=await self._write_back.close(stored), notices=())
-
     def _branch_missing(self, template: Template, git: GitPlace, granted: Granted) -> Report:
         self._watch.follow(
             template.key,
-            Interest(granted.remote, git.branch, git.path, None, None, self._every(template)),
-        )
-        return report.branch_missing(template, git)
-
-    def _follow(self, look: Look, written: Base | None = None) -> None:
-        file = look.sides.file
-        blob = written.blob if written else (file.blob if file else None)
-        head: CommitId = written.commit if written else look.target.head
-        git = look.target.git
-        self._watch.follow(
-            look.template.key,
             Interest(
-                look.target.remote, git.branch, git.path, blob, head, self._every(look.template)
+                granted.remote, git.branch, git.path, None, None, self._mover.interval(template)
             ),
         )
-
-    def _every(self, template: Template) -> timedelta:
-        return template.spec.interval or self._poll_interval
+        return report.branch_missing(template, git)

@@ -32,7 +32,7 @@ from ebbflow.domain.git import (
     SigningKey,
 )
 from ebbflow.domain.ports import Clock, Cluster, GitBackend
-from ebbflow.domain.sync import Base, FileSide
+from ebbflow.domain.sync import Base, FileSide, pending_of
 from ebbflow.domain.writeback import create, edit
 
 MOST_GIVEN_UP = 8
@@ -149,7 +149,7 @@ class WriteBack:
 
         To be called before the status says that all is done.
         """
-        pending = template.status.sync.pending_write if template.status.sync else None
+        pending = pending_of(template)
         annotations = template.metadata.annotations
         used = [
             name

@@ -28,6 +28,7 @@ from ebbflow.api.base import JsonObject, Resource
 from ebbflow.api.template import PendingWrite, Template
 from ebbflow.domain.ports import Cluster, SecretObject
 from ebbflow.domain.secret import Tainted
+from ebbflow.domain.sync import pending_of
 
 R = TypeVar("R", bound=Resource)
 
@@ -105,7 +106,7 @@ class KubeCluster(Cluster):
         sync = template.status.sync
         operations: Operations = []
         if pending is None:
-            if sync is None or sync.pending_write is None:
+            if pending_of(template) is None:
                 return template
             operations.append(remove("/status/sync/pendingWrite"))
         else:
