@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
 
 from ebbflow.api.base import JsonObject
 from ebbflow.api.run import PlannedChange, Run
@@ -16,8 +15,6 @@ from ebbflow.cli.session import Session
 from ebbflow.cli.starting import Request, run_name
 from ebbflow.domain.ports import ClusterError
 from ebbflow.domain.runs.planned import NOT_KNOWN
-
-REASON: Final = "ebbflow plan"
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,11 +85,6 @@ class Inventory:
     def __len__(self) -> int:
         return len(self.entries)
 
-    def with_made(self, live: JsonObject) -> Inventory:
-        """Add an object as the API server returned it; raises InventoryFull."""
-        made = Entry(ObjectId.of(live).any_version, str(live["metadata"]["uid"]))
-        return self.with_entries((made,))
-
     def with_entries(self, made: Iterable[Entry]) -> Inventory:
         """Add entries; what an object was before counts no more. Raises InventoryFull."""
         return replace(inventory_of((*self.entries, *made)), once=self.once)

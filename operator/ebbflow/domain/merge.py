@@ -73,13 +73,6 @@ def merge(
     return Merged(document if isinstance(document, dict) else {}, tuple(work.conflicts))
 
 
-def diff_paths(a: dict[str, Any], b: dict[str, Any]) -> tuple[str, ...]:
-    """Return the paths of the deepest places where two documents differ, for messages."""
-    found: list[str] = []
-    _differ("", normalise(a), normalise(b), found)
-    return tuple(found)
-
-
 @dataclass(slots=True)
 class _Merge:
     """One merge under way, and the conflicts found so far."""
@@ -243,27 +236,3 @@ def _followers(common: list[Name], side: list[Name]) -> dict[Name | None, list[N
         else:
             found.setdefault(anchor, []).append(name)
     return found
-
-
-def _differ(path: str, a: Value, b: Value, found: list[str]) -> None:
-    if _equal(a, b):
-        return
-    if isinstance(a, dict) and isinstance(b, dict):
-        for key in dict.fromkeys((*a, *b)):
-            _differ(joined(path, key), a.get(key, ABSENT), b.get(key, ABSENT), found)
-    elif isinstance(a, list) and isinstance(b, list) and _has_names(a) and _has_names(b):
-        _differ_by_name(path, a, b, found)
-    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
-        for index, (one, other) in enumerate(zip(a, b, strict=True)):
-            _differ(joined(path, index), one, other, found)
-    else:
-        found.append(path)
-
-
-def _differ_by_name(path: str, a: list[Value], b: list[Value], found: list[str]) -> None:
-    before, now = ({_name(item): item for item in items} for items in (a, b))
-    if before.keys() == now.keys() and list(before) != list(now):
-        found.append(path)
-    for name in dict.fromkeys((*before, *now)):
-        step = f"{path}[{name[0]}={name[1]}]" if name else path
-        _differ(step, before.get(name, ABSENT), now.get(name, ABSENT), found)

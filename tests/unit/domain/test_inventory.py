@@ -84,13 +84,8 @@ def test_what_is_no_inventory_is_refused(text: str) -> None:
 
 def test_what_is_made_again_under_its_name_takes_the_place_of_the_old() -> None:
     old = entry("ConfigMap")
-    made = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": "x", "namespace": "shop", "uid": "new"},
-    }
-    (only,) = inventory_of([old]).with_made(made).entries
-    assert only == Entry(old.target, "new")
+    made = Entry(old.target, "new")
+    assert inventory_of([old]).with_entries([made]).entries == (made,)
     assert len(inventory_of([old]).without([old])) == 0
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebbflow.domain.document import InvalidDocument, normalise, same
-from ebbflow.domain.merge import ABSENT, MergeConflict, diff_paths, merge
+from ebbflow.domain.merge import ABSENT, MergeConflict, merge
 
 Doc = dict[str, Any]
 
@@ -142,13 +142,6 @@ def test_the_preferred_side_only_decides_what_is_in_conflict() -> None:
     )
     assert merge(base, ours, theirs, prefer="ours").document == {"a": 2, "b": 2, "c": 3}
     assert merge(base, ours, theirs, prefer="theirs").document == {"a": 3, "b": 2, "c": 3}
-
-
-def test_the_paths_of_differences_name_nodes() -> None:
-    a = {"x": 1, "l": [1, 2], "spec": {"steps": [{"ref": "a", "y": 1}, {"ref": "b"}]}}
-    b = {"x": 1.0, "l": [1, 3], "spec": {"steps": [{"ref": "b"}, {"ref": "a", "y": 2}]}}
-    assert diff_paths(a, b) == ("l[1]", "spec.steps", "spec.steps[ref=a].y")
-    assert diff_paths(a, a) == ()
 
 
 def test_what_is_no_json_is_refused_with_its_path() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cached_property
 
 from ebbflow.domain.document.invalid import InvalidDocument
 from ebbflow.domain.document.json_reader import read_json
@@ -13,7 +12,7 @@ from ebbflow.domain.document.normal import normalise
 from ebbflow.domain.document.path import path_of
 from ebbflow.domain.document.source import Source, decode
 from ebbflow.domain.document.structure import Misfit, check_structure
-from ebbflow.domain.document.syntax import Json, Mapping, node_at, offsets
+from ebbflow.domain.document.syntax import Json, Mapping, node_at
 from ebbflow.domain.document.yaml_reader import read_yaml
 
 _UNFIT = re.compile("[\0\ud800-\udfff]")
@@ -32,11 +31,6 @@ class ParsedDocument:
     def value(self) -> dict[str, Json]:
         """The document: objects, arrays, strings, numbers, booleans and nulls."""
         return self.root.value
-
-    @cached_property
-    def positions(self) -> dict[str, tuple[int, int]]:
-        """Field path → line and column of the field's value, both from 1."""
-        return {path: self.source.position(at) for path, at in offsets(self.root).items()}
 
 
 def is_yaml(path: str) -> bool:

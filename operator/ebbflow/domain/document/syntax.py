@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ebbflow.domain.document.path import Step, path_of
+from ebbflow.domain.document.path import Step
 
 Json = Any
 """None, bool, int, float, str, list or dict with string keys: what JSON can say."""
@@ -79,23 +79,3 @@ def node_at(root: Node, steps: tuple[Step, ...], *, key: bool = False) -> Node:
             case _:
                 return node
     return node
-
-
-def offsets(root: Node) -> dict[str, int]:
-    """Return the field path of every value of the tree with its offset."""
-    found: dict[str, int] = {}
-    stack: list[tuple[tuple[Step, ...], Node]] = [((), root)]
-    while stack:
-        steps, node = stack.pop()
-        found[path_of(steps)] = node.start
-        match node:
-            case Mapping():
-                stack.extend(
-                    ((*steps, key.text), value)
-                    for key, value in zip(node.keys, node.values, strict=True)
-                )
-            case Sequence():
-                stack.extend(((*steps, index), item) for index, item in enumerate(node.items))
-            case Scalar():
-                pass
-    return found

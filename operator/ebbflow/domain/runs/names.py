@@ -9,8 +9,6 @@ from dataclasses import astuple, dataclass
 from typing import Final
 
 from ebbflow.api.base import NAME_MAX_LENGTH
-from ebbflow.domain.document.normal import normalise
-from ebbflow.domain.document.syntax import Json
 
 PARENT_PART: Final = 40
 KEY_PART: Final = NAME_MAX_LENGTH - PARENT_PART - 1
@@ -21,16 +19,13 @@ KEY_PART: Final = NAME_MAX_LENGTH - PARENT_PART - 1
 class TriggerKey:
     """What makes two sightings the same trigger. Absent parts are empty texts.
 
-    `nonce` tells apart what is wanted again on purpose: the delivery of a webhook, the time of a
-    schedule, the count of a ref's moves (so that a move back is a new one).
+    `blob`: what the content was that the trigger replaces. `nonce` tells apart what is wanted again
+    on purpose: the count of updates (so that a change back is a new one), the attempt of a node.
     """
 
     parent_uid: str
     trigger: str = ""
-    ref: str = ""
-    commit: str = ""
     blob: str = ""
-    arguments_digest: str = ""
     nonce: str = ""
 
     @property
@@ -43,9 +38,3 @@ class TriggerKey:
         """Return the name of the Run of a parent: its name's first 40 characters, and the key."""
         short = base64.b32encode(bytes.fromhex(self.digest)).decode().lower()[:KEY_PART]
         return f"{parent[:PARENT_PART].rstrip('-.')}-{short}"
-
-
-def arguments_digest(arguments: Json) -> str:
-    """Return what tells two sets of arguments apart; equal as JSON is equal."""
-    text = json.dumps(normalise(arguments), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()

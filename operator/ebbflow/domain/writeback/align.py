@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Sequence
 
 from ebbflow.domain.document.normal import canonical, identical
@@ -147,9 +147,3 @@ def likeness(one: Json, other: Json) -> int:
     if not isinstance(one, dict) or not isinstance(other, dict):
         return 0
     return sum(2 if identical(one[key], other[key]) else 0 for key in one if key in other)
-
-
-def names_are_unique(items: Sequence[Json]) -> bool:
-    """Tell whether every item has a name and no two have the same."""
-    names = Counter(identity(item) for item in items)
-    return None not in names and all(count == 1 for count in names.values())

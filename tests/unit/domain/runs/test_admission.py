@@ -31,7 +31,7 @@ from ebbflow.domain.runs.gate import (
     fenced,
     pass_gate,
 )
-from ebbflow.domain.runs.names import TriggerKey, arguments_digest
+from ebbflow.domain.runs.names import TriggerKey
 from ebbflow.domain.runs.queue import Parent, QueueState, RunFact
 from ebbflow.domain.runs.turns import Turn, advance, finish, forget, repair
 
@@ -263,15 +263,12 @@ def test_a_run_of_the_same_name_is_ours_only_with_our_owner_and_the_whole_key():
 
 
 def test_the_same_trigger_has_the_same_name_and_any_difference_another():
-    key = TriggerKey("uid", "push", "refs/heads/main", "c", "b", arguments_digest({"a": 1, "b": 2}))
-    same = TriggerKey(
-        "uid", "push", "refs/heads/main", "c", "b", arguments_digest({"b": 2.0, "a": 1})
-    )
-    assert key.run_name("shop") == same.run_name("shop")
+    key = TriggerKey("uid", "Update", "blob")
+    assert key.run_name("shop") == TriggerKey("uid", "Update", "blob").run_name("shop")
     others = [
-        TriggerKey("uid", "push", "refs/heads/main", "c", "b", key.arguments_digest, "again"),
-        TriggerKey("uid2", "push", "refs/heads/main", "c", "b", key.arguments_digest),
-        TriggerKey("uid", "push", "refs/heads/mainc", "", "b", key.arguments_digest),
+        TriggerKey("uid", "Update", "blob", "again"),
+        TriggerKey("uid2", "Update", "blob"),
+        TriggerKey("uid", "Updateb", "lob"),
     ]
     assert len({key.digest, *(other.digest for other in others)}) == 4
 
