@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from ebbflow.api.base import JsonObject, Resource
+from ebbflow.api.reasons import Reason
 from ebbflow.api.run import Run, RunSource, RunSpec, RunTrigger
 from ebbflow.api.template import SyncStatus, Template, UpdateMark
 from ebbflow.domain.effective import creation_of, effective_options, is_paused
-from ebbflow.domain.outcome import Report, Then
+from ebbflow.domain.outcome import Report, Stalled, Then
+from ebbflow.domain.ports import InvalidObject, StaleWrite
 from ebbflow.domain.run_store import NewRun, RunStore
+from ebbflow.domain.runs.gate import Ours, Taken
 from ebbflow.domain.runs.names import TriggerKey
-from ebbflow.domain.runs.triggered import trigger_note
+from ebbflow.domain.runs.triggered import claim, trigger_note
+from ebbflow.services.template_report import kept_updates
 
 log = logging.getLogger(__name__)
+
+TAKEN_RECHECK: Final = timedelta(seconds=30)
+"""How soon it is seen that a Run that stood in the way of an update's is gone."""
 
 
 class Turns(Protocol):
@@ -51,15 +59,19 @@ class UpdateRuns:
         options = effective_options(template)
         starts = options.run_on_update is True
         sync = SyncStatus.model_validate(report.status.get("sync") or {})
-        mark, then = await self._mark(template, sync, document_hash, starts=starts)
         status: JsonObject = {**report.status, "effective": options.dump()}
+        step = await self._step(template, sync, document_hash, starts=starts)
+        if isinstance(step, Stalled):
+            # The mark stays where it is: the update runs once nothing is in its way.
+            return replace(report, status={**kept_updates(template), **status}, outcome=step)
+        mark, then = step
         if mark is not None:
             status["updated"] = mark.dump()
         return replace(report, status=status, then=then)
 
-    async def _mark(
+    async def _step(
         self, template: Template, sync: SyncStatus, document_hash: str, *, starts: bool
-    ) -> tuple[UpdateMark | None, Then | None]:
+    ) -> tuple[UpdateMark | None, Then | None] | Stalled:
         """Return where updates are counted from now on; None while nobody asked for any Run. And
         how the Run gets its turn that was made: now, or by a pass that was cut short.
 
@@ -68,20 +80,21 @@ class UpdateRuns:
         before = template.status.updated
         asked = creation_of(template)
         paused = is_paused(template)
+        then: Then | Stalled | None = None
         if before is None:
             # The first content is no update (api: Sync, rule 1), unless the document says so.
-            then: Then | None = None
             if asked is not None and not paused:
                 first = UpdateMark(document_hash="")
                 then = await self._make(template, sync, "Creation", first, asked)
             counts = starts or asked is not None
-            return (UpdateMark(document_hash=document_hash) if counts else None), then
-        if before.document_hash == document_hash:
-            return before, None
-        then = None
-        if starts and not paused:
-            then = await self._make(template, sync, "Update", before, {})
-        return UpdateMark(document_hash=document_hash, count=before.count + 1), then
+            mark = UpdateMark(document_hash=document_hash) if counts else None
+        elif before.document_hash == document_hash:
+            mark = before
+        else:
+            if starts and not paused:
+                then = await self._make(template, sync, "Update", before, {})
+            mark = UpdateMark(document_hash=document_hash, count=before.count + 1)
+        return then if isinstance(then, Stalled) else (mark, then)
 
     async def _make(
         self,
@@ -90,8 +103,11 @@ class UpdateRuns:
         kind: Literal["Creation", "Update"],
         before: UpdateMark,
         arguments: JsonObject,
-    ) -> Then:
-        """Make the Run of an update; returns how it gets its turn. `sync`: with the update."""
+    ) -> Then | Stalled:
+        """Make the Run of an update, unless its name is taken; returns how it gets its turn.
+
+        `sync`: with the update.
+        """
         key = TriggerKey(
             template.metadata.uid, kind, blob=before.document_hash, nonce=str(before.count)
         )
@@ -110,9 +126,31 @@ class UpdateRuns:
                 annotations=trigger_note(trigger),
             )
         )
-        if made is not None:
+        if made is None:
+            taken = await self._taken(template, key)
+            if taken is not None:
+                return taken
+        else:
             log.info("%s starts the Run %s", kind.lower(), made.metadata.name)
         return partial(self._take_in, template, made)
+
+    async def _taken(self, template: Template, key: TriggerKey) -> Stalled | None:
+        """Return why the Run that has the update's name is not its Run; None if it is.
+
+        Raises StaleWrite if that Run has just gone.
+        """
+        namespace, name = template.metadata.namespace, key.run_name(template.metadata.name)
+        try:
+            found = await self._store.get(namespace, name)
+        except InvalidObject:
+            return _name_taken(namespace, name, "it cannot be read")
+        if found is None:
+            raise StaleWrite(f"Run {namespace}/{name} was deleted a moment ago", code=409)
+        match claim(found, template, key):
+            case Ours():
+                return None
+            case Taken(why):
+                return _name_taken(namespace, name, why)
 
     async def _take_in(self, template: Template, made: Run | None, stored: Resource | None) -> None:
         if made is None:
@@ -120,3 +158,12 @@ class UpdateRuns:
             self._turns.look(template)
         else:
             await self._turns.take_in(made, stored if isinstance(stored, Template) else None)
+
+
+def _name_taken(namespace: str, name: str, why: str) -> Stalled:
+    return Stalled(
+        Reason.NAME_TAKEN,
+        f"the document should run as the Run {name}, but there is another of this name: {why}; "
+        f"remove it (kubectl delete run {name} -n {namespace}), then the document runs",
+        TAKEN_RECHECK,
+    )

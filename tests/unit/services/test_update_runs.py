@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
-from ebbflow.api.base import Key
+from ebbflow.api.base import API_VERSION, Key
 from ebbflow.api.reasons import Reason
 from ebbflow.api.run import Run
-from ebbflow.domain.outcome import Done, Report
+from ebbflow.domain.outcome import Done, Report, Stalled
+from ebbflow.domain.ports import StaleWrite
 from ebbflow.services.run_queue import queue_key
 from ebbflow.services.update_runs import UpdateRuns
+from tests.support.memory_run_store import MemoryRunStore
 from tests.support.run_stage import SHOP, RunWorld, config_map
 
 MISSING = {"secretKeyRef": {"name": "missing", "key": "a"}}
@@ -166,3 +168,87 @@ async def test_a_failure_is_announced() -> None:
     assert shop.run().status.phase == "Failed"
     ((about, _, _, warning),) = shop.world.store.events
     assert (about.name, warning) == (shop.runs()[0], True)
+
+
+def take_away(shop: Updates) -> str:
+    """Delete the only Run for good; returns its name."""
+    name = shop.runs()[0]
+    key = Key("Run", "default", name)
+    shop.world.cluster.edit(key, lambda raw: raw["metadata"].update(finalizers=[]))
+    shop.world.cluster.delete(key)
+    return name
+
+
+def put_in_the_way(shop: Updates, **metadata: Any) -> str:
+    """Undo the update's Run, and put another of its name there; returns the name."""
+    name = take_away(shop)
+    spec = {"source": {"kind": "Template", "name": "shop"}}
+    shop.world.cluster.put(
+        {
+            "kind": "Run",
+            "metadata": {"name": name, "namespace": "default", **metadata},
+            "spec": spec,
+        }
+    )
+    return name
+
+
+def owned_by(uid: str) -> list[dict[str, Any]]:
+    return [{"apiVersion": API_VERSION, "kind": "Template", "name": "shop", "uid": uid}]
+
+
+@pytest.mark.parametrize(
+    ("uid", "why"),
+    [
+        pytest.param(None, "it belongs to another object, or to an earlier one", id="nobodys"),
+        pytest.param("gone", "it belongs to another object, or to an earlier one", id="anothers"),
+        pytest.param("ours", "it was made for something else", id="ours-for-another-reason"),
+    ],
+)
+async def test_an_update_says_that_another_run_has_its_name(
+    shop: Updates, uid: str | None, why: str
+) -> None:
+    await shop.carry("second")
+    owner = shop.world.shop().metadata.uid if uid == "ours" else uid
+    name = put_in_the_way(shop, ownerReferences=owned_by(owner) if owner else [])
+    report = await shop.carry("second")
+    assert isinstance(report.outcome, Stalled)
+    assert (report.outcome.reason, report.then) == (Reason.NAME_TAKEN, None)
+    assert why in report.outcome.message
+    assert f"kubectl delete run {name} -n default" in report.outcome.message
+
+
+async def test_an_update_runs_once_the_run_in_its_way_is_gone(shop: Updates) -> None:
+    await shop.carry("second")
+    put_in_the_way(shop)
+    await shop.report(await shop.carry("second"))
+    take_away(shop)
+    report = await shop.carry("second")
+    assert isinstance(report.outcome, Done)
+    await shop.report(report)
+    await shop.world.settle()
+    assert shop.run().status.trigger is not None
+    assert (shop.run().status.trigger.type, shop.run().status.phase) == ("Update", "Succeeded")
+
+
+async def test_a_run_in_the_way_that_cannot_be_read_is_named(shop: Updates) -> None:
+    await shop.carry("second")
+    name = put_in_the_way(shop)
+    shop.world.cluster.edit(Key("Run", "default", name), lambda raw: raw.update(spec={"source": 7}))
+    report = await shop.carry("second")
+    assert isinstance(report.outcome, Stalled)
+    assert "it cannot be read" in report.outcome.message
+
+
+class LateReads(MemoryRunStore):
+    """A store in which a Run is gone by the time that it is read."""
+
+    async def get(self, namespace: str, name: str) -> Run | None:
+        return None
+
+
+async def test_a_run_that_goes_while_it_is_looked_at_makes_another_pass(shop: Updates) -> None:
+    await shop.carry("second")
+    shop.updates = UpdateRuns(LateReads(shop.world.cluster), shop.world.queue)
+    with pytest.raises(StaleWrite, match="deleted a moment ago"):
+        await shop.carry("second")

@@ -103,5 +103,5 @@ def claim_name(parent: Parent, key: str, found: RunFact, found_key: str | None) 
     if found.owner_uid != parent.uid:
         return Taken("it belongs to another object, or to an earlier one of the same name")
     if found_key != key:
-        return Taken("it was made for another trigger")
+        return Taken("it was made for something else")
     return Ours()

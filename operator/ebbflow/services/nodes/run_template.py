@@ -10,7 +10,6 @@ from typing_extensions import override
 
 from ebbflow.api.base import JsonObject, Key
 from ebbflow.api.run import (
-    TRIGGER_KEY,
     ArgumentFrom,
     PlannedChange,
     Run,
@@ -24,9 +23,10 @@ from ebbflow.domain.objects import tainted_texts
 from ebbflow.domain.ports import Cluster, InvalidObject, StaleWrite, Wake
 from ebbflow.domain.run_store import NewRun, RunStore
 from ebbflow.domain.runs.chain import child_annotations, why_not
+from ebbflow.domain.runs.gate import Ours, Taken
 from ebbflow.domain.runs.names import TriggerKey
 from ebbflow.domain.runs.queue import FINAL_PHASES
-from ebbflow.domain.runs.triggered import trigger_note
+from ebbflow.domain.runs.triggered import claim, trigger_note
 from ebbflow.domain.verbs import Verbs
 from ebbflow.services.nodes.kind import (
     Call,
@@ -95,9 +95,13 @@ class RunTemplate(NodeKind[RunTemplateSpec]):
         found = await self._read(call, name)
         if found is None:
             return Failed(f"the Run {name} was deleted before its end was seen")
-        if found.metadata.annotations.get(TRIGGER_KEY) != trigger.digest:
-            return Failed(f"there is a Run {name} already that this node did not make; delete it")
-        return _result(found)
+        match claim(found, parent, trigger):
+            case Taken(why):
+                return Failed(
+                    f"there is a Run {name} already that this node did not make: {why}; delete it"
+                )
+            case Ours():
+                return _result(found)
 
     @override
     async def plan(self, call: Call[RunTemplateSpec]) -> Planned:
