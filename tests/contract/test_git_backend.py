@@ -36,6 +36,7 @@ from tests.support.gitworld import (
     RealWorld,
     RecordedMetrics,
 )
+from tests.support.memory_git import AUTHOR
 from tests.support.sshserver import SshServer, new_key, private_text
 from tests.support.sshworld import SshWorld
 
@@ -339,6 +340,46 @@ class TestAncestry:
     async def test_an_unknown_commit_is_not_contained(self, world: GitWorld) -> None:
         head = world.create({"n": b"0\n"})
         assert not await world.git.contains(world.remote(), "main", head, MISSING)
+
+
+BO = "Bo Other <bo@example.com>"
+
+
+async def author(world: GitWorld, commit: str, path: str = "shop.yaml") -> str | None:
+    found = await world.git.author_of(world.remote(), "main", commit, path)
+    return None if found is None else str(found)
+
+
+class TestAuthors:
+    async def test_the_first_commit_made_what_it_holds(self, world: GitWorld) -> None:
+        head = world.create({"shop.yaml": SHOP})
+        assert await author(world, head) == AUTHOR
+
+    async def test_the_commit_that_changed_the_file_is_found_behind_others(
+        self, world: GitWorld
+    ) -> None:
+        await author(world, world.create({"shop.yaml": SHOP}))
+        changed = world.commit({"shop.yaml": b"replicas: 5\n"}, author=BO)
+        assert await author(world, changed) == BO
+        other = world.commit({"README.md": b"unrelated\n"})
+        assert await author(world, other) == BO
+        gone = world.commit({"shop.yaml": None})
+        assert await author(world, gone) == AUTHOR
+
+    async def test_of_commits_that_came_at_once_nobody_is_named(self, world: GitWorld) -> None:
+        await author(world, world.create({"shop.yaml": SHOP}))
+        world.commit({"shop.yaml": b"replicas: 5\n"}, author=BO)
+        head = world.commit({"README.md": b"unrelated\n"})
+        assert await author(world, head) is None
+
+    async def test_what_is_on_top_of_our_own_commit_is_told_apart(self, world: GitWorld) -> None:
+        head = world.create({"shop.yaml": SHOP})
+        made = await world.git.prepare_commit(
+            world.remote(), "main", head, "shop.yaml", b"replicas: 5\n", HEADER
+        )
+        await world.git.push(world.remote(), "main", made)
+        above = world.commit({"README.md": b"unrelated\n"}, author=BO)
+        assert await author(world, above) == str(HEADER.author)
 
 
 class TestTrouble:

@@ -169,6 +169,17 @@ class TestLargeObjects:
             await offered(world, server, packed, head)
         assert await is_well(world.git, server)
 
+    async def test_nobody_is_named_for_what_was_a_directory_of_too_many_files(
+        self, server: FaultyGitServer, make: MakeBackend
+    ) -> None:
+        world = RealWorld(server, await make(limits=Limits(tree_bytes=512)))
+        many = world.create({f"{number:02}": b"a\n" for number in range(30)})
+        with pytest.raises(TooLarge, match="directory"):
+            await world.git.read_file(world.remote(), "main", many, "00")
+        head = world.commit({f"{number:02}": None for number in range(1, 30)})
+        assert await world.git.read_file(world.remote(), "main", head, "00") is not None
+        assert await world.git.author_of(world.remote(), "main", head, "00") is None
+
 
 class TestManyObjects:
     async def test_a_pack_that_says_to_have_a_million_objects_is_not_received(

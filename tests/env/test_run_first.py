@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ebbflow.devcluster.gitserver import DEFAULT_AUTHOR
 from tests.env.conftest import Shared
 from tests.support.kubectl import condition_of
 from tests.support.ran import Source, config_map, deployer, source, steps_document
@@ -78,6 +79,7 @@ def test_a_push_starts_one_run_of_the_new_document(shared: Shared, robot: str) -
     assert run["status"]["commit"] == commit
     assert run["status"]["trigger"]["type"] == "Update"
     assert run["status"]["trigger"]["commit"] == commit
+    assert run["status"]["trigger"]["actor"] == DEFAULT_AUTHOR
     shop.world.git.commit("pushed", {"README.md": b"unrelated"}, "Unrelated")
     shop.look_now()
     assert len(runs.runs()) == 1

@@ -25,7 +25,7 @@ from ebbflow.domain.git import (
 from ebbflow.domain.ports import Clock, GitBackend, SyncMetrics
 from ebbflow.domain.secret import Tainted
 from tests.support.gitserver import FaultyGitServer
-from tests.support.memory_git import MemoryGit
+from tests.support.memory_git import AUTHOR, MemoryGit
 
 USER = "robot"
 PASSWORD = "canary-Pa55/w0rd+of=git"
@@ -72,7 +72,12 @@ class GitWorld(Protocol):
 
     def create(self, files: Mapping[str, Content] | None = None) -> CommitId: ...
     def commit(
-        self, files: Mapping[str, Content], message: str = "Edit", *, branch: str = "main"
+        self,
+        files: Mapping[str, Content],
+        message: str = "Edit",
+        *,
+        author: str = AUTHOR,
+        branch: str = "main",
     ) -> CommitId: ...
     def point(self, branch: str, commit: CommitId | None) -> None: ...
     def head(self, branch: str = "main") -> CommitId | None: ...
@@ -98,9 +103,14 @@ class RealWorld(GitWorld):
 
     @override
     def commit(
-        self, files: Mapping[str, Content], message: str = "Edit", *, branch: str = "main"
+        self,
+        files: Mapping[str, Content],
+        message: str = "Edit",
+        *,
+        author: str = AUTHOR,
+        branch: str = "main",
     ) -> CommitId:
-        return self.server.commit(self.name, files, message, branch=branch)
+        return self.server.commit(self.name, files, message, author, branch=branch)
 
     @override
     def point(self, branch: str, commit: CommitId | None) -> None:
@@ -152,9 +162,14 @@ class MemoryWorld(GitWorld):
 
     @override
     def commit(
-        self, files: Mapping[str, Content], message: str = "Edit", *, branch: str = "main"
+        self,
+        files: Mapping[str, Content],
+        message: str = "Edit",
+        *,
+        author: str = AUTHOR,
+        branch: str = "main",
     ) -> CommitId:
-        return self.memory.commit(self.url, files, message, branch=branch)
+        return self.memory.commit(self.url, files, message, author, branch=branch)
 
     @override
     def point(self, branch: str, commit: CommitId | None) -> None:

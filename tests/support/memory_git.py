@@ -196,6 +196,22 @@ class MemoryGit(GitBackend):
         return found
 
     @override
+    async def author_of(
+        self, remote: Remote, branch: str, commit: CommitId, path: str
+    ) -> Signature | None:
+        _checked(normalise_path, path)
+        objects = (await self._fetch(remote, commit)).objects
+        blob = (await self.blob_ids(remote, branch, commit, [path]))[path]
+        while parents := objects.parents_of(commit):
+            if (remote, parents[0]) not in self._fetched:
+                return None
+            before = await self.blob_ids(remote, branch, parents[0], [path])
+            if before[path] != blob:
+                break
+            commit = parents[0]
+        return Signature.parse(_logged(objects, commit).author)
+
+    @override
     async def read_blob(self, remote: Remote, blob: BlobId) -> bytes | None:
         await asyncio.sleep(0)
         repository = self.repositories.get(remote.url)
@@ -246,7 +262,10 @@ class MemoryGit(GitBackend):
             self.hold_next_push = False
             self.late.append(lambda: self._receive(repository, branch, commit))
             raise Unreachable(f"{remote.url} did not answer")
-        return self._receive(repository, branch, commit)
+        result = self._receive(repository, branch, commit)
+        if isinstance(result, Pushed) and (remote, commit.parent) in self._fetched:
+            self._fetched.add((remote, commit.commit))
+        return result
 
     def _receive(
         self, repository: MemoryRepository, branch: str, commit: PreparedCommit

@@ -45,9 +45,14 @@ class SshWorld(GitWorld):
 
     @override
     def commit(
-        self, files: Mapping[str, Content], message: str = "Edit", *, branch: str = "main"
+        self,
+        files: Mapping[str, Content],
+        message: str = "Edit",
+        *,
+        author: str = AUTHOR,
+        branch: str = "main",
     ) -> CommitId:
-        return self.repository.commit(files, message=message, author=AUTHOR, branch=branch)
+        return self.repository.commit(files, message=message, author=author, branch=branch)
 
     @override
     def point(self, branch: str, commit: CommitId | None) -> None:

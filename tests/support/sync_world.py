@@ -10,6 +10,7 @@ from typing import Any
 
 from ebbflow.api.base import GROUP, JsonObject, Key
 from ebbflow.api.template import Template
+from ebbflow.domain.edit_record import ANNOTATION, after_edit, held, sign
 from ebbflow.domain.git import Remote
 from ebbflow.domain.leaks import nothing_is_secret
 from ebbflow.domain.outcome import Postponed, Report
@@ -17,9 +18,11 @@ from ebbflow.services.git_access import GitAccess
 from ebbflow.services.repository_watch import RepositoryWatch
 from ebbflow.services.schedule import Schedule
 from ebbflow.services.template_sync import TemplateSync
+from ebbflow.services.update_runs import Content
 from tests.support import builders
 from tests.support.memory_cluster import ManualClock, MemoryCluster, MemoryStatusWriter
 from tests.support.memory_git import MemoryGit
+from tests.support.memory_run_store import RECORD_KEY
 
 URL = "https://git.example/acme/infra"
 PATH = "templates/shop.yaml"
@@ -48,10 +51,14 @@ class CountedSyncs:
         self.directions.append(direction)
 
 
-class NothingRuns:
-    """Updates that start nothing."""
+class NotedUpdates:
+    """Updates that start nothing; `makers` are whom a Run of each would name."""
 
-    async def carry(self, report: Report, _document_hash: str) -> Report:
+    def __init__(self) -> None:
+        self.makers: list[str | None] = []
+
+    async def carry(self, report: Report, content: Content) -> Report:
+        self.makers.append(await content.who() if content.who else None)
         return report
 
 
@@ -66,6 +73,7 @@ class SyncWorld:
         self.woken: list[Key] = []
         self.schedule = Schedule(self.clock)
         self.metrics = CountedSyncs()
+        self.updates = NotedUpdates()
         self.window = window
         self.restart()
 
@@ -85,9 +93,9 @@ class SyncWorld:
             self.metrics,
             poll_interval=timedelta(minutes=1),
             commit_window=self.window,
-            record_key=lambda: None,
+            record_key=lambda: RECORD_KEY,
             is_secret=nothing_is_secret,
-            updates=NothingRuns(),
+            updates=self.updates,
         )
 
     def template(self, document: JsonObject | None = None, **spec: Any) -> None:
@@ -119,6 +127,16 @@ class SyncWorld:
     def edit(self, **arguments: str) -> None:
         """Change arguments of the object's document as a person would."""
         self.cluster.edit(SHOP, lambda raw: raw["spec"]["document"]["arguments"].update(arguments))
+
+    def edit_by(self, user: str, **arguments: str) -> None:
+        """Change arguments of the object's document as a user whom the webhook has seen."""
+        before = held(self.shop())
+        self.edit(**arguments)
+        now = held(self.shop())
+        record = after_edit(RECORD_KEY, before, user, now.document_hash)
+        assert record is not None
+        noted = {ANNOTATION: sign(RECORD_KEY, now.subject, record)}
+        self.cluster.edit(SHOP, lambda raw: raw["metadata"]["annotations"].update(noted))
 
     def before_the_next_push(self, action: Callable[[], object]) -> None:
         """Do this once, when the server gets the next push; it may raise."""

@@ -187,7 +187,12 @@ class RunTrigger(Model):
     type: TriggerType = Field(description="What kind of event.")
     commit: str | None = Field(default=None, max_length=128, description="The commit of the event.")
     ref: str | None = Field(default=None, max_length=1024, description="The Git ref of the event.")
-    actor: str | None = Field(default=None, max_length=512, description="Who caused it.")
+    actor: str | None = Field(
+        default=None,
+        max_length=512,
+        description="Who caused it: a user of the cluster, or for a commit its author as Git has it, "
+        "`name <address>`. Absent where that is not known.",
+    )
     delivery: str | None = Field(
         default=None, max_length=253, description="The delivery of the webhook."
     )

@@ -22,6 +22,9 @@ OPERATOR: Final = ""
 MAX_USER: Final = 256
 """Characters of a user name. A longer one would have to be cut, and could then be another's."""
 
+MAX_PERSON: Final = 512
+"""Characters of the author of a commit that a Run names."""
+
 _DOMAIN: Final = "users.ebbflow.dev"
 _SERVICE_ACCOUNT: Final = "system:serviceaccount:"
 
@@ -101,12 +104,27 @@ def author_of(user: str) -> Signature:
     What would end a name or a line in a commit (`<`, `>`, line breaks) and what cannot be seen is
     left out; a name of which nothing is left is unresolved.
     """
-    name = " ".join("".join(c for c in user if _is_shown(c)).split())
+    name = _shown(user)
     if name.startswith(_SERVICE_ACCOUNT):
         name = name.removeprefix(_SERVICE_ACCOUNT).replace(":", "/")
     if not name or len(name) > MAX_USER:
         return UNRESOLVED
     return Signature(name, name if "@" in name else f"{name}@{_DOMAIN}")
+
+
+def person_text(person: Signature) -> str | None:
+    """Return the author of somebody's commit as `name <address>`; None if that says nothing.
+
+    What cannot be seen is left out. One that is too long is left out whole: cut, it could be
+    another's. The brackets keep it apart from the users of the cluster, whom nobody can forge.
+    """
+    name, email = _shown(person.name), _shown(person.email)
+    text = f"{name} <{email}>".strip()
+    return text if (name or email) and len(text) <= MAX_PERSON else None
+
+
+def _shown(text: str) -> str:
+    return " ".join("".join(c for c in text if _is_shown(c)).split())
 
 
 def _is_shown(character: str) -> bool:

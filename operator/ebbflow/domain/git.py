@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Self
 
 from typing_extensions import override
 
@@ -81,6 +82,12 @@ class Signature:
 
     name: str
     email: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `name <address>`; what has no such form is an address."""
+        name, _, rest = text.rpartition(" <")
+        return cls(name, rest.removesuffix(">"))
 
     @override
     def __str__(self) -> str:

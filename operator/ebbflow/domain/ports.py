@@ -16,6 +16,7 @@ from ebbflow.domain.git import (
     PreparedCommit,
     PushResult,
     Remote,
+    Signature,
 )
 from ebbflow.domain.outcome import Report
 from ebbflow.domain.secret import Tainted
@@ -129,6 +130,17 @@ class GitBackend(Protocol):
         self, remote: Remote, branch: str, commit: CommitId, paths: Collection[str]
     ) -> Mapping[str, BlobId | None]:
         """Tell which blob lies at each path (None: no regular file there), fetching once."""
+        ...
+
+    async def author_of(
+        self, remote: Remote, branch: str, commit: CommitId, path: str
+    ) -> Signature | None:
+        """Tell who made the newest commit up to `commit` that changed the file at `path`.
+
+        First parents are followed, and nothing is fetched but `commit`: None where what is here
+        does not tell, as when several commits came at once. It is as Git has it: anybody may have
+        written it.
+        """
         ...
 
     async def read_blob(self, remote: Remote, blob: BlobId) -> bytes | None:

@@ -64,10 +64,11 @@ class Looker:
         """
         pending = pending_of(template)
         file = await self._read(target)
+        settled: Base | None = None
         if pending is not None:
-            template, target = await self._settle(template, target, file, pending)
+            template, target, settled = await self._settle(template, target, file, pending)
             file = await self._read(target)
-        base = base_of(synced_of(template), target.git)
+        base = settled or base_of(synced_of(template), target.git)
         base = await self._write_back.arrived_late(template.key, target) or base
         sides = Sides(
             template.spec.document,
@@ -86,8 +87,10 @@ class Looker:
         target: Target,
         file: FileSide | UnreadableFile | None,
         pending: PendingWrite,
-    ) -> tuple[Template, Target]:
-        """End the record of a commit; returns the object, and the target where the branch is now."""
+    ) -> tuple[Template, Target, Base | None]:
+        """End the record of a commit; returns the object, the target where the branch is now, and
+        what both sides agreed on by it (None: it did not arrive).
+        """
         readable = file if isinstance(file, FileSide) else None
         match await self._write_back.settle(template, target, readable, pending):
             case Written(_, base):
@@ -98,9 +101,9 @@ class Looker:
                 concluded = await self.conclude(report.arrived(template, target.git, base))
                 if concluded is None:
                     raise StaleWrite(f"{template.key} changed while a commit was settled", code=409)
-                return concluded, target
+                return concluded, target, base
             case Template() as unsettled:
-                return unsettled, target
+                return unsettled, target, None
 
     async def conclude(self, done: Report) -> Template | None:
         """Put what both sides now agree on into the status, then end the record of the commit that

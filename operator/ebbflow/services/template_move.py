@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Final, Protocol
 
 from ebbflow.api.base import JsonObject
 from ebbflow.api.reasons import Reason
 from ebbflow.api.template import Template
+from ebbflow.domain.authorship import UNRESOLVED, person_text
 from ebbflow.domain.git import CommitId
 from ebbflow.domain.outcome import Report
-from ebbflow.domain.ports import Cluster, SyncMetrics
+from ebbflow.domain.ports import Cluster, GitBackend, SyncMetrics
 from ebbflow.domain.sync import (
     RESOLVE,
     Base,
@@ -27,6 +29,7 @@ from ebbflow.domain.writeback import CannotEdit
 from ebbflow.services import template_report as report
 from ebbflow.services.repository_watch import Interest, RepositoryWatch
 from ebbflow.services.template_look import Look, Looker
+from ebbflow.services.update_runs import Content
 from ebbflow.services.write_back import Overtaken, Rejected, Target, WriteBack, Written
 
 log = logging.getLogger(__name__)
@@ -38,7 +41,7 @@ REPLAYS: Final = 10
 class Updates(Protocol):
     """What becomes of updates of documents; UpdateRuns is it."""
 
-    async def carry(self, report: Report, document_hash: str) -> Report: ...
+    async def carry(self, report: Report, content: Content) -> Report: ...
 
 
 class Mover:
@@ -47,6 +50,7 @@ class Mover:
     def __init__(
         self,
         cluster: Cluster,
+        git: GitBackend,
         watch: RepositoryWatch,
         write_back: WriteBack,
         looker: Looker,
@@ -55,6 +59,7 @@ class Mover:
         poll_interval: timedelta,
     ) -> None:
         self._cluster = cluster
+        self._git = git
         self._watch = watch
         self._write_back = write_back
         self._looker = looker
@@ -197,4 +202,16 @@ class Mover:
         agreed = report.in_step(template, target.git, base, reverted=reverted)
         if base is None:
             return agreed
-        return await self._updates.carry(agreed, base.document_hash)
+        content = Content(base.document_hash, base.commit, partial(self._who, target, base))
+        return await self._updates.carry(agreed, content)
+
+    async def _who(self, target: Target, base: Base) -> str | None:
+        """Return who made what both sides hold; None if that is not known.
+
+        Of an edit of the object that is who is recorded, of any other commit its author.
+        """
+        if base.editor is not None:
+            return base.editor if base.editor != UNRESOLVED.name else None
+        remote, git = target.remote, target.git
+        author = await self._git.author_of(remote, git.branch, target.head, git.path)
+        return person_text(author) if author is not None else None

@@ -30,6 +30,7 @@ from ebbflow.services.git_access import GitAccess, Granted
 from ebbflow.services.repository_watch import FRESH, Interest, RepositoryWatch
 from ebbflow.services.template_look import Look, Looker
 from ebbflow.services.template_move import Mover, Updates
+from ebbflow.services.update_runs import Content
 from ebbflow.services.write_back import Target, WriteBack
 
 
@@ -61,7 +62,7 @@ class TemplateSync:
         self._write_back = WriteBack(cluster, git, clock, record_key)
         self._looker = Looker(status, git, watch, self._write_back, is_secret)
         self._mover = Mover(
-            cluster, watch, self._write_back, self._looker, updates, metrics, poll_interval
+            cluster, git, watch, self._write_back, self._looker, updates, metrics, poll_interval
         )
 
     async def reconcile(self, key: Key) -> Report | Postponed | None:
@@ -103,7 +104,7 @@ class TemplateSync:
         alone = report.alone(template)
         if not isinstance(alone.outcome, Done):
             return alone
-        return await self._updates.carry(alone, document_hash(template.spec.document))
+        return await self._updates.carry(alone, Content(document_hash(template.spec.document)))
 
     def _forget(self, key: Key) -> None:
         self._watch.forget(key)

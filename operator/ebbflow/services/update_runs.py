@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Final, Literal, Protocol
@@ -11,8 +12,9 @@ from typing import Final, Literal, Protocol
 from ebbflow.api.base import JsonObject, Resource
 from ebbflow.api.reasons import Reason
 from ebbflow.api.run import Run, RunSource, RunSpec, RunTrigger
-from ebbflow.api.template import SyncStatus, Template, UpdateMark
+from ebbflow.api.template import Template, UpdateMark
 from ebbflow.domain.effective import creation_of, effective_options, is_paused
+from ebbflow.domain.git import CommitId
 from ebbflow.domain.outcome import Report, Stalled, Then
 from ebbflow.domain.ports import InvalidObject, StaleWrite
 from ebbflow.domain.run_store import NewRun, RunStore
@@ -35,6 +37,18 @@ class Turns(Protocol):
     def look(self, parent: Template) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What both sides hold: since which commit (None: without Git), and how to find out who made it.
+
+    `who` is asked only where a Run is made. None: nobody knows.
+    """
+
+    document_hash: str
+    commit: CommitId | None = None
+    who: Callable[[], Awaitable[str | None]] | None = None
+
+
 class UpdateRuns:
     """Starts Runs for updates of documents.
 
@@ -46,21 +60,20 @@ class UpdateRuns:
         self._store = store
         self._turns = turns
 
-    async def carry(self, report: Report, document_hash: str) -> Report:
+    async def carry(self, report: Report, content: Content) -> Report:
         """Add to a report on a Template in step what updates come to; make a Run for a new one.
 
         The Run gets its turn once the report is written: until then the status is still to be
-        written, and each of the two would find that the other changed the object. `document_hash`
-        is of the content that both sides hold. Raises ClusterError.
+        written, and each of the two would find that the other changed the object. Raises
+        ClusterError.
         """
         template = report.observed
         if not isinstance(template, Template):
             return report
         options = effective_options(template)
         starts = options.run_on_update is True
-        sync = SyncStatus.model_validate(report.status.get("sync") or {})
         status: JsonObject = {**report.status, "effective": options.dump()}
-        step = await self._step(template, sync, document_hash, starts=starts)
+        step = await self._step(template, content, starts=starts)
         if isinstance(step, Stalled):
             # The mark stays where it is: the update runs once nothing is in its way.
             return replace(report, status={**kept_updates(template), **status}, outcome=step)
@@ -70,7 +83,7 @@ class UpdateRuns:
         return replace(report, status=status, then=then)
 
     async def _step(
-        self, template: Template, sync: SyncStatus, document_hash: str, *, starts: bool
+        self, template: Template, content: Content, *, starts: bool
     ) -> tuple[UpdateMark | None, Then | None] | Stalled:
         """Return where updates are counted from now on; None while nobody asked for any Run. And
         how the Run gets its turn that was made: now, or by a pass that was cut short.
@@ -85,36 +98,33 @@ class UpdateRuns:
             # The first content is no update (api: Sync, rule 1), unless the document says so.
             if asked is not None and not paused:
                 first = UpdateMark(document_hash="")
-                then = await self._make(template, sync, "Creation", first, asked)
+                then = await self._make(template, content, "Creation", first, asked)
             counts = starts or asked is not None
-            mark = UpdateMark(document_hash=document_hash) if counts else None
-        elif before.document_hash == document_hash:
+            mark = UpdateMark(document_hash=content.document_hash) if counts else None
+        elif before.document_hash == content.document_hash:
             mark = before
         else:
             if starts and not paused:
-                then = await self._make(template, sync, "Update", before, {})
-            mark = UpdateMark(document_hash=document_hash, count=before.count + 1)
+                then = await self._make(template, content, "Update", before, {})
+            mark = UpdateMark(document_hash=content.document_hash, count=before.count + 1)
         return then if isinstance(then, Stalled) else (mark, then)
 
     async def _make(
         self,
         template: Template,
-        sync: SyncStatus,
+        content: Content,
         kind: Literal["Creation", "Update"],
         before: UpdateMark,
         arguments: JsonObject,
     ) -> Then | Stalled:
-        """Make the Run of an update, unless its name is taken; returns how it gets its turn.
-
-        `sync`: with the update.
-        """
+        """Make the Run of an update, unless its name is taken; returns how it gets its turn."""
         key = TriggerKey(
             template.metadata.uid, kind, blob=before.document_hash, nonce=str(before.count)
         )
         trigger = RunTrigger(
             type=kind,
-            commit=sync.commit if template.spec.git else None,
-            actor=sync.last_editor,
+            commit=content.commit,
+            actor=await content.who() if content.who else None,
         )
         source = RunSource(kind="Template", name=template.metadata.name)
         made = await self._store.create(

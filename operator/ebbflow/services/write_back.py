@@ -215,7 +215,7 @@ class WriteBack:
         if document_hash(document) != pending.document_hash:
             return None
         header = CommitHeader(
-            author=_signature(pending.author),
+            author=Signature.parse(pending.author),
             committer=Signature(target.committer.name, target.committer.email),
             time=pending.time,
             message=pending.message,
@@ -235,7 +235,7 @@ class WriteBack:
 
 
 def _base(pending: PendingWrite) -> Base:
-    editor = _signature(pending.author).name
+    editor = Signature.parse(pending.author).name
     return Base(pending.commit, pending.blob, pending.document_hash, editor)
 
 
@@ -259,8 +259,3 @@ def _record(
         time=header.time,
         message=header.message,
     )
-
-
-def _signature(text: str) -> Signature:
-    name, _, rest = text.rpartition(" <")
-    return Signature(name, rest.removesuffix(">"))

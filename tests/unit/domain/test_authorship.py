@@ -14,6 +14,7 @@ from ebbflow.domain.authorship import (
     Record,
     author_of,
     credit,
+    person_text,
     with_co_authors,
 )
 from ebbflow.domain.git import Signature
@@ -144,3 +145,28 @@ def test_co_authors_are_trailers_as_many_as_fit() -> None:
     )
     assert with_co_authors("S\n\nT: x\n", others, 200) == "S\n\nT: x\n" + "".join(lines)
     assert with_co_authors("S\n\nT: x\n", others, 60) == "S\n\nT: x\n" + lines[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        pytest.param("Ann Example <ann@example.com>", "Ann Example <ann@example.com>", id="plain"),
+        pytest.param("Ann <>", "Ann <>", id="no-address"),
+        pytest.param("<ann@example.com>", "<ann@example.com>", id="no-name"),
+        pytest.param("ann", "<ann>", id="no-form"),
+        pytest.param("a\u202eb\n <x\x1b[1m@y>", "ab <x[1m@y>", id="invisible"),
+        pytest.param("x <y> <z>", "x y <z>", id="brackets-inside"),
+        pytest.param("<>", None, id="nothing"),
+        pytest.param("x" * 600 + " <y>", None, id="too-long"),
+    ],
+)
+def test_the_author_of_somebodys_commit_is_shown_clean_or_not_at_all(
+    line: str, text: str | None
+) -> None:
+    assert person_text(Signature.parse(line)) == text
+
+
+@given(st.text(max_size=600), st.text(max_size=600))
+def test_an_author_always_fits_and_is_no_user_of_the_cluster(name: str, email: str) -> None:
+    text = person_text(Signature(name, email))
+    assert text is None or (len(text) <= 512 and text.isprintable() and text.endswith(">"))

@@ -9,7 +9,7 @@ from ebbflow.api.reasons import Reason
 from ebbflow.api.run import Run
 from ebbflow.domain.objects import Denied
 from ebbflow.domain.outcome import Done, Report
-from ebbflow.services.update_runs import UpdateRuns
+from ebbflow.services.update_runs import Content, UpdateRuns
 from tests.support.run_stage import SHOP, RunWorld, config_map
 
 DELAY = {"kind": "Delay", "spec": {"duration": "5s"}}
@@ -129,7 +129,7 @@ class Updates:
         """Let the Template be in step with this content; the Runs that there are then."""
         shop = self.world.shop()
         report = Report(shop, Done(Reason.IN_STEP, "In step"), {})
-        carried = await self.updates.carry(report, document_hash)
+        carried = await self.updates.carry(report, Content(document_hash))
         status = carried.status
         self.world.cluster.edit(
             SHOP, lambda raw: raw.update(status={**raw.get("status", {}), **status})

@@ -12,7 +12,7 @@ from ebbflow.api.run import Run
 from ebbflow.domain.outcome import Done, Report, Stalled
 from ebbflow.domain.ports import StaleWrite
 from ebbflow.services.run_queue import queue_key
-from ebbflow.services.update_runs import UpdateRuns
+from ebbflow.services.update_runs import Content, UpdateRuns
 from tests.support.memory_run_store import MemoryRunStore
 from tests.support.run_stage import SHOP, RunWorld, config_map
 
@@ -33,7 +33,7 @@ class Updates:
 
     async def carry(self, content: str) -> Report:
         self.world.cluster.calls.clear()
-        return await self.updates.carry(Report(self.world.shop(), DONE), content)
+        return await self.updates.carry(Report(self.world.shop(), DONE), Content(content))
 
     async def report(self, report: Report, *, changed: bool = False) -> None:
         """Write a report as the loop does; `changed`: somebody changed the object meanwhile."""

@@ -6,7 +6,7 @@ network, operation, resolve   threads, deadlines, where a connection may go
 link, http_link, transport, ssh_link, ssh_process   the ways to a server
 wire, dialect, exchange   Git's protocol version 2, and version 0 by dulwich
 unpacking, packs   what came, unpacked here or in a process of its own; objects on disk
-cache, trees, commits, push   what is complete, reading and building commits, sending them
+cache, trees, authors, commits, push   what is complete, reading and building commits, sending them
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from dulwich.objects import Blob
 from typing_extensions import override
 
 from ebbflow.adapters.git import errors
+from ebbflow.adapters.git.authors import author_of
 from ebbflow.adapters.git.cache import ObjectCache, SessionDirectory, directory_name
 from ebbflow.adapters.git.commits import build_commit
 from ebbflow.adapters.git.flights import HeadsBatcher
@@ -31,7 +32,7 @@ from ebbflow.adapters.git.packs import Oversized
 from ebbflow.adapters.git.push import NotTaken
 from ebbflow.adapters.git.repository import Repository
 from ebbflow.adapters.git.resolve import NameLookUp, look_up_name
-from ebbflow.adapters.git.trees import FileEntry, TreeReader
+from ebbflow.adapters.git.trees import FileEntry, blob_at
 from ebbflow.domain.addresses import check_branch_name, normalise_path
 from ebbflow.domain.git import (
     BlobId,
@@ -44,6 +45,7 @@ from ebbflow.domain.git import (
     PushRefused,
     PushResult,
     Remote,
+    Signature,
     TooLarge,
     Unreachable,
     is_lfs_pointer,
@@ -142,9 +144,16 @@ class DulwichBackend(GitBackend):
 
         def read(cache: ObjectCache) -> Mapping[str, BlobId | None]:
             reader = cache.reader(commit)
-            return {path: _blob_at(reader, path) for path in wanted}
+            return {path: blob_at(reader, path) for path in wanted}
 
         return await self._at(remote, commit, read)
+
+    @override
+    async def author_of(
+        self, remote: Remote, branch: str, commit: CommitId, path: str
+    ) -> Signature | None:
+        _check_path(path)
+        return await self._at(remote, commit, lambda cache: author_of(cache, commit, path))
 
     @override
     async def read_blob(self, remote: Remote, blob: BlobId) -> bytes | None:
@@ -255,14 +264,6 @@ def _read_blob(cache: ObjectCache, path: str, entry: FileEntry, limit: int) -> G
     if is_lfs_pointer(data):
         raise NotAFile(lfs_words(path))
     return GitFile(entry.blob, data)
-
-
-def _blob_at(reader: TreeReader, path: str) -> BlobId | None:
-    try:
-        entry = reader.find(path)
-    except (NotAFile, ValueError):
-        return None
-    return entry.blob if entry is not None else None
 
 
 def _check_branch(branch: str) -> None:

@@ -81,7 +81,9 @@ class TreeReader:
         self._look_up = look_up
         self._tree_bytes = tree_bytes
         self._parsed = parsed
-        self.root: Final = cast("Commit", self._typed(commit, COMMIT)).tree.decode()
+        self.commit: Final = cast("Commit", self._typed(commit, COMMIT))
+        """It must not be changed: others read it too."""
+        self.root: Final = self.commit.tree.decode()
 
     def find(self, path: str) -> FileEntry | None:
         """Return the file at a path; None if nothing is there.
@@ -135,6 +137,15 @@ class TreeReader:
             f"A directory on the way to the file is over {self._tree_bytes // 1024} KiB as Git"
             " stores it, some ten thousand entries. Use one with fewer files in it."
         )
+
+
+def blob_at(reader: TreeReader, path: str) -> BlobId | None:
+    """Return the id of the regular file at a path; None if none is there."""
+    try:
+        entry = reader.find(path)
+    except (NotAFile, ValueError):
+        return None
+    return entry.blob if entry is not None else None
 
 
 def parents_of(look_up: LookUp, commit: CommitId) -> tuple[CommitId, ...]:
