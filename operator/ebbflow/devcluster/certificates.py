@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from ebbflow.adapters import certificates
 from ebbflow.devcluster.layout import write_private
 
 AUTHORITY_LIFE: Final = timedelta(days=3650)
 LEAF_LIFE: Final = timedelta(days=366)
-CLOCK_SKEW: Final = timedelta(minutes=5)
 
 SERVER_NAMES: Final = (
     "localhost",
@@ -97,11 +97,7 @@ class Authority:
     def _create(cls, pair: Pair, name: str, now: datetime) -> Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _name(Identity(name))
-        builder = (
-            _builder(subject, subject, key.public_key(), now, AUTHORITY_LIFE)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(_key_usage(authority=True), critical=True)
-        )
+        builder = certificates.authority(subject, key.public_key(), now, AUTHORITY_LIFE)
         certificate = builder.sign(key, hashes.SHA256())
         _save(pair, certificate, key)
         return cls(certificate, key)
@@ -109,7 +105,7 @@ class Authority:
     def issue_client(self, pair: Pair, identity: Identity, now: datetime) -> None:
         """Issue a client certificate into `pair`'s files; the groups are its organisations."""
         usage = [ExtendedKeyUsageOID.CLIENT_AUTH]
-        self._issue(pair, identity, usage, None, now)
+        self._issue(pair, identity, usage, [], now)
 
     def issue_server(self, pair: Pair, name: str, now: datetime) -> None:
         """Issue a serving certificate for loopback and the names of the API server's Service.
@@ -126,24 +122,20 @@ class Authority:
         pair: Pair,
         identity: Identity,
         usage: list[x509.ObjectIdentifier],
-        names: list[x509.GeneralName] | None,
+        names: list[x509.GeneralName],
         now: datetime,
     ) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
-        issuer = self.certificate.subject
-        builder = (
-            _builder(_name(identity), issuer, key.public_key(), now, LEAF_LIFE)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_key_usage(authority=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage(usage), critical=False)
-            .add_extension(
-                # Python's ssl wants it (VERIFY_X509_STRICT, RFC 5280 section 4.2.1.1).
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()),
-                critical=False,
-            )
+        builder = certificates.leaf(
+            _name(identity),
+            self.certificate.subject,
+            self._key.public_key(),
+            key.public_key(),
+            now,
+            LEAF_LIFE,
+            usage,
+            names,
         )
-        if names is not None:
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         _save(pair, builder.sign(self._key, hashes.SHA256()), key)
 
 
@@ -190,39 +182,6 @@ def _name(identity: Identity) -> x509.Name:
     # The user is the common name, each group an organisation (Kubernetes: X509 client certificates).
     groups = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, each) for each in identity.groups]
     return x509.Name([*groups, x509.NameAttribute(NameOID.COMMON_NAME, identity.user)])
-
-
-def _builder(
-    subject: x509.Name,
-    issuer: x509.Name,
-    key: ec.EllipticCurvePublicKey,
-    now: datetime,
-    life: timedelta,
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now.astimezone(UTC) - CLOCK_SKEW)
-        .not_valid_after(now.astimezone(UTC) + life)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-    )
-
-
-def _key_usage(*, authority: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        key_cert_sign=authority,
-        crl_sign=authority,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
 
 
 def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -16,8 +16,8 @@ from ebbflow.api.gitaccount import (
     LabelSelectorRequirement,
 )
 from ebbflow.api.reasons import Reason
-from ebbflow.domain.addresses import is_ssh
-from ebbflow.domain.git import BasicCredential, Credential, SigningKey, SshKey
+from ebbflow.domain.addresses import host_of, is_ssh
+from ebbflow.domain.git import AddressNotAllowed, BasicCredential, Credential, SigningKey, SshKey
 from ebbflow.domain.ports import SecretObject
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.ssh_keys import ED25519, inspect_private_key, why_no_known_hosts
@@ -51,9 +51,12 @@ class Method:
     credential: Credential | None
 
 
-def host_of(url: str) -> str:
-    """Return the host name of a URL in lower case, without user, port or brackets."""
-    return (urlsplit(url).hostname or "").lower()
+def _host(url: str | None) -> str:
+    """Return the host of an address; empty where it has none."""
+    try:
+        return host_of(url or "")
+    except AddressNotAllowed:
+        return ""
 
 
 def repository_path(url: str) -> str:
@@ -93,11 +96,11 @@ def _check_namespace(
 
 def _check_server(account: GitAccount, repository: str) -> Refused | None:
     server = account.spec.server_url
-    if server is None or host_of(server) == host_of(repository):
+    if server is None or _host(server) == _host(repository):
         return None
     return Refused(
         Reason.ACCOUNT_NOT_ALLOWED,
-        f"{account.key} is for {host_of(server)}, the repository is on {host_of(repository)}; "
+        f"{account.key} is for {_host(server)}, the repository is on {_host(repository)}; "
         f"use an account of that server",
     )
 
@@ -164,7 +167,7 @@ def method_of(
             f"{where} does not exist; create it or change spec.secretRef of {account.key}",
         )
     if not hosts_of(secret):
-        host = host_of(account.spec.server_url or "")
+        host = _host(account.spec.server_url)
         return _not_for_host(account, host) if host else _for_no_host(account)
     data = {k: v for k, v in secret.data.items() if v.reveal().strip()}
     by_ssh = repository is not None and is_ssh(repository)
@@ -207,7 +210,7 @@ def _ssh_problem(account: GitAccount, data: Mapping[str, Tainted]) -> str | None
             f"without a passphrase (keys present: {_present(data)})"
         )
     if "knownHosts" not in data:
-        host = host_of(account.spec.server_url or "") or "git.example.com"
+        host = _host(account.spec.server_url) or "git.example.com"
         return (
             f"lacks the key knownHosts. `ssh-keyscan {host}` prints its lines (-p for another "
             "port); compare their fingerprints (`ssh-keygen -lf`) with what the server's operator "
@@ -241,7 +244,7 @@ def signing_key_of(
             f"{where} does not exist; create it or change spec.signing of {account.key}",
         )
     # Whoever may write GitAccounts could else have any key of the namespace sign what they like.
-    host = host_of(repository or account.spec.server_url or "")
+    host = _host(repository or account.spec.server_url)
     listed = hosts_of(secret)
     if not listed or (repository is not None and host not in listed):
         return _not_for_signing(account, host or "git.example.com")
@@ -274,7 +277,7 @@ def _stripped(value: Tainted) -> Tainted:
 def check_host(account: GitAccount, secret: SecretObject, repository: str) -> Refused | None:
     """Tell whether the Secret says that it may be sent to the repository's host."""
     hosts = hosts_of(secret)
-    host = host_of(repository)
+    host = _host(repository)
     if host in hosts:
         return None
     # The command must not take the Secret from the hosts that it is for already; and people run
@@ -285,7 +288,7 @@ def check_host(account: GitAccount, secret: SecretObject, repository: str) -> Re
 def hosts_of(secret: SecretObject) -> frozenset[str]:
     """Return the hosts that a Secret says to be for."""
     listed = secret.annotations.get(HOSTS_ANNOTATION, "").split(",")
-    return frozenset(host.strip().lower() for host in listed) - {""}
+    return frozenset(host.strip().rstrip(".").lower() for host in listed) - {""}
 
 
 def _not_for_signing(account: GitAccount, host: str) -> Refused:

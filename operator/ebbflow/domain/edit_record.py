@@ -21,6 +21,7 @@ from ebbflow.api.base import GROUP
 from ebbflow.api.template import Template
 from ebbflow.domain.authorship import MAX_USER, OPERATOR, Edit, Record
 from ebbflow.domain.document import document_hash
+from ebbflow.domain.foreign_json import read_foreign
 from ebbflow.domain.taken import synced
 
 ANNOTATION: Final = f"{GROUP}/edited-by"
@@ -181,12 +182,7 @@ def _made_then(made: int, created: int | None) -> bool:
 
 def _parse(text: str | None) -> tuple[Record, int, str] | None:
     """Read an annotation that anybody may have written; None if it has not a record's form."""
-    if text is None or len(text) > MAX_TEXT:
-        return None
-    try:
-        raw = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    raw = read_foreign(text, MAX_TEXT)
     match raw:
         case {
             "generation": int(generation),

@@ -9,10 +9,11 @@ holds; until a status has been written for that generation, the annotation is th
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Final
 
 from ebbflow.api.base import GROUP, Metadata
 from ebbflow.api.template import GitPlace, SyncStatus
+from ebbflow.domain.foreign_json import read_foreign
 
 TAKEN: Final = f"{GROUP}/taken"
 
@@ -45,8 +46,8 @@ def synced(
     An annotation that was copied from another object, or that a status has caught up with, counts
     for nothing.
     """
-    taken = _read(metadata.annotations.get(TAKEN))
-    if taken is None or taken.pop("uid", None) != metadata.uid:
+    taken = read_foreign(metadata.annotations.get(TAKEN), _MAX_TEXT)
+    if not isinstance(taken, dict) or taken.pop("uid", None) != metadata.uid:
         return sync
     generation = taken.pop("generation", None)
     if not isinstance(generation, int):
@@ -59,14 +60,3 @@ def synced(
     newer = SyncStatus.model_validate(taken)
     kept = {"last_editor": sync.last_editor, "pending_write": sync.pending_write} if sync else {}
     return newer.model_copy(update=kept)
-
-
-def _read(text: str | None) -> dict[str, Any] | None:
-    """Read an annotation that anybody may have written; None if it has not a note's form."""
-    if text is None or len(text) > _MAX_TEXT:
-        return None
-    try:
-        raw = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return raw if isinstance(raw, dict) else None

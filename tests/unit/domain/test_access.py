@@ -292,6 +292,11 @@ def test_what_is_wrong_with_a_secret_is_said(
     assert words in refused.message
 
 
+def test_a_secret_is_sent_nowhere_where_the_address_has_no_host() -> None:
+    for address in ("https://[::1/acme/infra", "https:///acme/infra"):
+        assert check_host(account(), secret(hosts="git.example,", token="t"), address) is not None
+
+
 @pytest.mark.parametrize(
     ("hosts", "allowed"),
     [
@@ -300,6 +305,7 @@ def test_what_is_wrong_with_a_secret_is_said(
         pytest.param("other.example", False, id="another"),
         pytest.param("example", False, id="a-part-of-the-name"),
         pytest.param("*.example", False, id="no-globs"),
+        pytest.param("git.example.", True, id="with-its-final-dot"),
     ],
 )
 def test_a_secret_is_sent_only_to_the_hosts_that_it_names(hosts: str, allowed: bool) -> None:

@@ -13,14 +13,16 @@ import ipaddress
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, Self
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from ebbflow.adapters import certificates
 
 AUTHORITY_LIFE: Final = timedelta(days=3650)
 AUTHORITY_REST: Final = timedelta(days=365)
@@ -28,7 +30,6 @@ AUTHORITY_REST: Final = timedelta(days=365)
 
 SERVING_LIFE: Final = timedelta(days=180)
 SERVING_REST: Final = timedelta(days=60)
-CLOCK_SKEW: Final = timedelta(minutes=5)
 
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 KEY_BYTES: Final = 32
@@ -139,12 +140,8 @@ class _Authority:
     @classmethod
     def create(cls, now: datetime) -> Self:
         key = ec.generate_private_key(ec.SECP256R1())
-        name = _name("ebbflow admission")
-        builder = _builder(name, name, key.public_key(), now, AUTHORITY_LIFE)
-        builder = builder.add_extension(
-            x509.BasicConstraints(ca=True, path_length=0), critical=True
-        )
-        builder = builder.add_extension(_usage(authority=True), critical=True)
+        name = certificates.common_name("ebbflow admission")
+        builder = certificates.authority(name, key.public_key(), now, AUTHORITY_LIFE)
         return cls(builder.sign(key, hashes.SHA256()), key)
 
     @property
@@ -162,25 +159,17 @@ class _Authority:
     def issue(self, hosts: tuple[str, ...], now: datetime) -> tuple[str, str]:
         """Issue a serving certificate; returns it and its key as PEM."""
         key = ec.generate_private_key(ec.SECP256R1())
-        issuer = self.certificate.subject
-        authority_key = self.key.public_key()
-        builder = (
-            _builder(_name("ebbflow admission server"), issuer, key.public_key(), now, SERVING_LIFE)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_usage(authority=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key), critical=False
-            )
-            .add_extension(
-                x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False
-            )
+        builder = certificates.leaf(
+            certificates.common_name("ebbflow admission server"),
+            self.certificate.subject,
+            self.key.public_key(),
+            key.public_key(),
+            now,
+            SERVING_LIFE,
+            [ExtendedKeyUsageOID.SERVER_AUTH],
+            [_general_name(host) for host in hosts],
         )
         return _pem(builder.sign(self.key, hashes.SHA256())), _key_pem(key)
-
-
-def _name(text: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
 def _general_name(host: str) -> x509.GeneralName:
@@ -188,39 +177,6 @@ def _general_name(host: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         return x509.DNSName(host)
-
-
-def _builder(
-    subject: x509.Name,
-    issuer: x509.Name,
-    key: ec.EllipticCurvePublicKey,
-    now: datetime,
-    life: timedelta,
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now.astimezone(UTC) - CLOCK_SKEW)
-        .not_valid_after(now.astimezone(UTC) + life)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
-    )
-
-
-def _usage(*, authority: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        key_cert_sign=authority,
-        crl_sign=authority,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
 
 
 def _pem(certificate: x509.Certificate) -> str:

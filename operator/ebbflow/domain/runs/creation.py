@@ -17,6 +17,7 @@ from typing import Any, Final
 from ebbflow.api.run import CREATED_BY, TRIGGER, Run
 from ebbflow.domain.authorship import MAX_USER, OPERATOR
 from ebbflow.domain.edit_record import CREATION_SLACK, seconds
+from ebbflow.domain.foreign_json import read_foreign
 
 MAX_TEXT: Final = 4096
 """Characters of an annotation that are looked at: a record is far smaller."""
@@ -74,19 +75,15 @@ def _made_then(made: int | None, created: str | None) -> bool:
 
 def _parsed(text: str | None) -> dict[str, Any] | None:
     """Read an annotation that anybody may have written; None if it has not a record's form."""
-    if text is None or len(text) > MAX_TEXT:
-        return None
-    try:
-        raw = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    raw = read_foreign(text, MAX_TEXT)
     match raw:
         case {
             "user": str(),
             "made": int() | None,
             "trigger": str() | None,
             "hmac": str(signature),
-        } if signature.isascii() and len(raw) == 4:  # noqa: PLR2004 - the four keys above
+            **more,
+        } if signature.isascii() and not more:
             content: dict[str, Any] = raw
             return content
     return None
