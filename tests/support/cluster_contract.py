@@ -376,8 +376,8 @@ class ClusterContract:
 
     async def test_notices_are_announced_though_the_status_stays(self, world: World) -> None:
         await world.writer.write(Report(await made(world), IN_STEP))
-        notice = Notice(Reason.COMMITTED, "Committed 4f0d7c3 to main")
+        notice = Notice(Reason.EDIT_REVERTED, "Reverted to 4f0d7c3")
         await world.writer.write(Report(await read(world), IN_STEP, notices=(notice,)))
-        assert ("Normal", "Committed", "Committed 4f0d7c3 to main") in await world.announced(
+        assert ("Normal", "EditReverted", "Reverted to 4f0d7c3") in await world.announced(
             "Template", "shop"
         )

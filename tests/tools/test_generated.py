@@ -103,3 +103,26 @@ def test_every_reason_is_one_word_and_says_what_to_do(reason: Reason):
     assert re.fullmatch(r"[A-Z][A-Za-z]+", reason.value)
     assert reason.help.endswith(".")
     assert f"| `{reason.value}` |" in (ROOT / "docs/reference/reasons.md").read_text()
+
+
+KUBERNETES_OWN = {'reason": "Forbidden"'}
+"""The reason of a ValidatingAdmissionPolicy's refusal: metav1.StatusReason, not a condition's."""
+
+
+def set_in_the_operator() -> set[Reason]:
+    """Return the reasons that the code of the operator names, beside their declaration."""
+    source = ROOT / "operator/ebbflow"
+    texts = [file.read_text() for file in source.rglob("*.py") if file.name != "reasons.py"]
+    named = {name for text in texts for name in re.findall(r"\bReason\.([A-Z_]+)\b", text)}
+    return {Reason[name] for name in named}
+
+
+def test_every_reason_that_is_listed_is_set_somewhere():
+    assert set(Reason) - set_in_the_operator() == set()
+
+
+def test_no_reason_is_a_text_that_is_not_listed():
+    """Conditions, events and Runs are made by functions that take a Reason; mypy sees to that."""
+    text = re.compile(r"\breason(?: = |=|\": )f?\"[A-Z][A-Za-z]+\"")
+    for file in (ROOT / "operator/ebbflow").rglob("*.py"):
+        assert set(text.findall(file.read_text())) <= KUBERNETES_OWN, file.name

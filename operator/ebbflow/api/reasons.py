@@ -203,14 +203,7 @@ class Reason(StrEnum):
         "ObjectsLeft",
         "Something that runs made is still there, although `deletionPolicy` is Delete. The message says what and why; delete it by hand.",
     )
-    UPDATED_FROM_GIT = "UpdatedFromGit", "A commit changed the file; the object now holds it."
-    COMMITTED = "Committed", "An edit of the object was committed to the branch."
-    FILE_CREATED = "FileCreated", "The file did not exist; it was created from the object."
     EDIT_REVERTED = (
         "EditReverted",
         "An edit in the cluster was reverted, because `sync.direction` is FromGit.",
-    )
-    HISTORY_REWRITTEN = (
-        "HistoryRewritten",
-        "The branch no longer contains the last synced commit; the file at its new tip counts.",
     )

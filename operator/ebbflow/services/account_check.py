@@ -24,7 +24,7 @@ class AccountCheck:
         self._last: dict[Key, tuple[int, Outcome]] = {}
 
     async def reconcile(self, key: Key) -> Report | None:
-        """Make one pass; None if there is nothing to say: the account is gone or suspended."""
+        """Make one pass; None if there is nothing to say: the account is gone."""
         account = await self._cluster.get(GitAccount, key.namespace, key.name)
         if account is None or account.metadata.deletion_timestamp:
             self._access.drop(key)
@@ -40,7 +40,10 @@ class AccountCheck:
         if self._last.get(key) != (now := (account.metadata.generation, outcome)):
             self._last[key] = now
             self._wake_users(key)
-        return None if account.spec.suspend else Report(account, outcome, status)
+        if account.spec.suspend:
+            # Whoever uses it finds out all the same; this only says that nobody looks after it.
+            outcome = Done(Reason.SUSPENDED, "Suspended: set spec.suspend to false to go on")
+        return Report(account, outcome, status)
 
     def _judge(self, method: Method | Refused) -> Outcome:
         match method:

@@ -19,8 +19,11 @@ CONTENDED_RETRY = timedelta(seconds=1)
 
 
 def is_ready(template: Template) -> bool:
-    """Tell whether the last pass found all as it should be."""
-    return any(c.type == "Ready" and c.status == "True" for c in template.status.conditions)
+    """Tell whether the last pass looked, and found all as it should be."""
+    return any(
+        c.type == "Ready" and c.status == "True" and c.reason != Reason.SUSPENDED
+        for c in template.status.conditions
+    )
 
 
 def is_requested(template: Template) -> bool:
@@ -33,6 +36,12 @@ def first_touch(template: Template) -> Report:
     """Report that the operator has taken the object up and cannot say more yet."""
     outcome = Waiting(Reason.PROGRESSING, "The first sync is under way", timedelta(0))
     return Report(template, outcome)
+
+
+def suspended(template: Template) -> Report:
+    """Report that nothing is done about the object; what both sides last agreed on is kept."""
+    outcome = Done(Reason.SUSPENDED, "Suspended: set spec.suspend to false to go on")
+    return Report(template, outcome, _kept(template))
 
 
 def alone(template: Template) -> Report:

@@ -66,7 +66,7 @@ class TemplateSync:
         )
 
     async def reconcile(self, key: Key) -> Report | Postponed | None:
-        """Make one pass; None if there is nothing to say: the object is gone or suspended.
+        """Make one pass; None if there is nothing to say: the object is gone.
 
         Postponed: the object holds an edit that waits for others to be one commit with it.
 
@@ -74,9 +74,12 @@ class TemplateSync:
         API server refused something.
         """
         template = await self._get(key)
-        if template is None or template.metadata.deletion_timestamp or template.spec.suspend:
+        if template is None or template.metadata.deletion_timestamp:
             self._forget(key)
             return None
+        if template.spec.suspend:
+            self._forget(key)
+            return report.suspended(template)
         git = template.spec.git
         if git is None:
             self._forget(key)

@@ -9,7 +9,7 @@ import pytest
 from ebbflow.api.base import Key
 from ebbflow.api.template import AccountReference, GitPlace
 from ebbflow.domain.access import Refused
-from ebbflow.domain.outcome import Done, Stalled
+from ebbflow.domain.outcome import Done, Report, Stalled
 from ebbflow.services.account_check import AccountCheck
 from ebbflow.services.git_access import GitAccess, Granted
 from tests.support import builders
@@ -173,3 +173,12 @@ async def test_who_no_longer_uses_an_account_is_not_told(at: Fixture) -> None:
     at.access.forget(USER)
     await at.check.reconcile(ACME)
     assert at.woken == []
+
+
+async def test_a_suspended_account_says_so_and_serves_as_before(at: Fixture) -> None:
+    at.account(suspend=True)
+    at.secret()
+    report = await at.check.reconcile(ACME)
+    assert isinstance(report, Report)
+    assert (report.outcome.reason, report.status) == ("Suspended", {"method": "Basic"})
+    assert isinstance(await at.access.resolve(USER, GIT), Granted)

@@ -229,8 +229,25 @@ async def test_a_manifest_without_a_document_has_no_opinion(in_step: SyncWorld) 
 async def test_a_suspended_object_is_left_alone(in_step: SyncWorld) -> None:
     in_step.cluster.edit(SHOP, lambda raw: raw["spec"].update(suspend=True))
     in_step.edit(REPLICAS="5")
-    assert await in_step.reconcile() is None
+    before = in_step.shop().status.sync
+    await in_step.reconcile()
     assert in_step.file() == FILE
+    assert in_step.ready()[:2] == ("True", "Suspended")
+    assert in_step.shop().status.observed_generation == in_step.shop().metadata.generation
+    assert in_step.shop().status.sync == before
+
+
+async def test_a_resumed_object_is_brought_up_to_date(in_step: SyncWorld) -> None:
+    in_step.cluster.edit(SHOP, lambda raw: raw["spec"].update(suspend=True))
+    in_step.edit(REPLICAS="5")
+    await in_step.reconcile()
+    in_step.push(FILE.replace(b"red", b"blue"))
+    in_step.cluster.edit(SHOP, lambda raw: raw["spec"].update(suspend=False))
+    in_step.clock.advance(60)
+    await in_step.reconcile()
+    assert in_step.ready()[1] == "InStep"
+    assert in_step.arguments() == {"REPLICAS": "5", "COLOUR": "blue"}
+    assert in_step.commits() == ["Update shop", "By hand", "Begin"]
 
 
 async def test_without_git_nothing_is_synced(in_step: SyncWorld) -> None:

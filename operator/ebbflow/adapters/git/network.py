@@ -22,6 +22,7 @@ from ebbflow.adapters.git.operation import Expired, Operation
 from ebbflow.adapters.git.resolve import NameLookUp, check_url, resolve
 from ebbflow.adapters.git.ssh_link import SshLink
 from ebbflow.adapters.git.transport import Connection, Origin, Pools, origin_of
+from ebbflow.api.reasons import Reason
 from ebbflow.domain.addresses import is_ssh
 from ebbflow.domain.git import GitError, Remote
 from ebbflow.domain.ports import Clock, SyncMetrics
@@ -127,7 +128,7 @@ class Network:
             outcome = error.reason.value
             raise
         except BaseException:
-            outcome = "InternalError"
+            outcome = Reason.INTERNAL_ERROR.value
             raise
         finally:
             self._metrics.git_operation(name, outcome, self._clock.monotonic() - started)

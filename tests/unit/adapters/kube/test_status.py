@@ -145,10 +145,10 @@ async def test_other_refusals_are_raised_but_notices_are_out(
     writer: KubeStatusWriter, api: FakeApi
 ) -> None:
     api.replies = [refusal(403, "forbidden")]
-    notice = Notice(Reason.COMMITTED, "Committed")
+    notice = Notice(Reason.EDIT_REVERTED, "Reverted")
     with pytest.raises(ClusterError):
         await writer.write(Report(template(), IN_STEP, notices=(notice,)))
-    assert announced(api) == ["Committed"]
+    assert announced(api) == ["EditReverted"]
 
 
 async def test_a_known_secret_reaches_neither_status_nor_event(
@@ -156,7 +156,7 @@ async def test_a_known_secret_reaches_neither_status_nor_event(
 ) -> None:
     api.replies = [stored()]
     stalled = Stalled(Reason.PUSH_REJECTED, "the server said canary")
-    notice = Notice(Reason.COMMITTED, "canary")
+    notice = Notice(Reason.EDIT_REVERTED, "canary")
     await writer.write(Report(template(), stalled, notices=(notice,)))
     assert len(api.requests) == 3
     assert "canary" not in str([seen.body for seen in api.requests])
@@ -167,9 +167,9 @@ async def test_an_event_that_is_refused_is_only_logged(
 ) -> None:
     api.replies = [refusal(403, "events is forbidden"), refusal(409, "already exists")]
     recorder = EventRecorder(client, "pod-1")
-    notice = Notice(Reason.COMMITTED, "Committed")
+    notice = Notice(Reason.EDIT_REVERTED, "Reverted")
     await recorder.emit(template(), notice, NOW)
-    assert "event Committed not recorded" in caplog.text
+    assert "event EditReverted not recorded" in caplog.text
     caplog.clear()
     await recorder.emit(template(), notice, NOW)
     assert caplog.text == ""
