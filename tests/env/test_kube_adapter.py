@@ -153,7 +153,7 @@ class TestKubeCluster(ClusterContract):
         operations = {entry["manager"]: entry["operation"] for entry in entries}
         assert operations["ebbflow"] == "Update"
         assert operations["ebbflow-queue"] == "Update"
-        assert operations["ebbflow-status"] == "Apply"
+        assert operations["ebbflow-status"] == "Update"
 
     async def test_kubectl_waits_for_the_generation_that_is_there(
         self, world: KubeWorld, ebbflow_cluster: DevCluster

@@ -24,7 +24,7 @@ COST = Counter(
         ("get", "templates"): 1,
         ("patch", "templates"): 1,  # the document
         ("create", "runs"): 1,
-        ("patch", "templates/status"): 3,  # the sync, the Run under way, the Run ended
+        ("patch", "templates/status"): 2,  # the sync with the Run under way, the Run ended
         ("create", "controllerrevisions"): 1,
         ("patch", "runs/status"): 2,  # begun, ended
         ("patch", "configmaps"): 1,

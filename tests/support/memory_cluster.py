@@ -254,8 +254,12 @@ class MemoryCluster(Cluster):
             stored["pendingWrite"] = pending.dump()
         return parse(Template, self._store(template.key, raw))
 
-    def write_status(self, observed: Resource, status: JsonObject) -> JsonObject | None:
-        """Apply the status writer's part of a status; None if the object is gone."""
+    def write_status(
+        self, observed: Resource, status: JsonObject, queue: JsonObject
+    ) -> JsonObject | None:
+        """Write the status writer's part of a status; None if the object is gone. `queue` goes with
+        it if the object is still as it was observed.
+        """
         self.called(f"apply status of {observed.key}")
         raw = self.raw(observed.key)
         if raw is None:
@@ -270,6 +274,8 @@ class MemoryCluster(Cluster):
         pending = (kept.get("sync") or {}).get("pendingWrite")
         if pending is not None:
             new.setdefault("sync", {})["pendingWrite"] = pending
+        if raw["metadata"]["resourceVersion"] == observed.metadata.resource_version:
+            new.update(copy.deepcopy(queue))
         raw["status"] = new
         return self._store(observed.key, raw)
 
@@ -337,9 +343,10 @@ class MemoryStatusWriter(StatusWriter):
         wished = wished_status(report, self.clock.now())
         stored: Resource | None = observed
         try:
-            if wished != owned_status(observed.status.dump()):
+            shown = observed.status.dump()
+            if wished != owned_status(shown) or not report.queue.items() <= shown.items():
                 before = self._cluster.raw(key)
-                raw = self._cluster.write_status(observed, wished)
+                raw = self._cluster.write_status(observed, wished, report.queue)
                 if raw is None or before is None:
                     return None
                 same = before["metadata"]["resourceVersion"] == observed.metadata.resource_version

@@ -135,6 +135,11 @@ def owned_status(status: JsonObject) -> JsonObject:
     return own
 
 
+def foreign_conditions(status: JsonObject) -> list[JsonObject]:
+    """Return the conditions in a status that others than the operator put there."""
+    return [entry for entry in status.get("conditions", ()) if entry.get("type") not in _OWN_TYPES]
+
+
 def _without_nulls(value: Any) -> Any:
     match value:
         case dict():

@@ -67,7 +67,9 @@ class Report:
     """One pass: the object as last read or written, the outcome, and the rest of its status.
 
     `status` holds the fields beside conditions, observedGeneration and lastHandledRequestedAt;
-    a field that is missing there is removed from the object's status. `then`: what follows.
+    a field that is missing there is removed from the object's status. `queue` holds fields of the
+    queue's writer that go into the same write, if the object is still as observed; else they are
+    left out, and `then` is given None. `then`: what follows.
     """
 
     observed: Resource
@@ -75,3 +77,4 @@ class Report:
     status: JsonObject = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
     then: Then | None = None
+    queue: JsonObject = field(default_factory=dict)

@@ -20,7 +20,15 @@ from ebbflow.domain.runs.admission import Refused
 from ebbflow.domain.runs.chain import parent_run
 from ebbflow.domain.runs.gate import Fenced, fenced
 from ebbflow.domain.runs.history import room_left, surplus
-from ebbflow.domain.runs.queue import QueueState, RunFact, is_held, read_queue, read_time, run_fact
+from ebbflow.domain.runs.queue import (
+    QueueState,
+    RunFact,
+    is_held,
+    queue_fields,
+    read_queue,
+    read_time,
+    run_fact,
+)
 from ebbflow.domain.runs.round import Round, beside_others, play_round
 from ebbflow.domain.runs.turns import LOST_AFTER, finish, forget
 from ebbflow.services import run_report as report
@@ -108,34 +116,30 @@ class RunQueue:
         """Ask for a pass over the queue of a Template."""
         self._wake(queue_key(parent.key))
 
-    async def take_in(self, run: Run, parent: Template | None) -> None:
-        """Give a Run that was just made its turn: at once if none can come before it, else by a pass.
+    def beside(self, run: Run, parent: Template) -> JsonObject | None:
+        """Return the fields of the parent's status in which a Run that was just made has its turn.
 
-        `parent` may be out of date: it is only written if it is not.
+        They may be written only over `parent` as it was read. None where Runs may come before it.
         """
-        state = None if parent is None else self._beside(run, parent)
-        if parent is None or state is None:
-            self._wake(queue_key(_source(run)))
-            return
-        try:
-            stored = await self._store.write_queue(parent, state)
-        except ClusterError as error:
-            log.debug("%s: %s", run.key, error)
+        state = fenced(read_queue(parent.status), self._leadership.fence)
+        if isinstance(state, Fenced) or parent.metadata.deletion_timestamp:
+            return None
+        beside = beside_others(state, parent_of(parent), _fact(run))
+        return None if beside is None else queue_fields(beside)
+
+    def take_in(self, run: Run, parent: Template | None) -> None:
+        """Give a Run that was just made its turn: at once if `parent`, as it is stored now, lists
+        it already, else by a pass.
+        """
+        if parent is None or run.metadata.name not in (parent.status.active or ()):
             self._wake(queue_key(_source(run)))
             return
         if parent.status.last_run is None:
             # None has ended yet, so the history is as empty as it can be.
             limits = parent.spec.history
             self._history_room.setdefault(parent.key, min(limits.succeeded, limits.failed))
-        self._fresh[run.key] = run, stored
+        self._fresh[run.key] = run, parent
         self._wake(run.key)
-
-    def _beside(self, run: Run, parent: Template) -> QueueState | None:
-        """Return the queue with a new Run under way; None if that takes a look at all Runs."""
-        state = fenced(read_queue(parent.status), self._leadership.fence)
-        if isinstance(state, Fenced) or parent.metadata.deletion_timestamp:
-            return None
-        return beside_others(state, parent_of(parent), _fact(run))
 
     def take_fresh(self, key: Key) -> tuple[Run, Template] | None:
         """Return a Run that was just given its turn, and its parent as read after it; once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Final, Literal, Protocol
@@ -32,7 +32,9 @@ TAKEN_RECHECK: Final = timedelta(seconds=30)
 class Turns(Protocol):
     """Who gives Runs their turn; RunQueue is it."""
 
-    async def take_in(self, run: Run, parent: Template | None) -> None: ...
+    def beside(self, run: Run, parent: Template) -> JsonObject | None: ...
+
+    def take_in(self, run: Run, parent: Template | None) -> None: ...
 
     def look(self, parent: Template) -> None: ...
 
@@ -49,6 +51,16 @@ class Content:
     who: Callable[[], Awaitable[str | None]] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """How a Run that was made gets its turn: fields of the queue, and what follows once they are
+    written; nothing where none was made.
+    """
+
+    queue: JsonObject = field(default_factory=dict)
+    then: Then | None = None
+
+
 class UpdateRuns:
     """Starts Runs for updates of documents.
 
@@ -63,9 +75,8 @@ class UpdateRuns:
     async def carry(self, report: Report, content: Content) -> Report:
         """Add to a report on a Template in step what updates come to; make a Run for a new one.
 
-        The Run gets its turn once the report is written: until then the status is still to be
-        written, and each of the two would find that the other changed the object. Raises
-        ClusterError.
+        The Run gets its turn with the report, in one write of the status, or by a pass once the
+        report is written. Raises ClusterError.
         """
         template = report.observed
         if not isinstance(template, Template):
@@ -77,14 +88,14 @@ class UpdateRuns:
         if isinstance(step, Stalled):
             # The mark stays where it is: the update runs once nothing is in its way.
             return replace(report, status={**kept_updates(template), **status}, outcome=step)
-        mark, then = step
+        mark, started = step
         if mark is not None:
             status["updated"] = mark.dump()
-        return replace(report, status=status, then=then)
+        return replace(report, status=status, queue=started.queue, then=started.then)
 
     async def _step(
         self, template: Template, content: Content, *, starts: bool
-    ) -> tuple[UpdateMark | None, Then | None] | Stalled:
+    ) -> tuple[UpdateMark | None, Started] | Stalled:
         """Return where updates are counted from now on; None while nobody asked for any Run. And
         how the Run gets its turn that was made: now, or by a pass that was cut short.
 
@@ -93,21 +104,21 @@ class UpdateRuns:
         before = template.status.updated
         asked = creation_of(template)
         paused = is_paused(template)
-        then: Then | Stalled | None = None
+        started: Started | Stalled = Started()
         if before is None:
             # The first content is no update (api: Sync, rule 1), unless the document says so.
             if asked is not None and not paused:
                 first = UpdateMark(document_hash="")
-                then = await self._make(template, content, "Creation", first, asked)
+                started = await self._make(template, content, "Creation", first, asked)
             counts = starts or asked is not None
             mark = UpdateMark(document_hash=content.document_hash) if counts else None
         elif before.document_hash == content.document_hash:
             mark = before
         else:
             if starts and not paused:
-                then = await self._make(template, content, "Update", before, {})
+                started = await self._make(template, content, "Update", before, {})
             mark = UpdateMark(document_hash=content.document_hash, count=before.count + 1)
-        return then if isinstance(then, Stalled) else (mark, then)
+        return started if isinstance(started, Stalled) else (mark, started)
 
     async def _make(
         self,
@@ -116,7 +127,7 @@ class UpdateRuns:
         kind: Literal["Creation", "Update"],
         before: UpdateMark,
         arguments: JsonObject,
-    ) -> Then | Stalled:
+    ) -> Started | Stalled:
         """Make the Run of an update, unless its name is taken; returns how it gets its turn."""
         key = TriggerKey(
             template.metadata.uid, kind, blob=before.document_hash, nonce=str(before.count)
@@ -142,7 +153,8 @@ class UpdateRuns:
                 return taken
         else:
             log.info("%s starts the Run %s", kind.lower(), made.metadata.name)
-        return partial(self._take_in, template, made)
+        queue = self._turns.beside(made, template) if made is not None else None
+        return Started(queue or {}, partial(self._take_in, template, made))
 
     async def _taken(self, template: Template, key: TriggerKey) -> Stalled | None:
         """Return why the Run that has the update's name is not its Run; None if it is.
@@ -167,7 +179,7 @@ class UpdateRuns:
             # An earlier pass made it, and may have got no further.
             self._turns.look(template)
         else:
-            await self._turns.take_in(made, stored if isinstance(stored, Template) else None)
+            self._turns.take_in(made, stored if isinstance(stored, Template) else None)
 
 
 def _name_taken(namespace: str, name: str, why: str) -> Stalled:

@@ -37,7 +37,8 @@ class Updates:
 
     async def report(self, report: Report, *, changed: bool = False) -> None:
         """Write a report as the loop does; `changed`: somebody changed the object meanwhile."""
-        self.world.cluster.edit(SHOP, lambda raw: raw.update(status=report.status))
+        status = report.status if changed else report.status | report.queue
+        self.world.cluster.edit(SHOP, lambda raw: raw.setdefault("status", {}).update(status))
         if report.then is not None:
             await report.then(None if changed else self.world.shop())
 
@@ -78,8 +79,8 @@ async def test_an_update_runs_to_its_end_without_one_list_of_runs(shop: Updates)
     assert shop.run().status.phase == "Succeeded"
     assert shop.calls("list") == []
     assert shop.calls("get") == []
-    # It is recorded, then what it made, then that it ended.
-    assert len(shop.calls("write queue of")) == 3
+    # What it made is recorded, then that it ended; that it runs was with the report.
+    assert len(shop.calls("write queue of")) == 2
     status = shop.world.shop().status
     assert status.active == ()
     assert status.last_run is not None
@@ -136,18 +137,16 @@ async def test_a_queue_that_somebody_else_wrote_is_looked_at_first(shop: Updates
 async def test_another_leaderships_queue_is_left_to_the_pass_that_checks_the_lease(
     shop: Updates,
 ) -> None:
-    report = await shop.carry("second")
-    await shop.report(Report(report.observed, DONE, {**report.status, "fence": 7}, (), report.then))
+    shop.world.cluster.edit(SHOP, lambda raw: raw["status"].update(fence=7))
+    await shop.report(await shop.carry("second"))
     assert shop.world.woken == [queue_key(SHOP)]
     assert not shop.world.shop().status.active
 
 
 async def test_held_back_updates_do_not_run(shop: Updates) -> None:
-    report = await shop.carry("second")
     hold = {"run": "rollback", "by": "ada", "since": "2026-11-21T10:00:00Z"}
-    await shop.report(
-        Report(report.observed, DONE, {**report.status, "hold": hold}, (), report.then)
-    )
+    shop.world.cluster.edit(SHOP, lambda raw: raw["status"].update(hold=hold))
+    await shop.report(await shop.carry("second"))
     await shop.world.settle()
     assert shop.run().status.phase == "Skipped"
     assert shop.run().status.reason == "Held"

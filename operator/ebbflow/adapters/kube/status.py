@@ -1,4 +1,4 @@
-"""The one writer of statuses: compares first, applies whole, announces transitions."""
+"""The one writer of statuses: compares first, swaps what changed, announces transitions."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ from typing_extensions import override
 from ebbflow.adapters.kube.answer import ObjectMissing
 from ebbflow.adapters.kube.client import KubeClient
 from ebbflow.adapters.kube.events import EventRecorder
-from ebbflow.adapters.kube.naming import APPLY, path_of
+from ebbflow.adapters.kube.guarded import GuardedPatch, Operations, add, remove
+from ebbflow.adapters.kube.naming import path_of
 from ebbflow.adapters.kube.own_writes import OwnWrites
-from ebbflow.adapters.kube.parsing import parse
-from ebbflow.api.base import API_VERSION, JsonObject, Metadata, Resource
+from ebbflow.api.base import JsonObject, Metadata, Resource
 from ebbflow.api.reasons import Reason
-from ebbflow.domain.conditions import owned_status, ready_transition, wished_status
+from ebbflow.domain.conditions import (
+    foreign_conditions,
+    owned_status,
+    ready_transition,
+    wished_status,
+)
 from ebbflow.domain.outcome import Report, Waiting
 from ebbflow.domain.ports import Clock, ClusterError, InvalidObject, StaleWrite, StatusWriter
 
@@ -26,15 +31,20 @@ STATUS_MANAGER: Final = "ebbflow-status"
 
 RETRY_AFTER_REFUSAL: Final = timedelta(minutes=1)
 
+PENDING: Final = "pendingWrite"
+"""Of the queue's writer, in the middle of a field of this one's."""
+
 TRIES: Final = 5
-"""How often a status is applied while others keep changing the object."""
+"""How often a status is written while others keep changing the object."""
 
 _REFUSED: Final = (HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
 class KubeStatusWriter(StatusWriter):
-    """Server-side apply of `/status` under the field manager `ebbflow-status`.
+    """Compares and swaps `/status` under the field manager `ebbflow-status`.
 
+    A JSON patch of the fields that changed, and no server-side apply: that is the dearest of all
+    requests to the API server, and could not take what the queue's writer has to say with it.
     `redact` takes known secrets out of texts, as a last gate before users see them.
     """
 
@@ -48,7 +58,7 @@ class KubeStatusWriter(StatusWriter):
     ) -> None:
         self._client = client
         self._events = events
-        self._own_writes = own_writes
+        self._patch = GuardedPatch(client, own_writes)
         self._clock = clock
         self._redact = redact
 
@@ -62,11 +72,11 @@ class KubeStatusWriter(StatusWriter):
         report = self._redacted(report)
         now = self._clock.now()
         wished = wished_status(report, now)
+        before = report.observed.status.dump()
         stored: Resource | None = report.observed
         try:
-            if wished != owned_status(report.observed.status.dump()):
-                report, raw = await self._apply_or_explain(report, wished)
-                stored = _read(type(report.observed), raw)
+            if wished != owned_status(before) or not _includes(before, report.queue):
+                report, stored = await self._write_or_explain(report, wished)
         except ObjectMissing:
             return None
         finally:
@@ -78,17 +88,16 @@ class KubeStatusWriter(StatusWriter):
             await self._events.emit(report.observed, transition, now)
         return stored
 
-    async def _apply_or_explain(
+    async def _write_or_explain(
         self, report: Report, wished: JsonObject
-    ) -> tuple[Report, JsonObject | None]:
-        """Apply the status; where it is refused, apply the old one with a condition that says so.
+    ) -> tuple[Report, Resource | None]:
+        """Write the status; where it is refused, keep the old one with a condition that says so.
 
-        The rest of the old status must stay: an apply without it would remove it, and with it the
-        knowledge of where the two sides were last the same. Returns what was written, and the
-        object with it.
+        The rest of the old status must stay: with it would go the knowledge of where the two sides
+        were last the same. Returns what was written, and the object with it.
         """
         try:
-            return report, await self._apply(report.observed, wished)
+            return report, await self._write(report.observed, {**wished, **report.queue})
         except ClusterError as error:
             if error.code not in _REFUSED:
                 raise
@@ -96,62 +105,60 @@ class KubeStatusWriter(StatusWriter):
             kept = wished_status(refused, self._clock.now())
             if kept == owned_status(report.observed.status.dump()):
                 return refused, None
-            return refused, await self._apply(report.observed, kept)
+            return refused, await self._write(report.observed, kept)
 
-    async def _apply(
+    async def _write(
         self,
         observed: Resource,
-        status: JsonObject,
-        moved_to: str | None = None,
+        wished: JsonObject,
+        live: JsonObject | None = None,
         tries: int = TRIES,
-    ) -> JsonObject | None:
-        """Apply the status to the very object that was observed, even if it was annotated since.
+    ) -> Resource | None:
+        """Write the status of the very object that was observed, even if it was annotated since.
 
-        The version makes sure of that (the uid in an apply of a status is not looked at): one that
-        is out of date is a 409, and the object is read again to see that it is still the same.
-        Returns the object as stored, None if it was changed since.
+        One that changed is read again (`live`) to see that it is still the same; what the queue's
+        writer decided on the old one is left out then. Returns the object as stored, None if it
+        was changed since, or does not fit its model. Raises ObjectMissing.
         """
-        version = moved_to or observed.metadata.resource_version
         try:
-            stored = await self._apply_at(version, observed, status)
+            return await self._patched(observed, wished, live)
         except StaleWrite:
             if tries == 1:
                 raise
-            return await self._apply(observed, status, await self._moved_to(observed), tries - 1)
-        if moved_to is not None:
-            # A watcher may join our change and that of somebody else, and theirs must not be
-            # passed over as ours: this write is not noted.
-            return None
-        self._own_writes.note(stored["metadata"]["uid"], stored["metadata"]["resourceVersion"])
-        return stored
+        live = await self._now(observed)
+        return await self._write(observed, owned_status(wished), live, tries - 1)
 
-    async def _moved_to(self, observed: Resource) -> str:
-        """Return the object's version now; raises StaleWrite if the report is not about it."""
+    async def _patched(
+        self, observed: Resource, wished: JsonObject, live: JsonObject | None
+    ) -> Resource | None:
+        before, moved = _status(observed), observed
+        if live is not None:
+            before = live.get("status")
+            metadata = Metadata.model_validate(live["metadata"])
+            moved = observed.model_copy(update={"metadata": metadata})
+        try:
+            # A watcher may join our change and that of somebody else, and theirs must not be
+            # passed over as ours: what others changed meanwhile is not our own.
+            stored = await self._patch(
+                moved,
+                _operations(before, wished),
+                manager=STATUS_MANAGER,
+                subresource="status",
+                own=live is None,
+            )
+        except InvalidObject:
+            return None
+        return stored if live is None else None
+
+    async def _now(self, observed: Resource) -> JsonObject:
+        """Return the object as it is now; raises StaleWrite if the report is not about it."""
         meta = observed.metadata
-        path = path_of(observed.declaration, meta.namespace, meta.name)
-        live = await self._client.request("GET", path)
+        live = await self._client.request(
+            "GET", path_of(observed.declaration, meta.namespace, meta.name)
+        )
         if is_other(observed, live):
             raise StaleWrite(f"{observed.key} is another one by now", code=HTTPStatus.CONFLICT)
-        return Metadata.model_validate(live["metadata"]).resource_version
-
-    async def _apply_at(self, version: str, observed: Resource, status: JsonObject) -> JsonObject:
-        meta = observed.metadata
-        return await self._client.request(
-            "PATCH",
-            path_of(observed.declaration, meta.namespace, meta.name, "status"),
-            body={
-                "apiVersion": API_VERSION,
-                "kind": observed.declaration.kind,
-                "metadata": {
-                    "name": meta.name,
-                    "namespace": meta.namespace,
-                    "resourceVersion": version,
-                },
-                "status": status,
-            },
-            content_type=APPLY,
-            query={"fieldManager": STATUS_MANAGER, "force": "true"},
-        )
+        return live
 
     def _redacted(self, report: Report) -> Report:
         outcome = replace(report.outcome, message=self._redact(report.outcome.message))
@@ -187,12 +194,24 @@ def _base(status: JsonObject) -> tuple[object, ...]:
     return sync.get("commit"), sync.get("blob"), sync.get("documentHash")
 
 
-def _read(kind: type[Resource], raw: JsonObject | None) -> Resource | None:
-    """Read what was stored; None for an object that does not fit its model, which has a status too."""
-    try:
-        return None if raw is None else parse(kind, raw)
-    except InvalidObject:
-        return None
+def _status(observed: Resource) -> JsonObject | None:
+    """Return the status as it was read; None if there was none."""
+    return observed.status.dump() if "status" in observed.model_fields_set else None
+
+
+def _includes(status: JsonObject, fields: JsonObject) -> bool:
+    return all(status.get(name) == value for name, value in fields.items())
+
+
+def _operations(before: JsonObject | None, wished: JsonObject) -> Operations:
+    """Return what makes of a status the wished one; what others own in it stays."""
+    old = before or {}
+    new = {**wished, "conditions": [*wished["conditions"], *foreign_conditions(old)]}
+    if pending := (old.get("sync") or {}).get(PENDING):
+        new["sync"] = {**new.get("sync", {}), PENDING: pending}
+    changed = [add(f"/status/{key}", value) for key, value in new.items() if value != old.get(key)]
+    gone = [remove(f"/status/{key}") for key in owned_status(old) if key not in new]
+    return [*([] if before is not None else [add("/status", {})]), *changed, *gone]
 
 
 def _refusal(report: Report, error: ClusterError) -> Report:

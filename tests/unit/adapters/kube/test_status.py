@@ -18,6 +18,7 @@ from ebbflow.api.reasons import Reason
 from ebbflow.api.template import Template
 from ebbflow.domain.outcome import Done, Notice, Report, Stalled
 from ebbflow.domain.ports import ClusterError, StaleWrite
+from tests.support.cluster_contract import PENDING
 from tests.support.fake_kube_api import FakeApi, Reply, Request, refusal
 from tests.support.memory_cluster import ManualClock
 
@@ -37,6 +38,7 @@ READY = {
     "lastTransitionTime": "2026-01-01T00:00:00Z",
 }
 IN_STEP = Done(Reason.IN_STEP, "In step")
+STALLED = Stalled(Reason.CONFLICT, "Both sides changed")
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
@@ -68,22 +70,86 @@ def announced(api: FakeApi) -> list[str]:
     return [seen.body["reason"] for seen in api.requests if seen.path.endswith("/events")]
 
 
-async def test_a_status_is_one_forced_apply(
+def versions(api: FakeApi) -> list[str]:
+    """Return the versions that statuses were written over."""
+    return [seen.body[0]["value"] for seen in written(api)]
+
+
+def fields(seen: Request) -> JsonObject:
+    """Return what a patch puts into the status, by path."""
+    return {step["path"]: step.get("value") for step in seen.body[1:]}
+
+
+async def test_a_status_is_one_patch_over_the_version_that_was_read(
     writer: KubeStatusWriter, api: FakeApi, own_writes: OwnWrites
 ) -> None:
     api.replies = [stored()]
     await writer.write(Report(template(), IN_STEP, {"sync": {"commit": "c"}, "queue": ["x"]}))
     (seen,) = written(api)
     assert seen.path.endswith("/templates/shop/status")
-    assert seen.query == {"fieldManager": "ebbflow-status", "force": "true"}
-    assert seen.headers["Content-Type"] == "application/apply-patch+yaml"
-    assert seen.body["metadata"] == {
-        "name": "shop",
-        "namespace": "default",
-        "resourceVersion": "7",
+    assert seen.query == {"fieldManager": "ebbflow-status"}
+    assert seen.headers["Content-Type"] == "application/json-patch+json"
+    assert versions(api) == ["7"]
+    assert set(fields(seen)) == {
+        "/status",
+        "/status/conditions",
+        "/status/observedGeneration",
+        "/status/sync",
     }
-    assert set(seen.body["status"]) == {"conditions", "observedGeneration", "sync"}
     assert own_writes.is_own("u", "8")
+
+
+async def test_only_what_changed_is_sent_and_what_is_gone_is_removed(
+    writer: KubeStatusWriter, api: FakeApi
+) -> None:
+    foreign = READY | {"type": "Checked"}
+    status = {
+        "conditions": [READY, foreign],
+        "observedGeneration": 2,
+        "sync": {"commit": "c" * 40, "pendingWrite": PENDING.dump()},
+        "effective": {"concurrencyPolicy": "Allow", "runOnUpdate": True},
+        "active": ["shop-1"],
+    }
+    api.replies = [stored()]
+    await writer.write(Report(template(status), STALLED, {"sync": {"commit": "c" * 40}}))
+    (seen,) = written(api)
+    sent = fields(seen)
+    assert set(sent) == {"/status/conditions", "/status/effective"}
+    assert seen.body[-1] == {"op": "remove", "path": "/status/effective"}
+    types = [condition["type"] for condition in sent["/status/conditions"]]
+    assert types == ["Ready", "Stalled", "Checked"]
+
+
+async def test_a_record_of_a_commit_under_way_stays_in_a_new_status(
+    writer: KubeStatusWriter, api: FakeApi
+) -> None:
+    status = {"conditions": [READY], "sync": {"commit": "c" * 40, "pendingWrite": PENDING.dump()}}
+    api.replies = [stored()]
+    await writer.write(Report(template(status), IN_STEP, {"sync": {"commit": "d" * 40}}))
+    (seen,) = written(api)
+    assert fields(seen)["/status/sync"] == {"commit": "d" * 40, "pendingWrite": PENDING.dump()}
+
+
+async def test_what_the_queue_says_goes_with_a_status(
+    writer: KubeStatusWriter, api: FakeApi
+) -> None:
+    status = {"conditions": [READY], "observedGeneration": 2}
+    api.replies = [stored()]
+    report = Report(template(status), IN_STEP, queue={"active": ["shop-1"], "fence": 3})
+    assert await writer.write(report) is not None
+    (seen,) = written(api)
+    assert fields(seen) == {"/status/active": ["shop-1"], "/status/fence": 3}
+
+
+async def test_what_the_queue_says_goes_with_nothing_but_what_it_was_decided_on(
+    writer: KubeStatusWriter, api: FakeApi
+) -> None:
+    api.replies = [refusal(409, "changed"), stored("9"), stored("10")]
+    report = Report(template(), IN_STEP, queue={"active": ["shop-1"]})
+    assert await writer.write(report) is None
+    first, second = written(api)
+    assert "/status/active" in fields(first)
+    assert "/status/active" not in fields(second)
 
 
 async def test_a_second_pass_writes_nothing(writer: KubeStatusWriter, api: FakeApi) -> None:
@@ -97,7 +163,7 @@ async def test_a_status_follows_an_object_that_others_change(
 ) -> None:
     api.replies = [refusal(409, "changed"), stored("9"), stored("10")]
     await writer.write(Report(template(), IN_STEP))
-    assert [seen.body["metadata"]["resourceVersion"] for seen in written(api)] == ["7", "9"]
+    assert versions(api) == ["7", "9"]
     assert not own_writes.is_own("u", "10")
 
 
@@ -122,22 +188,23 @@ async def test_another_object_of_the_name_is_left_alone(
 async def test_an_object_that_went_needs_no_status_and_no_event(
     writer: KubeStatusWriter, api: FakeApi
 ) -> None:
-    api.replies = [refusal(404, "not found")]
+    api.replies = [refusal(404, "not found"), refusal(404, "not found")]
     await writer.write(Report(template(), IN_STEP))
     assert announced(api) == []
 
 
-@pytest.mark.parametrize("code", [422, 413])
+@pytest.mark.parametrize(("code", "found"), [(422, [stored("7")]), (413, [])])
 async def test_a_refused_status_is_explained_and_the_old_one_stays(
-    writer: KubeStatusWriter, api: FakeApi, code: int
+    writer: KubeStatusWriter, api: FakeApi, code: int, found: list[Reply]
 ) -> None:
     status = {"conditions": [READY], "observedGeneration": 2, "sync": {"commit": "old"}}
-    api.replies = [refusal(code, "status.sync.commit: too long"), stored()]
+    api.replies = [refusal(code, "status.sync.commit: too long"), *found, stored()]
     await writer.write(Report(template(status), IN_STEP, {"sync": {"commit": "new"}}))
-    second = written(api)[1].body["status"]
-    assert second["sync"] == {"commit": "old"}
-    assert [c["type"] for c in second["conditions"]] == ["Ready", "Reconciling"]
-    assert "status.sync.commit: too long" in second["conditions"][0]["message"]
+    second = fields(written(api)[1])
+    assert "/status/sync" not in second
+    conditions = second["/status/conditions"]
+    assert [c["type"] for c in conditions] == ["Ready", "Reconciling"]
+    assert "status.sync.commit: too long" in conditions[0]["message"]
     assert announced(api) == ["ClusterError"]
 
 
