@@ -59,7 +59,7 @@ class MemoryRunStore(RunStore):
             "namespace": key.namespace,
             "labels": source_labels(parent),
             "annotations": made_by_us(new, RECORD_KEY),
-            "finalizers": [RUN_FINALIZER],
+            "finalizers": [RUN_FINALIZER] if new.held else [],
             "ownerReferences": [owner_reference(parent, controller=True)],
         }
         raw = {"kind": "Run", "metadata": metadata, "spec": new.spec.dump()}

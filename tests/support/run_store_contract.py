@@ -58,6 +58,12 @@ class RunStoreContract:
         assert owner_of(made, "Template") == parent.metadata.uid
         assert await run(world, "shop-1") == made
 
+    async def test_a_run_may_be_held_later(self, world: World) -> None:
+        made = await started(world, held=False)
+        assert made.metadata.finalizers == ()
+        tied = await world.store.tie(made, await template(world))
+        assert tied.metadata.finalizers == (RUN_FINALIZER,)
+
     async def test_a_name_that_is_taken_makes_nothing(self, world: World) -> None:
         first = await started(world)
         other = NewRun("shop-1", await template(world), SPEC, "another key")

@@ -44,9 +44,9 @@ async def run(world: World, name: str) -> Run:
     return found
 
 
-async def started(world: World, name: str = "shop-1") -> Run:
+async def started(world: World, name: str = "shop-1", *, held: bool = True) -> Run:
     """A Run that a trigger started."""
-    made = await world.store.create(NewRun(name, await parent_of(world), SPEC, "key"))
+    made = await world.store.create(NewRun(name, await parent_of(world), SPEC, "key", held=held))
     assert made is not None
     return made
 

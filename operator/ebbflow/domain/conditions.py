@@ -153,11 +153,15 @@ def _without_nulls(value: Any) -> Any:
 def ready_transition(report: Report) -> Notice | None:
     """Return what to announce when Ready changed its status or reason with this pass, else None.
 
-    Going to Unknown is no news: the operator has just begun to look.
+    Going to Unknown is no news: the operator has just begun to look. Nor is that all is well where
+    nothing was wrong before: the condition says so, and of a thousand new objects each event is a
+    request more.
     """
     status = dict(_statuses(report.outcome))[READY]
     reason = report.outcome.reason
     before = next((c for c in report.observed.status.conditions if c.type == READY), None)
     if status == "Unknown" or (before and (before.status, before.reason) == (status, reason.value)):
+        return None
+    if status == "True" and (before is None or before.status == "Unknown"):
         return None
     return Notice(reason, report.outcome.message, warning=status == "False")

@@ -18,13 +18,17 @@ from ebbflow.domain.runs.queue import QueueState
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A Run to be made for a trigger: under a name that tells the trigger, tied to its parent."""
+    """A Run to be made for a trigger: under a name that tells the trigger, tied to its parent.
+
+    `held`: with its finalizer. Where Runs go side by side it is given one only if it has to wait.
+    """
 
     name: str
     parent: Template
     spec: RunSpec
     trigger_key: str
     annotations: Mapping[str, str] = field(default_factory=dict)
+    held: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,10 @@ class RunStore(Protocol):
         ...
 
     async def create(self, new: NewRun) -> Run | None:
-        """Make a Run with owner reference, finalizer and trigger key; None if the name is taken."""
+        """Make a Run with owner reference, trigger key and, if it is to be held, finalizer.
+
+        None if the name is taken.
+        """
         ...
 
     async def tie(self, run: Run, parent: Template) -> Run:

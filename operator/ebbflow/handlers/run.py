@@ -8,6 +8,7 @@ import kopf
 
 from ebbflow.api.base import GROUP, VERSION, Key
 from ebbflow.api.run import RUN_FINALIZER, Run
+from ebbflow.domain.runs.queue import STARTED_PHASES
 from ebbflow.handlers.events import Intake
 from ebbflow.services.run_queue import queue_key
 
@@ -23,7 +24,9 @@ def is_under_way(body: kopf.Body) -> bool:
     """Tell whether there is anything to do for a Run itself: not before its parent's queue took it
     in, nor after that has let it go. A Run of what has no queue is told so.
     """
-    return RUN_FINALIZER in body.metadata.get("finalizers", ()) or not list(queue_of(body))
+    held = RUN_FINALIZER in body.metadata.get("finalizers", ())
+    # One that was cut short before it had to wait is not held yet.
+    return held or body.status.get("phase") in STARTED_PHASES or not list(queue_of(body))
 
 
 def queue_of(body: kopf.Body) -> Iterable[Key]:

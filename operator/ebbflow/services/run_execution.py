@@ -139,7 +139,7 @@ class RunExecution:
             return None
         if run.spec.source.kind != PARENT:
             return await self._without_source(run)
-        if not is_held(run):
+        if not is_held(run) and _is_let_alone(run):
             # The queue's pass has not taken it in yet, or has let it go.
             self._forget(key)
             return None
@@ -237,7 +237,7 @@ class RunExecution:
         return await self._work(work, visit)
 
     async def _go_on(self, visit: Visit) -> Postponed | None:
-        run = visit.run
+        run = await self._held(visit.run, visit)
         try:
             memory = await self._recollected(visit)
         except CannotRun as error:
@@ -257,6 +257,14 @@ class RunExecution:
             replaced_by=visit.replaced_by,
         )
         return await self._work(work, visit)
+
+    async def _held(self, run: Run, visit: Visit) -> Run:
+        """Hold a Run that has to wait, so that whoever deletes it has it stopped; one that came to
+        its end at once was never held. Nothing that is being deleted can be held any more.
+        """
+        if visit.gone or run.metadata.deletion_timestamp:
+            return run
+        return await self._store.tie(run, visit.parent)
 
     async def _recollected(self, visit: Visit) -> RunMemory:
         """Return what is known of a Run under way, found out anew after a restart.
@@ -315,6 +323,7 @@ class RunExecution:
             )
             await self._finished(work.stored, ended, work.parent)
             return None
+        await self._held(work.stored, visit)
         for made, targets in ((True, outcome.advance.made), (False, outcome.advance.others)):
             for account, objects in (targets or {}).items():
                 self._watch.follow(work.run.key, account, objects, made=made)
@@ -358,6 +367,11 @@ def _departed(run: Run, uid: str | None) -> Template:
     name, namespace = run.spec.source.name, run.metadata.namespace
     metadata = {"name": name, "namespace": namespace, "uid": uid or ""}
     return Template.parse({"metadata": metadata, "spec": {}})
+
+
+def _is_let_alone(run: Run) -> bool:
+    fact = run_fact(run, owner_of(run, PARENT))
+    return fact.over or fact.owner_uid is None
 
 
 def _queue_of(run: Run) -> Key:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 from ebbflow.api.base import JsonObject, Key
 from ebbflow.api.run import Run
-from ebbflow.api.template import LastRun, Template
+from ebbflow.api.template import Template
 from ebbflow.domain.effective import parent_of
 from ebbflow.domain.outcome import Postponed, Report
 from ebbflow.domain.ports import Clock, Cluster, ClusterError, Leadership, StaleWrite, Wake
@@ -26,7 +26,6 @@ from ebbflow.domain.runs.queue import (
     is_held,
     queue_fields,
     read_queue,
-    read_time,
     run_fact,
 )
 from ebbflow.domain.runs.round import Round, beside_others, play_round
@@ -156,7 +155,7 @@ class RunQueue:
             self._wake(queue_key(source))
             return
         try:
-            await self._store.write_queue(parent, state, last_run((run,)))
+            await self._store.write_queue(parent, state, report.last_run((run,)))
             await self._store.release(run)
             self._history_room[source] = self._history_room.get(source, 0) - 1
         except ClusterError as error:
@@ -172,7 +171,7 @@ class RunQueue:
         if fact.owner_uid != parent.metadata.uid:
             return None
         room = self._history_room.get(parent.key, 0)
-        return finish(state, fact) if room > 0 and _is_newest(run, parent) else None
+        return finish(state, fact) if room > 0 and report.is_newest(run, parent) else None
 
     async def _pass(self, source: Key) -> Postponed | Report | None:
         parent = await self._cluster.get(Template, source.namespace, source.name)
@@ -190,7 +189,7 @@ class RunQueue:
         outcome = play_round(state, parent_of(parent), facts, self._lost(source))
         gone = surplus(ours.values(), parent.spec.history, outcome.state)
         state = forget(outcome.state, map(_fact, gone))
-        stored = await self._store.write_queue(parent, state, last_run(ours.values()))
+        stored = await self._store.write_queue(parent, state, report.last_run(ours.values()))
         self._history_room[source] = room_left(ours.values(), gone, parent.spec.history)
         self._give_turns(outcome, ours, None if stored is parent else stored)
         self._let_go(run for run in tied if _owner(run) not in (None, parent.metadata.uid))
@@ -204,14 +203,18 @@ class RunQueue:
     ) -> tuple[list[Run], list[ClusterError]]:
         """Tie Runs that people made to their parent, so that none of them can vanish unseen.
 
+        Those that we made are tied; where they exclude each other they are held, too.
+
         One that the API server will not have tied stays as it is, and holds up no other. Raises
         what may pass: if others were accepted meanwhile, they would overtake it.
         """
         refusals: list[ClusterError] = []
+        uid, aside = parent.metadata.uid, parent_of(parent).policy == "Allow"
 
         async def tie(run: Run) -> Run:
             fact = _fact(run)
-            if fact.owner_uid is not None or fact.over or fact.deleting:
+            tied = fact.owner_uid is not None and (aside or is_held(run))
+            if tied or fact.over or fact.deleting or fact.owner_uid not in (None, uid):
                 return run
             try:
                 return await self._store.tie(run, parent)
@@ -320,7 +323,7 @@ class RunQueue:
         for known in (self._missed, self._history_room, self._places_told):
             known.pop(source, None)
         self._let_go(runs)
-        waiting = [run for run in runs if not is_held(run) and not _fact(run).over]
+        waiting = [run for run in runs if not (is_held(run) or _begun(run))]
         now = self._clock.now()
         said = [self._store.write_status(run, report.source_missing(run, now)) for run in waiting]
         done = [run for run in runs if not self._end.keeps(parent, run)]
@@ -334,8 +337,12 @@ class RunQueue:
     def _let_go(self, runs: Iterable[Run]) -> None:
         """Wake the Runs whose parent is gone: each one ends itself."""
         for run in runs:
-            if is_held(run) and not _fact(run).over:
+            if not _fact(run).over and (is_held(run) or _begun(run)):
                 self._wake(run.key)
+
+
+def _begun(run: Run) -> bool:
+    return _fact(run).started or _fact(run).over
 
 
 def _source(run: Run) -> Key:
@@ -365,31 +372,3 @@ async def _all(deeds: Iterable[Deed[T]]) -> list[T]:
             raise result
         done.append(result)
     return done
-
-
-def last_run(runs: Iterable[Run]) -> JsonObject:
-    """Return what a parent's status says of the newest of its Runs that ended; empty without any.
-
-    Those that run are in `active`: to tell how they stand as well would cost a write each.
-    """
-    shown = [run for run in runs if _fact(run).over]
-    if not shown:
-        return {}
-    newest = max(shown, key=lambda run: (run.status.started_at or "", run.metadata.name))
-    said = LastRun(
-        name=newest.metadata.name,
-        phase=newest.status.phase or "Pending",
-        finished_at=newest.status.finished_at,
-    )
-    return {"lastRun": said.dump()}
-
-
-def _is_newest(run: Run, parent: Template) -> bool:
-    """Tell whether no Run that is known began later."""
-    last = parent.status.last_run
-    if last is None or last.name == run.metadata.name:
-        return True
-    began = run.status.started_at
-    if began is None or last.finished_at is None:
-        return False
-    return read_time(last.finished_at) <= read_time(began)

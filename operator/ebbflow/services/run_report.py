@@ -1,12 +1,16 @@
-"""What became of a Run, in the words of its status."""
+"""What became of a Run, in the words of its status and of its source's."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
+from ebbflow.api.base import JsonObject
 from ebbflow.api.reasons import Reason
 from ebbflow.api.run import Run, RunStatus
+from ebbflow.api.template import LastRun, Template
+from ebbflow.domain.runs.queue import FINAL_PHASES, read_time
 from ebbflow.domain.runs.standing import standing
 
 _SUSPENDED: Final = "; spec.suspend of the"
@@ -79,3 +83,31 @@ def fault_of_ours(run: Run, error: Exception, now: datetime) -> RunStatus:
 def failed(run: Run, reason: Reason, message: str, now: datetime) -> RunStatus:
     """Say that the Run failed as a whole, before or beside its nodes."""
     return standing(run, "Failed", reason, message, now)
+
+
+def last_run(runs: Iterable[Run]) -> JsonObject:
+    """Return what a parent's status says of the newest of its Runs that ended; empty without any.
+
+    Those that run are in `active`: to tell how they stand as well would cost a write each.
+    """
+    shown = [run for run in runs if run.status.phase in FINAL_PHASES]
+    if not shown:
+        return {}
+    newest = max(shown, key=lambda run: (run.status.started_at or "", run.metadata.name))
+    said = LastRun(
+        name=newest.metadata.name,
+        phase=newest.status.phase or "Pending",
+        finished_at=newest.status.finished_at,
+    )
+    return {"lastRun": said.dump()}
+
+
+def is_newest(run: Run, parent: Template) -> bool:
+    """Tell whether no Run that is known began later."""
+    last = parent.status.last_run
+    if last is None or last.name == run.metadata.name:
+        return True
+    began = run.status.started_at
+    if began is None or last.finished_at is None:
+        return False
+    return read_time(last.finished_at) <= read_time(began)

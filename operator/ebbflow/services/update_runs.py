@@ -13,7 +13,7 @@ from ebbflow.api.base import JsonObject, Resource
 from ebbflow.api.reasons import Reason
 from ebbflow.api.run import Run, RunSource, RunSpec, RunTrigger
 from ebbflow.api.template import Template, UpdateMark
-from ebbflow.domain.effective import creation_of, effective_options, is_paused
+from ebbflow.domain.effective import creation_of, effective_options, is_paused, parent_of
 from ebbflow.domain.git import CommitId
 from ebbflow.domain.outcome import Report, Stalled, Then
 from ebbflow.domain.ports import InvalidObject, StaleWrite
@@ -145,6 +145,8 @@ class UpdateRuns:
                 spec=RunSpec(source=source, arguments=arguments),
                 trigger_key=key.digest,
                 annotations=trigger_note(trigger),
+                # Where only one may run, nothing may come between it and those that wait.
+                held=parent_of(template).policy != "Allow",
             )
         )
         if made is None:

@@ -147,18 +147,22 @@ async def test_a_foreign_event_while_we_write_makes_a_pass_after_it(at: Fixture)
 
 
 @pytest.mark.parametrize(
-    ("source", "finalizers", "wakes"),
+    ("source", "finalizers", "phase", "wakes"),
     [
-        pytest.param(SOURCE, [], [QUEUE], id="not-taken-in-yet"),
-        pytest.param(SOURCE, [RUN_FINALIZER], [RUN, QUEUE], id="taken-in"),
-        pytest.param({"kind": "Preview", "name": "p"}, [], [RUN], id="of-what-has-no-queue"),
+        pytest.param(SOURCE, [], None, [QUEUE], id="not-taken-in-yet"),
+        pytest.param(SOURCE, [RUN_FINALIZER], None, [RUN, QUEUE], id="taken-in"),
+        pytest.param(SOURCE, [], "Running", [RUN, QUEUE], id="cut-short-before-it-was-held"),
+        pytest.param(SOURCE, [], "Succeeded", [QUEUE], id="let-go"),
+        pytest.param({"kind": "Preview", "name": "p"}, [], None, [RUN], id="of-what-has-no-queue"),
     ],
 )
 async def test_a_run_is_only_looked_at_while_its_parents_queue_holds_it(
-    at: Fixture, source: object, finalizers: list[str], wakes: list[Key]
+    at: Fixture, source: object, finalizers: list[str], phase: str | None, wakes: list[Key]
 ) -> None:
     metadata = {"namespace": "default", "name": "r", "uid": "u", "resourceVersion": "7"}
-    body = {"metadata": {**metadata, "finalizers": finalizers}, "spec": {"source": source}}
+    status = {"phase": phase} if phase else {}
+    meta = {**metadata, "finalizers": finalizers}
+    body = {"metadata": meta, "spec": {"source": source}, "status": status}
     on_run = at.intake.handler(Run, queue_of, is_under_way)
     await on_run(type="ADDED", body=kopf.Body(body), more=None)
     assert await at.all_taken() == wakes

@@ -298,11 +298,11 @@ async def test_what_users_see_as_events_is_logged(
 ) -> None:
     caplog.set_level(logging.INFO)
     reverted = Notice(Reason.EDIT_REVERTED, "an edit was reverted", warning=True)
-    at.outcome(SHOP, Done(Reason.IN_STEP, "In step"), reverted)
+    at.outcome(SHOP, Stalled(Reason.CONFLICT, "Both sides changed"), reverted)
     await at.work_off(SHOP)
     assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
         ("WARNING", "EditReverted: an edit was reverted"),
-        ("INFO", "InStep: In step"),
+        ("WARNING", "Conflict: Both sides changed"),
     ]
 
 

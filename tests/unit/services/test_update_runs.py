@@ -8,7 +8,7 @@ import pytest
 
 from ebbflow.api.base import API_VERSION, Key
 from ebbflow.api.reasons import Reason
-from ebbflow.api.run import Run
+from ebbflow.api.run import RUN_FINALIZER, Run
 from ebbflow.domain.outcome import Done, Report, Stalled
 from ebbflow.domain.ports import StaleWrite
 from ebbflow.services.run_queue import queue_key
@@ -18,6 +18,10 @@ from tests.support.run_stage import SHOP, RunWorld, config_map
 
 MISSING = {"secretKeyRef": {"name": "missing", "key": "a"}}
 DONE = Done(Reason.NOT_SYNCED, "Not synced")
+
+
+class Killed(BaseException):
+    """The operator dies at a call."""
 
 
 class Updates:
@@ -85,6 +89,54 @@ async def test_an_update_runs_to_its_end_without_one_list_of_runs(shop: Updates)
     assert status.active == ()
     assert status.last_run is not None
     assert status.last_run.phase == "Succeeded"
+
+
+async def test_a_run_that_ends_at_once_is_never_held(shop: Updates) -> None:
+    await shop.report(await shop.carry("second"))
+    await shop.world.settle()
+    assert shop.run().status.phase == "Succeeded"
+    assert shop.calls("tie") == []
+    assert shop.calls("release") == []
+
+
+@pytest.fixture
+async def waiting() -> Updates:
+    """An update whose Run has to wait."""
+    updates = Updates()
+    steps = [{"kind": "Delay", "spec": {"duration": "1h"}}]
+    spec = {"kind": "Workflow", "spec": {"type": "sequential", "steps": steps}}
+    updates.world.cluster.edit(SHOP, lambda raw: raw["spec"]["document"].update(spec=spec))
+    await updates.first_content()
+    await updates.report(await updates.carry("second"))
+    return updates
+
+
+async def test_a_run_is_held_before_it_waits(waiting: Updates) -> None:
+    await waiting.world.settle()
+    assert waiting.run().status.phase == "Waiting"
+    assert waiting.run().metadata.finalizers == (RUN_FINALIZER,)
+    assert len(waiting.calls("tie")) == 1
+
+
+async def test_a_run_that_was_cut_short_before_it_was_held_is_held_and_goes_on(
+    waiting: Updates,
+) -> None:
+    waiting.world.cluster.die_at("tie", Killed())
+    with pytest.raises(Killed):
+        await waiting.world.settle()
+    assert waiting.run().status.phase == "Waiting"
+    assert waiting.run().metadata.finalizers == ()
+    waiting.world.restart()
+    await waiting.world.one_pass(waiting.run().key)
+    assert waiting.run().metadata.finalizers == (RUN_FINALIZER,)
+
+
+@pytest.mark.parametrize("policy", ["Queue", "Forbid", "Latest", "Replace"])
+async def test_where_runs_exclude_each_other_a_run_is_held_from_the_beginning(policy: str) -> None:
+    shop = Updates(concurrencyPolicy=policy)
+    await shop.first_content()
+    await shop.carry("second")
+    assert shop.run().metadata.finalizers == (RUN_FINALIZER,)
 
 
 async def test_a_run_has_its_turn_only_once_the_report_is_written(shop: Updates) -> None:

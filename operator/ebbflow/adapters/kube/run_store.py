@@ -106,7 +106,7 @@ class KubeRunStore(RunStore):
                 "name": new.name,
                 "labels": source_labels(parent),
                 "annotations": made_by_us(new, self._record_key()),
-                "finalizers": [RUN_FINALIZER],
+                "finalizers": [RUN_FINALIZER] if new.held else [],
                 "ownerReferences": [owner_reference(parent, controller=True)],
             },
             "spec": new.spec.dump(),
