@@ -60,6 +60,7 @@ from ebbflow.handlers.watches import Watches, watch_paths
 from ebbflow.handlers.workqueue import WorkQueue
 from ebbflow.services.account_check import AccountCheck
 from ebbflow.services.document_check import DocumentCheck
+from ebbflow.services.first_sights import FirstSights
 from ebbflow.services.git_access import GitAccess
 from ebbflow.services.inventories import Inventories
 from ebbflow.services.made_objects import MadeLog, NotingObjects
@@ -193,7 +194,7 @@ def _compose(
     policy = HostPolicy(settings.allowed_hosts, settings.allow_insecure_http)
     git = DulwichBackend(settings.cache_dir, policy, metrics, clock)
     stack.push_async_callback(git.close)
-    access = GitAccess(cluster)
+    access, sights = GitAccess(cluster), FirstSights()
     watch = RepositoryWatch(git, queue.add, schedule, clock, random)
     interval = settings.poll_interval
     elections = [
@@ -227,6 +228,7 @@ def _compose(
             record_key=receiver.record_key,
             is_secret=logs.redactor.holds,
             updates=UpdateRuns(store, turns),
+            sights=sights,
         ),
         "GitAccount": AccountCheck(cluster, access, queue.add, interval),
         "Run": runs,
@@ -238,7 +240,7 @@ def _compose(
         elections=elections,
         schedule=schedule,
         loop=Loop(reconcilers, status, queue, metrics, clock),
-        watches=_watches(settings, client, queue, clock),
+        watches=_watches(settings, client, queue, clock, sights),
         receiver=receiver,
         identity=settings.identity,
         workers=settings.workers,
@@ -299,10 +301,14 @@ def _runs(
 
 
 def _watches(
-    settings: Settings, client: KubeClient, queue: WorkQueue, clock: SystemClock
+    settings: Settings,
+    client: KubeClient,
+    queue: WorkQueue,
+    clock: SystemClock,
+    sights: FirstSights,
 ) -> Watches:
     record = WatchRecord(clock)
-    intake = Intake(queue, lambda namespace: serves(settings.shard, namespace))
+    intake = Intake(queue, lambda namespace: serves(settings.shard, namespace), sights)
 
     def register(registry: kopf.OperatorRegistry) -> None:
         for module in HANDLERS:

@@ -275,7 +275,7 @@ class MemoryCluster(Cluster):
         if pending is not None:
             new.setdefault("sync", {})["pendingWrite"] = pending
         if raw["metadata"]["resourceVersion"] == observed.metadata.resource_version:
-            new.update(copy.deepcopy(queue))
+            new.update(copied(queue))
         raw["status"] = new
         return self._store(observed.key, raw)
 

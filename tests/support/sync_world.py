@@ -14,6 +14,7 @@ from ebbflow.domain.edit_record import ANNOTATION, after_edit, held, sign
 from ebbflow.domain.git import Remote
 from ebbflow.domain.leaks import nothing_is_secret
 from ebbflow.domain.outcome import Postponed, Report
+from ebbflow.services.first_sights import FirstSights
 from ebbflow.services.git_access import GitAccess
 from ebbflow.services.repository_watch import RepositoryWatch
 from ebbflow.services.schedule import Schedule
@@ -80,6 +81,7 @@ class SyncWorld:
     def restart(self) -> None:
         """Lose all memory, as a new process has none."""
         self.access = GitAccess(self.cluster)
+        self.sights = FirstSights()
         self.watch = RepositoryWatch(
             self.git, self.woken.append, self.schedule, self.clock, Random(1)
         )
@@ -96,6 +98,7 @@ class SyncWorld:
             record_key=lambda: RECORD_KEY,
             is_secret=nothing_is_secret,
             updates=self.updates,
+            sights=self.sights,
         )
 
     def template(self, document: JsonObject | None = None, **spec: Any) -> None:

@@ -9,6 +9,7 @@ import kopf
 
 from ebbflow.api.base import Key, Resource
 from ebbflow.handlers.workqueue import Version, WorkQueue
+from ebbflow.services.first_sights import FirstSights
 
 Others = Callable[[kopf.Body], Iterable[Key]]
 """Which keys beside the object's own an event of the object is news for."""
@@ -16,6 +17,14 @@ Others = Callable[[kopf.Body], Iterable[Key]]
 
 Concerns = Callable[[kopf.Body], bool]
 """Whether an event of an object is news for the object's own key."""
+
+
+Sees = Callable[[str | None, kopf.Body], None]
+"""Takes note of what an event shows of an object: its type, and the object."""
+
+
+def sees_nothing(_type: str | None, _body: kopf.Body) -> None:
+    """Take note of nothing."""
 
 
 def always(_: kopf.Body) -> bool:
@@ -29,14 +38,24 @@ def nobody_else(_: kopf.Body) -> Iterable[Key]:
 
 
 class Intake:
-    """Turns events into keys; objects of namespaces that another shard serves are left out."""
+    """Turns events into keys; objects of namespaces that another shard serves are left out.
 
-    def __init__(self, queue: WorkQueue, serves: Callable[[str], bool]) -> None:
+    `sights` is what events show of new Templates.
+    """
+
+    def __init__(
+        self, queue: WorkQueue, serves: Callable[[str], bool], sights: FirstSights
+    ) -> None:
+        self.sights = sights
         self._queue = queue
         self._serves = serves
 
     def handler(
-        self, kind: type[Resource], others: Others = nobody_else, concerns: Concerns = always
+        self,
+        kind: type[Resource],
+        others: Others = nobody_else,
+        concerns: Concerns = always,
+        sees: Sees = sees_nothing,
     ) -> Callable[..., Awaitable[None]]:
         """Return the kopf handler for a kind.
 
@@ -49,6 +68,7 @@ class Intake:
             namespace = metadata.get("namespace") or ""
             if not self._serves(namespace):
                 return
+            sees(type, body)
             version = None
             own = Key(kind.declaration.kind, namespace, metadata["name"])
             if type != "DELETED":

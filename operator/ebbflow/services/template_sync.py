@@ -26,6 +26,7 @@ from ebbflow.domain.sync import (
 )
 from ebbflow.services import template_report as report
 from ebbflow.services.edit_window import EditWindow
+from ebbflow.services.first_sights import FirstSights
 from ebbflow.services.git_access import GitAccess, Granted
 from ebbflow.services.repository_watch import FRESH, Interest, RepositoryWatch
 from ebbflow.services.template_look import Look, Looker
@@ -52,8 +53,10 @@ class TemplateSync:
         record_key: RecordKey,
         is_secret: IsSecret,
         updates: Updates,
+        sights: FirstSights,
     ) -> None:
         self._cluster = cluster
+        self._sights = sights
         self._status = status
         self._access = access
         self._watch = watch
@@ -94,7 +97,9 @@ class TemplateSync:
         return await self._with_access(template, git)
 
     async def _get(self, key: Key) -> Template | None:
-        template = await self._cluster.get(Template, key.namespace, key.name)
+        template = self._sights.take(key)
+        if template is None:
+            template = await self._cluster.get(Template, key.namespace, key.name)
         if template is None or template.status.conditions:
             return template
         # To kstatus an object without conditions is finished: say at once that this one is not.

@@ -18,6 +18,7 @@ from ebbflow.api.template import Template
 from ebbflow.handlers.events import Intake
 from ebbflow.handlers.run import is_under_way, queue_of
 from ebbflow.handlers.workqueue import WorkQueue
+from ebbflow.services.first_sights import FirstSights
 from ebbflow.services.schedule import Schedule
 from tests.support.memory_cluster import ManualClock
 
@@ -33,7 +34,7 @@ class Fixture:
         clock = ManualClock()
         self.own = OwnWrites()
         self.queue = WorkQueue(Schedule(clock), self.own, Metrics(), clock, Random(1))
-        self.intake = Intake(self.queue, lambda namespace: namespace != "elsewhere")
+        self.intake = Intake(self.queue, lambda namespace: namespace != "elsewhere", FirstSights())
         self.on_template = self.intake.handler(Template)
         self.on_run = self.intake.handler(Run, queue_of)
 

@@ -26,6 +26,27 @@ async def test_the_first_sync_takes_the_files_content(world: SyncWorld) -> None:
     assert world.commits() == ["Begin"]
 
 
+async def test_the_first_pass_goes_by_what_the_watch_showed(world: SyncWorld) -> None:
+    world.repository()
+    world.template()
+    world.sights.see(world.shop())
+    world.cluster.calls.clear()
+    await world.reconcile()
+    assert world.ready()[:2] == ("True", "InStep")
+    assert [call for call in world.cluster.calls if call.startswith("get Template")] == []
+
+
+async def test_what_the_watch_showed_before_an_edit_overwrites_nothing(world: SyncWorld) -> None:
+    world.repository()
+    world.template()
+    world.sights.see(world.shop())
+    world.cluster.edit(SHOP, lambda raw: raw["spec"].update(suspend=True))
+    with pytest.raises(StaleWrite):
+        await world.service.reconcile(SHOP)
+    await world.reconcile()
+    assert world.shop().spec.document is None
+
+
 async def test_a_missing_file_is_created_from_the_document(world: SyncWorld) -> None:
     world.repository(None)
     world.template(builders.document({"REPLICAS": "2"}))

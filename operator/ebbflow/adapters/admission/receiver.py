@@ -17,7 +17,7 @@ from ebbflow.adapters.admission.credentials import Credentials, renew
 from ebbflow.adapters.admission.plan import Plan
 from ebbflow.adapters.admission.server import PATH, AdmissionServer
 from ebbflow.adapters.kube.credential_secret import NoNamespace, Values
-from ebbflow.adapters.kube.webhook import Entry, Url
+from ebbflow.adapters.kube.webhook import Entry, Url, Writer
 from ebbflow.adapters.probes import CannotListen
 from ebbflow.api.base import JsonObject
 from ebbflow.domain.ports import Clock, ClusterError
@@ -217,6 +217,7 @@ class AdmissionReceiver:
             path=f"{PATH}/{self._credentials.path_token}",
             authorities=self._credentials.authorities,
             namespaces=self._plan.namespaces,
+            own=Writer(self._signer.user, self._signer.manager) if self._signer else None,
         )
 
     def _failed(self, why: str) -> bool:

@@ -7,6 +7,7 @@ its own in it and writes the object by compare-and-swap, so that none undoes ano
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -63,14 +64,37 @@ Endpoint = Service | Url
 
 
 @dataclass(frozen=True, slots=True)
+class Writer:
+    """Whose writes are the operator's: its user at the API server, with its field manager."""
+
+    user: str
+    manager: str
+
+    @property
+    def makes_no_run(self) -> JsonObject:
+        """The condition that spares the operator's own Runs the way to us and back."""
+        own = (
+            f"request.resource.resource == '{Run.declaration.plural}' && "
+            f"request.userInfo.username == {json.dumps(self.user)} && "
+            "has(request.options.fieldManager) && "
+            f"request.options.fieldManager == {json.dumps(self.manager)}"
+        )
+        return {"name": "is-not-made-by-the-operator", "expression": f"!({own})"}
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One webhook: its name, where it is, whom to trust there, and which namespaces are sent."""
+    """One webhook: its name, where it is, whom to trust there, and which namespaces are sent.
+
+    `own`: as whom the operator writes. The Runs that it makes bring their record with them.
+    """
 
     name: str
     endpoint: Endpoint
     path: str
     authorities: str
     namespaces: tuple[str, ...]
+    own: Writer | None = None
 
     def wire(self) -> JsonObject:
         """Return the webhook as the API server holds it, every default spelled out."""
@@ -94,7 +118,7 @@ class Entry:
             "timeoutSeconds": TIMEOUT_SECONDS,
             "reinvocationPolicy": "Never",
             "admissionReviewVersions": ["v1"],
-            "matchConditions": [_SAYS_ANYTHING],
+            "matchConditions": [_SAYS_ANYTHING, *([self.own.makes_no_run] if self.own else [])],
             "objectSelector": {},
             "namespaceSelector": _selector(self.namespaces),
         }
