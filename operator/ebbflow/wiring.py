@@ -294,7 +294,7 @@ def _runs(
     rounds = RunRounds(store, nodes, cel, clock, aftermath.settle)
     teardown = SourceTeardown(store, record_key)
     end = SourceEnd(store, inventories, removal, teardown, clock, settings.default_service_account)
-    turns = RunQueue(cluster, store, end, queue.add, clock, leadership)
+    turns = RunQueue(cluster, store, inventories, end, queue.add, clock, leadership)
     return turns, RunExecution(
         cluster, store, start, rounds, turns, made, queue.add, clock, leadership, record_key
     )

@@ -159,6 +159,7 @@ class RunWorld:
         self.queue = RunQueue(
             self.cluster,
             self.store,
+            inventories,
             SourceEnd(self.store, inventories, removal, teardown, self.clock, "default"),
             self.woken.append,
             self.clock,

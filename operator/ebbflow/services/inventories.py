@@ -6,11 +6,17 @@ import hashlib
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Final
 
 from ebbflow.api.base import NAME_MAX_LENGTH, JsonObject
 from ebbflow.api.template import Template
-from ebbflow.domain.inventory import Inventory, read_inventory, write_inventory
+from ebbflow.domain.inventory import (
+    InvalidInventory,
+    Inventory,
+    read_inventory,
+    write_inventory,
+)
 from ebbflow.domain.ports import Cluster, ClusterError, StaleWrite
 from ebbflow.domain.run_store import RunStore, Snapshot
 from ebbflow.domain.runs.queue import read_queue
@@ -35,6 +41,33 @@ class Inventories:
         self._store = store
         self._known: OrderedDict[tuple[str, str], Inventory] = OrderedDict()
         self._size = 0
+        self._reserved: set[tuple[str, str]] = set()
+
+    def reserve(self, parent: Template) -> JsonObject:
+        """Return the fields that give a source without an inventory the name of its first one.
+
+        They go with the record of a Run, so that the inventory is in place as soon as it is made,
+        without a write of the status. Until then it counts 0. Empty where there is one.
+        """
+        if parent.status.inventory is not None:
+            return {}
+        name = _name(parent, "")
+        self._reserved.add((parent.metadata.namespace, name))
+        return {_FIELD: {"count": 0, "ref": name}}
+
+    async def counted(self, parent: Template) -> JsonObject:
+        """Return the fields that say how much a reserved inventory holds by now; empty if nothing
+        is to be said.
+        """
+        kept = parent.status.inventory
+        if kept is None or kept.ref is None or kept.count:
+            return {}
+        try:
+            found = await self.read(parent)
+        except InvalidInventory as error:
+            log.warning("%s: its inventory %s is not counted: %s", parent.key, kept.ref, error)
+            return {}
+        return {_FIELD: {"count": len(found), "ref": kept.ref}} if found != Inventory() else {}
 
     async def read(self, parent: Template) -> Inventory:
         """Return the inventory of a source; empty if it has none, or if somebody removed it.
@@ -49,7 +82,11 @@ class Inventories:
         if known is not None:
             self._known.move_to_end(key)
             return known
+        if key in self._reserved:
+            return Inventory()
         raw = await self._store.read(*key)
+        if raw is None and not kept.count:
+            return Inventory()
         if raw is None:
             log.warning("%s: its inventory %s is gone", parent.key, kept.ref)
             return Inventory()
@@ -68,6 +105,8 @@ class Inventories:
             after = change(before)
             if after == before:
                 return parent
+            if await self._fill(parent, after):
+                return parent
             snapshot = _snapshot(parent, after) if after != Inventory() else None
             try:
                 return await self._point(parent, snapshot, after)
@@ -77,6 +116,25 @@ class Inventories:
                 if snapshot and (kept is None or kept.ref != snapshot.name):
                     await self._drop(parent, snapshot.name)
         raise StaleWrite(f"the status of {parent.key} is changed all the time", code=409)
+
+    async def _fill(self, parent: Template, inventory: Inventory) -> bool:
+        """Make the inventory that the status points to already; False if it is to be replaced."""
+        kept = parent.status.inventory
+        key = parent.metadata.namespace, (kept.ref if kept else None) or ""
+        if key not in self._reserved:
+            return False
+        self._reserved.discard(key)
+        text = {_FIELD: write_inventory(inventory)}
+        try:
+            await self._store.keep(Snapshot(key[1], text), parent)
+        except ClusterError as error:
+            if error.code != HTTPStatus.CONFLICT:
+                self._reserved.add(key)
+                raise
+            # Another process made it, of what it knew.
+            raise StaleWrite(str(error), code=error.code) from error
+        self._remember(key, inventory)
+        return True
 
     async def _point(
         self, parent: Template, snapshot: Snapshot | None, inventory: Inventory
@@ -126,10 +184,14 @@ def _snapshot(parent: Template, inventory: Inventory) -> Snapshot:
     that a name which was dropped never comes back.
     """
     text = write_inventory(inventory)
+    return Snapshot(_name(parent, text), {_FIELD: text})
+
+
+def _name(parent: Template, text: str) -> str:
     old = parent.status.inventory
     before = old.ref if old else None
     named = f"{parent.metadata.uid} {before} {text}"
     digest = hashlib.sha256(named.encode()).hexdigest()[:_DIGEST]
     suffix = f"-made-{digest}"
     short = parent.metadata.name[: NAME_MAX_LENGTH - len(suffix)].rstrip("-.")
-    return Snapshot(short + suffix, {_FIELD: text})
+    return short + suffix

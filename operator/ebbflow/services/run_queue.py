@@ -31,6 +31,7 @@ from ebbflow.domain.runs.queue import (
 from ebbflow.domain.runs.round import Round, beside_others, play_round
 from ebbflow.domain.runs.turns import LOST_AFTER, finish, forget
 from ebbflow.services import run_report as report
+from ebbflow.services.inventories import Inventories
 from ebbflow.services.source_end import SourceEnd
 
 log = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ class RunQueue:
         self,
         cluster: Cluster,
         store: RunStore,
+        inventories: Inventories,
         end: SourceEnd,
         wake: Wake,
         clock: Clock,
@@ -88,6 +90,7 @@ class RunQueue:
     ) -> None:
         self._cluster = cluster
         self._store = store
+        self._inventories = inventories
         self._end = end
         self._wake = wake
         self._clock = clock
@@ -124,7 +127,9 @@ class RunQueue:
         if isinstance(state, Fenced) or parent.metadata.deletion_timestamp:
             return None
         beside = beside_others(state, parent_of(parent), _fact(run))
-        return None if beside is None else queue_fields(beside)
+        if beside is None:
+            return None
+        return queue_fields(beside) | self._inventories.reserve(parent)
 
     def take_in(self, run: Run, parent: Template | None) -> None:
         """Give a Run that was just made its turn: at once if `parent`, as it is stored now, lists
@@ -155,7 +160,8 @@ class RunQueue:
             self._wake(queue_key(source))
             return
         try:
-            await self._store.write_queue(parent, state, report.last_run((run,)))
+            more = report.last_run((run,)) | await self._inventories.counted(parent)
+            await self._store.write_queue(parent, state, more)
             await self._store.release(run)
             self._history_room[source] = self._history_room.get(source, 0) - 1
         except ClusterError as error:
@@ -189,7 +195,8 @@ class RunQueue:
         outcome = play_round(state, parent_of(parent), facts, self._lost(source))
         gone = surplus(ours.values(), parent.spec.history, outcome.state)
         state = forget(outcome.state, map(_fact, gone))
-        stored = await self._store.write_queue(parent, state, report.last_run(ours.values()))
+        more = report.last_run(ours.values()) | await self._inventories.counted(parent)
+        stored = await self._store.write_queue(parent, state, more)
         self._history_room[source] = room_left(ours.values(), gone, parent.spec.history)
         self._give_turns(outcome, ours, None if stored is parent else stored)
         self._let_go(run for run in tied if _owner(run) not in (None, parent.metadata.uid))

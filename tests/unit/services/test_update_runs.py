@@ -9,8 +9,11 @@ import pytest
 from ebbflow.api.base import API_VERSION, Key
 from ebbflow.api.reasons import Reason
 from ebbflow.api.run import RUN_FINALIZER, Run
+from ebbflow.domain.inventory import Entry, Inventory, read_inventory, write_inventory
+from ebbflow.domain.objects import ObjectId
 from ebbflow.domain.outcome import Done, Report, Stalled
 from ebbflow.domain.ports import StaleWrite
+from ebbflow.domain.run_store import Snapshot
 from ebbflow.services.run_queue import queue_key
 from ebbflow.services.update_runs import Content, UpdateRuns
 from tests.support.memory_run_store import MemoryRunStore
@@ -53,6 +56,16 @@ class Updates:
         (name,) = self.runs()
         return self.world.run(name)
 
+    async def inventory(self) -> Inventory:
+        """Read what the Template's status points to, and check its count."""
+        kept = self.world.shop().status.inventory
+        assert kept is not None
+        raw = await self.world.store.read("default", kept.ref or "")
+        assert raw is not None
+        found = read_inventory(raw["inventory"])
+        assert kept.count == len(found)
+        return found
+
     def calls(self, what: str) -> list[str]:
         return [call for call in self.world.cluster.calls if call.startswith(what)]
 
@@ -83,12 +96,44 @@ async def test_an_update_runs_to_its_end_without_one_list_of_runs(shop: Updates)
     assert shop.run().status.phase == "Succeeded"
     assert shop.calls("list") == []
     assert shop.calls("get") == []
-    # What it made is recorded, then that it ended; that it runs was with the report.
-    assert len(shop.calls("write queue of")) == 2
+    # That it ended is recorded; that it runs, and where its inventory will be, was with the report.
+    assert len(shop.calls("write queue of")) == 1
     status = shop.world.shop().status
     assert status.active == ()
     assert status.last_run is not None
     assert status.last_run.phase == "Succeeded"
+    assert [entry.target.name for entry in (await shop.inventory()).entries] == ["a"]
+
+
+async def test_an_inventory_that_was_made_before_a_crash_is_counted_after_it(
+    shop: Updates,
+) -> None:
+    await shop.report(await shop.carry("second"))
+    shop.world.cluster.die_at("write queue of", Killed())
+    with pytest.raises(Killed):
+        await shop.world.settle()
+    reserved = shop.world.shop().status.inventory
+    assert reserved is not None
+    assert reserved.count == 0
+    shop.world.restart()
+    await shop.world.settle()
+    counted = shop.world.shop().status.inventory
+    assert counted is not None
+    assert (counted.count, counted.ref) == (1, reserved.ref)
+
+
+async def test_what_another_process_put_into_the_inventory_is_kept(shop: Updates) -> None:
+    await shop.report(await shop.carry("second"))
+    parent = shop.world.shop()
+    reserved = parent.status.inventory
+    assert reserved is not None
+    other = Entry(ObjectId("", "ConfigMap", "default", "other"), "uid-of-another")
+    text = write_inventory(Inventory((other,)))
+    await shop.world.store.keep(Snapshot(reserved.ref or "", {"inventory": text}), parent)
+    await shop.world.settle()
+    assert shop.run().status.phase == "Succeeded"
+    names = [entry.target.name for entry in (await shop.inventory()).entries]
+    assert names == ["a", "other"]
 
 
 async def test_a_run_that_ends_at_once_is_never_held(shop: Updates) -> None:
