@@ -6,7 +6,6 @@ change raises, a generation that only the spec raises, and values normalised as 
 
 from __future__ import annotations
 
-import copy
 import itertools
 import json
 from collections.abc import Callable, Collection, Mapping
