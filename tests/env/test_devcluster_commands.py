@@ -60,15 +60,28 @@ def test_a_cluster_lives_from_up_to_down(shell: Shell, tmp_path: Path) -> None:
     assert "Cluster mine already runs" in again.stderr
 
     listed = shell.run("up", "--status").stdout.splitlines()
-    assert listed[0].split() == ["NAME", "STATE", "API", "SERVER", "KUBECONFIG"]
-    name, state, url, path = listed[1].split()
-    assert (name, state, path) == ("mine", "running", str(kubeconfig))
+    assert listed[0].split() == ["NAME", "STATE", "NODE", "API", "SERVER", "KUBECONFIG"]
+    name, state, node, url, path = listed[1].split()
+    assert (name, state, node, path) == ("mine", "running", "kwok", str(kubeconfig))
     assert url.startswith("https://127.0.0.1:")
 
     ended = shell.run("down", "--name", "mine")
     assert ended.returncode == 0, ended.stderr
     assert not kubeconfig.parent.exists()
     assert known() == ()
+
+
+def test_a_cluster_keeps_the_node_that_it_was_started_with(shell: Shell) -> None:
+    assert shell.run("up", "--node", "none").returncode == 0
+
+    other = shell.run("up", "--node", "kwok")
+    again = shell.run("up")
+
+    assert other.returncode == 1
+    assert "runs with another node: none" in other.stderr
+    assert "ebbflow down --name default" in other.stderr
+    assert again.returncode == 0
+    assert "already runs" in again.stderr
 
 
 def test_a_cluster_whose_processes_were_killed_comes_back_with_its_data(shell: Shell) -> None:
@@ -82,6 +95,7 @@ def test_a_cluster_whose_processes_were_killed_comes_back_with_its_data(shell: S
 
     assert started.returncode == 0, started.stderr
     assert kubectl(kubeconfig, "get", "namespace", "kept").returncode == 0
+    assert "kwok-0   Ready" in kubectl(kubeconfig, "get", "nodes").stdout
 
 
 def test_taking_down_what_is_not_there_is_an_error_with_what_to_do(shell: Shell) -> None:

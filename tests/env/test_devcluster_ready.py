@@ -12,6 +12,7 @@ import yaml
 
 from ebbflow.devcluster.build import Recipe
 from ebbflow.devcluster.cluster import ControlPlane
+from ebbflow.devcluster.programs import CONTROL_PLANE
 from ebbflow.devcluster.trouble import DevClusterError
 from tests.support.waiting import eventually
 
@@ -31,7 +32,7 @@ def test_kubectl_and_the_api_server_are_of_the_version_that_was_built(
 ) -> None:
     shown = json.loads(ebbflow_cluster.kubectl_run("version", "--output=json").stdout)
 
-    expected = Recipe.read().kubernetes_version
+    expected = Recipe.read(CONTROL_PLANE).version
     assert shown["clientVersion"]["gitVersion"] == expected
     assert shown["serverVersion"]["gitVersion"] == expected
 

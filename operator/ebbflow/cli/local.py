@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ebbflow.devcluster.state import KnownCluster
 
 DEFAULT_NAME: Final = "default"
+# Those of devcluster.options.Node.
+NODES: Final = ("none", "kwok", "real")
 
 name_option = click.option(
     "--name",
@@ -26,22 +28,29 @@ name_option = click.option(
 
 @click.command()
 @name_option
+@click.option(
+    "--node",
+    type=click.Choice(NODES),
+    help="What becomes of pods: kwok gives them a status, real runs them (Linux, root), none "
+    "leaves them pending.  [default: what the cluster has; kwok for a new one]",
+)
 @click.option("--status", is_flag=True, help="List the clusters instead of starting one.")
-def up(name: str, *, status: bool) -> None:
-    """Start a local Kubernetes control plane that lives until `ebbflow down`.
+def up(name: str, node: str | None, *, status: bool) -> None:
+    """Start a local Kubernetes cluster that lives until `ebbflow down`.
 
-    etcd, kube-apiserver, kube-controller-manager and kube-scheduler run as your own processes, on
-    loopback only; no container engine and no root are needed. The last line on standard output is
-    the path of the kubeconfig; kubectl lies beside it.
+    etcd, kube-apiserver, kube-controller-manager and kube-scheduler run as your own processes;
+    no container engine is needed, and no root but for a real node. The last line on standard
+    output is the path of the kubeconfig; kubectl lies beside it.
     """
     from ebbflow.devcluster import lifecycle  # noqa: PLC0415 - see the module's first lines
+    from ebbflow.devcluster.options import Node  # noqa: PLC0415
     from ebbflow.devcluster.trouble import DevClusterError  # noqa: PLC0415
 
     try:
         if status:
             _show(lifecycle.clusters())
             return
-        started = lifecycle.bring_up(name, _say)
+        started = lifecycle.bring_up(name, None if node is None else Node(node), _say)
     except DevClusterError as error:
         _fail(error)
     _say(_how_to_use(started))
@@ -84,8 +93,11 @@ def _how_to_use(cluster: KnownCluster) -> str:
 
 
 def _show(clusters: tuple[KnownCluster, ...]) -> None:
-    rows = [("NAME", "STATE", "API SERVER", "KUBECONFIG")]
-    rows += [(each.name, each.condition.value, each.url, str(each.kubeconfig)) for each in clusters]
+    rows = [("NAME", "STATE", "NODE", "API SERVER", "KUBECONFIG")]
+    rows += [
+        (each.name, each.condition.value, each.node.value, each.url, str(each.kubeconfig))
+        for each in clusters
+    ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = zip(row, widths, strict=True)

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from ebbflow.devcluster import command_lines
+from ebbflow.devcluster import command_lines, simulated_node
 from ebbflow.devcluster.admin import AdminClient
 from ebbflow.devcluster.binaries import Binaries
 from ebbflow.devcluster.certificates import (
@@ -21,8 +21,8 @@ from ebbflow.devcluster.certificates import (
 from ebbflow.devcluster.command_lines import Ports
 from ebbflow.devcluster.kubeconfig import write_kubeconfig
 from ebbflow.devcluster.layout import Layout, write_private
-from ebbflow.devcluster.options import ClusterOptions, Lifetime
-from ebbflow.devcluster.parts import NAMES, SERVER, Parts
+from ebbflow.devcluster.options import ClusterOptions, Lifetime, Node
+from ebbflow.devcluster.parts import NAMES, SERVER, Parts, names_of
 from ebbflow.devcluster.ports import LOOPBACK, free_ports, is_free, is_listening
 from ebbflow.devcluster.processes import Keeper
 from ebbflow.devcluster.state import Record, read_record
@@ -31,6 +31,7 @@ from ebbflow.devcluster.trouble import ClusterFailed
 READY_SECONDS: Final = 90.0
 SETTLE_SECONDS: Final = 15.0
 PORT_TRIES: Final = 3
+FIRST_ACCOUNT: Final = "/api/v1/namespaces/default/serviceaccounts/default"
 PORT_TAKEN: Final = "address already in use"
 
 
@@ -57,17 +58,10 @@ class Assembly:
         self._write_files(binaries, now)
         if self._options.lifetime is Lifetime.WITH_PARENT:
             self._keeper = Keeper(remove=self.layout.root if self._temporary else None)
-        for tries_left in reversed(range(PORT_TRIES)):
-            self.ports = self._choose_ports(choose)
-            self._write_kubeconfigs(self.ports)
-            try:
-                self._start_store_and_server(binaries, self.ports)
-                break
-            except ClusterFailed as error:
-                self.parts.end()
-                if tries_left == 0 or PORT_TAKEN not in error.what:
-                    raise
+        ports = self._start_on_free_ports(binaries, choose)
         self.launch_clients(binaries)
+        if self._options.node is not Node.NONE:
+            self._start_node(binaries, ports)
 
     def launch_clients(self, binaries: Binaries) -> None:
         """Start the controller manager and the scheduler where they do not run."""
@@ -84,10 +78,9 @@ class Assembly:
         The first ServiceAccount shows it. A server that does not answer is not waited for.
         """
         client = AdminClient(ports.api, self.certificates)
-        path = "/api/v1/namespaces/default/serviceaccounts/default"
 
         def settled() -> bool:
-            answer = client.request("GET", path, timeout=1.0)
+            answer = client.request("GET", FIRST_ACCOUNT, timeout=1.0)
             return answer.ok or answer.status == 0
 
         with suppress(ClusterFailed):
@@ -123,6 +116,21 @@ class Assembly:
         if remove:
             shutil.rmtree(self.layout.root, ignore_errors=True)
 
+    def _start_on_free_ports(self, binaries: Binaries, choose: random.Random) -> Ports:
+        tries_left = PORT_TRIES
+        while True:
+            ports = self.ports = self._choose_ports(choose)
+            self._write_kubeconfigs(ports)
+            try:
+                self._start_store_and_server(binaries, ports)
+            except ClusterFailed as error:
+                self.parts.end()
+                tries_left -= 1
+                if tries_left == 0 or PORT_TAKEN not in error.what:
+                    raise
+            else:
+                return ports
+
     def _start_store_and_server(self, binaries: Binaries, ports: Ports) -> None:
         self._launch(binaries, "etcd", command_lines.etcd(self.layout, self.certificates, ports))
         # The API server tries again only after a second if etcd does not even listen.
@@ -131,6 +139,20 @@ class Assembly:
         )
         self.launch_apiserver(binaries, ports)
         self.wait_ready(ports)
+
+    def _start_node(self, binaries: Binaries, ports: Ports) -> None:
+        client = AdminClient(ports.api, self.certificates)
+        simulated_node.register(client)
+        stages = simulated_node.write_stages(self.layout)
+        self._launch(
+            binaries, "kwok", command_lines.kwok(self.layout, self.certificates, ports, stages)
+        )
+
+        def ready() -> bool:
+            return simulated_node.is_ready(client) and client.request("GET", FIRST_ACCOUNT).ok
+
+        needed = names_of(self._options.node)
+        self.parts.wait(ready, READY_SECONDS, "the start of the node", needed)
 
     def _launch(self, binaries: Binaries, name: str, flags: list[str]) -> None:
         group = None if self._keeper is None else self._keeper.group
@@ -147,8 +169,8 @@ class Assembly:
     def _choose_ports(self, choose: random.Random) -> Ports:
         kept = self.ports
         if kept is None or not all(is_free(port) for port in asdict(kept).values()):
-            kept = Ports(*free_ports(3, choose))
-        record = Record(self._options.name, kept)
+            kept = Ports(*free_ports(4, choose))
+        record = Record(self._options.name, kept, self._options.node)
         write_private(self.layout.record, record.to_json())
         return kept
 
@@ -158,6 +180,7 @@ class Assembly:
             (self.layout.kubeconfig, "admin", files.admin),
             (directory / "controller-manager.kubeconfig", "manager", files.controller_manager),
             (directory / "scheduler.kubeconfig", "scheduler", files.scheduler),
+            (directory / "kwok.kubeconfig", "kwok", files.kwok),
         )
         for file, user, pair in wanted:
             write_kubeconfig(

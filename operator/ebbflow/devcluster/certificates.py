@@ -41,6 +41,8 @@ ADMIN: Final = Identity("kubernetes-admin", ("system:masters",))
 CONTROLLER_MANAGER: Final = Identity("system:kube-controller-manager")
 SCHEDULER: Final = Identity("system:kube-scheduler")
 ETCD_CLIENT: Final = Identity("kube-apiserver-etcd-client")
+# It plays every Node and every pod of the cluster.
+KWOK: Final = Identity("kwok", ("system:masters",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Certificates:
     admin: Pair
     controller_manager: Pair
     scheduler: Pair
+    kwok: Pair
     service_account_key: Path
     service_account_public_key: Path
 
@@ -154,6 +157,7 @@ def certificate_files(directory: Path) -> Certificates:
         admin=pair("admin"),
         controller_manager=pair("controller-manager"),
         scheduler=pair("scheduler"),
+        kwok=pair("kwok"),
         service_account_key=directory / "service-accounts.key",
         service_account_public_key=directory / "service-accounts.pub",
     )
@@ -171,6 +175,7 @@ def issue_all(directory: Path, now: datetime) -> Certificates:
     authority.issue_client(files.admin, ADMIN, now)
     authority.issue_client(files.controller_manager, CONTROLLER_MANAGER, now)
     authority.issue_client(files.scheduler, SCHEDULER, now)
+    authority.issue_client(files.kwok, KWOK, now)
     etcd = Authority.open(files.etcd_authority, "ebbflow local etcd", now)
     etcd.issue_server(files.etcd, "etcd", now)
     etcd.issue_client(files.etcd_client, ETCD_CLIENT, now)

@@ -1,4 +1,7 @@
-"""A real control plane as local processes: etcd, API server, controller manager, scheduler."""
+"""A real control plane as local processes: etcd, API server, controller manager, scheduler.
+
+With a node, if one is asked for (see options.Node).
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from ebbflow.devcluster.binaries import Binaries, locate
 from ebbflow.devcluster.command_lines import Ports
 from ebbflow.devcluster.kubeconfig import Token, write_kubeconfig
 from ebbflow.devcluster.options import ClusterOptions, Lifetime
-from ebbflow.devcluster.parts import NAMES
+from ebbflow.devcluster.parts import NAMES, names_of
 from ebbflow.devcluster.ports import LOOPBACK
 from ebbflow.devcluster.state import cluster_dir
 from ebbflow.devcluster.trouble import ClusterFailed, DevClusterError
@@ -104,7 +107,8 @@ class ControlPlane:
 
     def running(self) -> bool:
         """Tell whether every part runs."""
-        return self._assembly is not None and self._assembly.parts.alive() == NAMES
+        wanted = names_of(self.options.node)
+        return self._assembly is not None and self._assembly.parts.alive() == wanted
 
     # From start to stop.
 
@@ -112,11 +116,12 @@ class ControlPlane:
         """Start what does not run and wait until the API server is ready; return self.
 
         Ready means that /readyz answers and the namespace `default` exists. Its default
-        ServiceAccount comes some time later: see `wait_for_service_account`.
+        ServiceAccount comes some time later: see `wait_for_service_account`. A cluster with a
+        node is ready for pods: its Node is Ready, and that ServiceAccount is there.
         """
         if self.running():
             return self
-        binaries = self._binaries = self._binaries or locate()
+        binaries = self._binaries = self._binaries or locate(node=self.options.node)
         if self._assembly is None:
             directory = Path(tempfile.mkdtemp(prefix=f"ebbflow-{self.name}-"))
             self._assembly = Assembly(directory, self.options, temporary=True)
@@ -171,7 +176,7 @@ class ControlPlane:
 
     def start_apiserver(self) -> None:
         """Start the API server after `stop_apiserver`, on the same port, and wait for it."""
-        binaries = self._binaries = self._binaries or locate()
+        binaries = self._binaries = self._binaries or locate(node=self.options.node)
         self._opened.launch_apiserver(binaries, self._ports)
         self._opened.wait_ready(self._ports)
         self._opened.launch_clients(binaries)

@@ -9,6 +9,7 @@ valid there).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from ebbflow.devcluster.certificates import Certificates
@@ -17,17 +18,21 @@ from ebbflow.devcluster.ports import LOOPBACK
 
 ISSUER: Final = "https://kubernetes.default.svc.cluster.local"
 SERVICE_RANGE: Final = "10.96.0.0/16"
+POD_RANGE: Final = "10.244.0.0/24"
+# The annotation by which kwok knows its Nodes, as in its own documentation.
+SIMULATED: Final = "kwok.x-k8s.io/node=fake"
 # Bounds what the log of a cluster that lives for weeks takes on the disk.
 AUDIT_LOG_MEGABYTES: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The loopback ports of one cluster."""
+    """The loopback ports of one cluster; `kubelet` is that of a simulated node."""
 
     api: int
     etcd: int
     etcd_peer: int
+    kubelet: int
 
 
 def etcd(layout: Layout, certificates: Certificates, ports: Ports) -> list[str]:
@@ -84,6 +89,8 @@ def apiserver(
         f"--service-account-signing-key-file={certificates.service_account_key}",
         f"--service-cluster-ip-range={SERVICE_RANGE}",
         "--allow-privileged=true",
+        # No resolver knows the names of Nodes.
+        "--kubelet-preferred-address-types=InternalIP",
         "--profiling=false",
     ]
     if audited:
@@ -114,6 +121,27 @@ def controller_manager(layout: Layout, certificates: Certificates) -> list[str]:
         f"--cluster-signing-cert-file={authority.certificate}",
         f"--cluster-signing-key-file={authority.key}",
         f"--service-cluster-ip-range={SERVICE_RANGE}",
+    ]
+
+
+def kwok(
+    layout: Layout, certificates: Certificates, ports: Ports, stages: tuple[Path, ...]
+) -> list[str]:
+    """Return kwok's flags: it plays the Nodes that ask for it and their pods, by the `stages`."""
+    return [
+        f"--kubeconfig={layout.certificates / 'kwok.kubeconfig'}",
+        *(f"--config={file}" for file in stages),
+        "--manage-all-nodes=false",
+        f"--manage-nodes-with-annotation-selector={SIMULATED}",
+        f"--node-ip={LOOPBACK}",
+        f"--node-port={ports.kubelet}",
+        f"--cidr={POD_RANGE}",
+        # kwok takes a Node over only when the lease of its last run is over.
+        "--node-lease-duration-seconds=10",
+        # Where the API server asks for logs; nothing there executes anything.
+        f"--server-address={LOOPBACK}:{ports.kubelet}",
+        f"--tls-cert-file={certificates.server.certificate}",
+        f"--tls-private-key-file={certificates.server.key}",
     ]
 
 

@@ -43,6 +43,11 @@ class Layout:
         return self.root / "certificates"
 
     @property
+    def node(self) -> Path:
+        """What the node needs and keeps."""
+        return self.root / "node"
+
+    @property
     def data(self) -> Path:
         """The data directory of etcd."""
         return self.root / "etcd"
@@ -73,6 +78,7 @@ class Layout:
             self.root / "pids",
             self.certificates,
             self.data,
+            self.node,
             self.service_accounts,
         ):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -26,6 +26,19 @@ class Lifetime(enum.Enum):
     """When somebody stops the cluster; the state stays until it is removed."""
 
 
+class Node(enum.Enum):
+    """What becomes of pods."""
+
+    NONE = "none"
+    """There is no node: pods stay pending. The quickest to start."""
+
+    KWOK = "kwok"
+    """kwok writes the status that pods would get; no process runs. Needs no privileges."""
+
+    REAL = "real"
+    """kubelet and containerd run pods. Needs Linux and root."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClusterOptions:
     """The choices, all with a default.
@@ -38,3 +51,4 @@ class ClusterOptions:
     lifetime: Lifetime = Lifetime.WITH_PARENT
     audit_policy: str | None = METADATA_POLICY
     apiserver_flags: tuple[str, ...] = ()
+    node: Node = Node.NONE

@@ -9,13 +9,28 @@ from typing import Final
 
 from ebbflow.devcluster.identity import ProcessIdentity
 from ebbflow.devcluster.layout import Layout
+from ebbflow.devcluster.options import Node
 from ebbflow.devcluster.processes import Part, ended_early, launch, log_tail
 from ebbflow.devcluster.trouble import ClusterFailed
 
 NAMES: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 SERVER: Final = ("etcd", "kube-apiserver")
+SIMULATED_NODE: Final = ("kwok",)
+REAL_NODE: Final = ("containerd", "kubelet", "kube-proxy", "coredns")
+EVERY: Final = (*NAMES, *SIMULATED_NODE, *REAL_NODE)
 POLL_SECONDS: Final = 0.02
 PAUSE_SECONDS: Final = 10.0
+
+
+def names_of(node: Node) -> tuple[str, ...]:
+    """Return the names of all parts of a cluster with this node, in the order of EVERY."""
+    match node:
+        case Node.NONE:
+            return NAMES
+        case Node.KWOK:
+            return (*NAMES, *SIMULATED_NODE)
+        case Node.REAL:
+            return (*NAMES, *REAL_NODE)
 
 
 class Parts:
@@ -24,7 +39,7 @@ class Parts:
     def __init__(self, layout: Layout) -> None:
         self._layout: Final = layout
         self._running: Final[dict[str, Part]] = {}
-        for name in NAMES:
+        for name in EVERY:
             identity = ProcessIdentity.load(layout.pid_file(name))
             if identity is not None:
                 self._running[name] = Part(name, identity, layout.log(name))
@@ -39,7 +54,7 @@ class Parts:
 
     def alive(self) -> tuple[str, ...]:
         """Return the names of the parts that run."""
-        return tuple(name for name in NAMES if name in self._running and self[name].alive())
+        return tuple(name for name in EVERY if name in self._running and self[name].alive())
 
     def pids(self) -> dict[str, int]:
         """Return the pids of the parts that were started."""
@@ -53,7 +68,7 @@ class Parts:
 
     def end(self, *names: str, grace_seconds: float = 0.0) -> None:
         """End these parts (all without a name) and remove their pid files."""
-        ending = [self._running[name] for name in names or NAMES if name in self._running]
+        ending = [self._running[name] for name in names or EVERY if name in self._running]
         for part in ending:
             # First a signal to each, then a wait for each: they end side by side.
             part.send(signal.SIGTERM if grace_seconds > 0 else signal.SIGKILL)

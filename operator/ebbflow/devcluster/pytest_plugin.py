@@ -1,4 +1,4 @@
-"""The pytest plugin `ebbflow_devcluster`: a fixture that is a real control plane.
+"""The pytest plugin `ebbflow_devcluster`: fixtures that are real control planes, without a node and with one.
 
 It is loaded with every pytest run where ebbflow is installed, so it imports next to nothing, and
 nothing is found, built or started unless a test asks for a fixture.
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ebbflow.devcluster.binaries import Binaries
     from ebbflow.devcluster.cluster import ControlPlane
 
-FIXTURE: Final = "ebbflow_binaries"
+# The session's clusters by fixture, with the kind of node that each has.
+FIXTURES: Final = {"ebbflow_binaries": "none", "kwok_cluster": "kwok", "node_cluster": "real"}
 NOT_CI: Final = frozenset({"", "0", "false"})
 
 
@@ -26,17 +27,33 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 
     A build takes minutes: no test's timeout may count it, and its progress must be seen.
     """
-    needed = any(FIXTURE in getattr(item, "fixturenames", ()) for item in session.items)
-    if not needed or session.config.option.collectonly:
+    asked = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    nodes = [node for fixture, node in FIXTURES.items() if fixture in asked]
+    if not nodes or session.config.option.collectonly:
         return
     from ebbflow.devcluster.binaries import locate  # noqa: PLC0415 - see the module's first lines
+    from ebbflow.devcluster.options import Node  # noqa: PLC0415
     from ebbflow.devcluster.trouble import DevClusterError  # noqa: PLC0415
 
     try:
-        locate()
+        for node in nodes:
+            locate(node=Node(node))
     except DevClusterError as error:
         # The tests that need them say it again, each as its own failure.
         session.config.issue_config_time_warning(pytest.PytestWarning(str(error)), stacklevel=2)
+
+
+def _found(node: str) -> Binaries:
+    from ebbflow.devcluster.binaries import locate  # noqa: PLC0415
+    from ebbflow.devcluster.options import Node  # noqa: PLC0415
+    from ebbflow.devcluster.trouble import ToolchainMissing  # noqa: PLC0415
+
+    try:
+        return locate(node=Node(node))
+    except ToolchainMissing as error:
+        if os.environ.get("CI", "").lower() in NOT_CI:
+            pytest.skip(str(error))
+        raise
 
 
 @pytest.fixture(scope="session")
@@ -46,20 +63,12 @@ def ebbflow_binaries() -> Binaries:
     Where there is nothing to build them with the test is skipped with the reason; with CI=true it
     fails, for a suite that skips what it is for proves nothing.
     """
-    from ebbflow.devcluster.binaries import locate  # noqa: PLC0415
-    from ebbflow.devcluster.trouble import ToolchainMissing  # noqa: PLC0415
-
-    try:
-        return locate()
-    except ToolchainMissing as error:
-        if os.environ.get("CI", "").lower() in NOT_CI:
-            pytest.skip(str(error))
-        raise
+    return _found("none")
 
 
 @pytest.fixture(scope="session")
 def ebbflow_cluster(ebbflow_binaries: Binaries) -> Iterator[ControlPlane]:
-    """Yield a control plane for the whole session, without ebbflow's CRDs.
+    """Yield a control plane for the whole session, without ebbflow's CRDs and without a node.
 
     It ends with the session, and with this process if that is killed.
     """
@@ -67,4 +76,19 @@ def ebbflow_cluster(ebbflow_binaries: Binaries) -> Iterator[ControlPlane]:
     from ebbflow.devcluster.options import ClusterOptions  # noqa: PLC0415
 
     with ControlPlane(ClusterOptions(name="pytest"), binaries=ebbflow_binaries) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def kwok_cluster() -> Iterator[ControlPlane]:
+    """Yield a cluster with a simulated node for the whole session, without ebbflow's CRDs.
+
+    Pods become Ready and Jobs complete, by annotations with the exit code that a test wants (see
+    docs/guides/local-cluster.md), but no process runs.
+    """
+    from ebbflow.devcluster.cluster import ControlPlane  # noqa: PLC0415
+    from ebbflow.devcluster.options import ClusterOptions, Node  # noqa: PLC0415
+
+    options = ClusterOptions(name="pytest-kwok", node=Node.KWOK)
+    with ControlPlane(options, binaries=_found("kwok")) as cluster:
         yield cluster

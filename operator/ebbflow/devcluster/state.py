@@ -14,7 +14,8 @@ import platformdirs
 
 from ebbflow.devcluster.command_lines import Ports
 from ebbflow.devcluster.layout import Layout
-from ebbflow.devcluster.parts import NAMES, Parts
+from ebbflow.devcluster.options import Node
+from ebbflow.devcluster.parts import Parts, names_of
 from ebbflow.devcluster.ports import LOOPBACK
 from ebbflow.devcluster.trouble import DevClusterError, NoSuchCluster
 
@@ -37,18 +38,19 @@ class Record:
 
     name: str
     ports: Ports
+    node: Node = Node.NONE
 
     def to_json(self) -> bytes:
         """Return the record as it is stored."""
-        return json.dumps({"name": self.name, "ports": asdict(self.ports)}).encode() + b"\n"
+        kept = {"name": self.name, "node": self.node.value, "ports": asdict(self.ports)}
+        return json.dumps(kept).encode() + b"\n"
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a stored record. Raises ValueError, KeyError or TypeError if it is not one."""
         read = json.loads(text)
-        return cls(
-            str(read["name"]), Ports(**{key: int(port) for key, port in read["ports"].items()})
-        )
+        ports = Ports(**{key: int(port) for key, port in read["ports"].items()})
+        return cls(str(read["name"]), ports, Node(read["node"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class KnownCluster:
 
     name: str
     condition: Condition
+    node: Node
     url: str
     kubeconfig: Path
 
@@ -117,11 +120,13 @@ def known() -> tuple[KnownCluster, ...]:
 def _look(directory: Path) -> KnownCluster:
     layout = Layout(directory)
     alive = Parts(layout).alive()
-    condition = Condition.RUNNING if alive == NAMES else Condition.PARTLY
     record = read_record(layout)
+    node = Node.NONE if record is None else record.node
+    condition = Condition.RUNNING if alive == names_of(node) else Condition.PARTLY
     return KnownCluster(
         name=directory.name,
         condition=condition if alive else Condition.STOPPED,
+        node=node,
         url="unknown" if record is None else f"https://{LOOPBACK}:{record.ports.api}",
         kubeconfig=layout.kubeconfig,
     )

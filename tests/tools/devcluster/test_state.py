@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from ebbflow.devcluster.command_lines import Ports
 from ebbflow.devcluster.identity import ProcessIdentity
 from ebbflow.devcluster.layout import Layout
-from ebbflow.devcluster.parts import NAMES
+from ebbflow.devcluster.options import Node
+from ebbflow.devcluster.parts import NAMES, names_of
 from ebbflow.devcluster.state import (
     Condition,
     Record,
@@ -25,7 +26,7 @@ from ebbflow.devcluster.state import (
 )
 from ebbflow.devcluster.trouble import DevClusterError, NoSuchCluster
 
-PORTS = Ports(api=20001, etcd=20002, etcd_peer=20003)
+PORTS = Ports(api=20001, etcd=20002, etcd_peer=20003, kubelet=20004)
 
 
 @pytest.fixture(autouse=True)
@@ -34,10 +35,10 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def keep(name: str, *, running: tuple[str, ...] = ()) -> Layout:
+def keep(name: str, *, node: Node = Node.NONE, running: tuple[str, ...] = ()) -> Layout:
     layout = Layout(cluster_dir(name))
     layout.make()
-    layout.record.write_bytes(Record(name, PORTS).to_json())
+    layout.record.write_bytes(Record(name, PORTS, node).to_json())
     own = ProcessIdentity.of(os.getpid())
     assert own is not None
     for part in running:
@@ -73,12 +74,16 @@ def test_clusters_are_listed_by_name_with_what_runs() -> None:
     keep("zeta")
     keep("alpha", running=NAMES)
     keep("middle", running=NAMES[:2])
+    keep("nodeless", node=Node.KWOK, running=NAMES)
+    keep("whole", node=Node.KWOK, running=names_of(Node.KWOK))
 
     listed = known()
 
     assert [(each.name, each.condition) for each in listed] == [
         ("alpha", Condition.RUNNING),
         ("middle", Condition.PARTLY),
+        ("nodeless", Condition.PARTLY),
+        ("whole", Condition.RUNNING),
         ("zeta", Condition.STOPPED),
     ]
     assert {each.url for each in listed} == {"https://127.0.0.1:20001"}
@@ -109,9 +114,9 @@ def test_an_unknown_cluster_is_named_with_those_that_are_known() -> None:
 
 
 def test_a_record_comes_back_as_it_was_written() -> None:
-    layout = keep("one")
+    layout = keep("one", node=Node.KWOK)
 
-    assert read_record(layout) == Record("one", PORTS)
+    assert read_record(layout) == Record("one", PORTS, Node.KWOK)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"name": "x", "ports": {"api": 1}}'])

@@ -1,0 +1,71 @@
+"""The node that kwok plays: pods get the status that they would get, and no process runs.
+
+What happens to which pod is in simulated_node.yaml.
+"""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from ebbflow.devcluster.admin import AdminClient
+from ebbflow.devcluster.build import MACHINES
+from ebbflow.devcluster.command_lines import SIMULATED
+from ebbflow.devcluster.layout import Layout
+
+NAME: Final = "kwok-0"
+NODES: Final = "/api/v1/nodes"
+LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+STAGES: Final = Path(__file__).with_name("simulated_node.yaml")
+LOG_LINE: Final = "1970-01-01T00:00:00Z stdout F no process runs: this node is simulated by kwok\n"
+
+
+def node_object() -> dict[str, Any]:
+    """Return the Node that kwok is to play."""
+    key, _, value = SIMULATED.partition("=")
+    labels = {
+        "kubernetes.io/arch": MACHINES.get(platform.machine().lower(), "amd64"),
+        "kubernetes.io/hostname": NAME,
+        "kubernetes.io/os": "linux",
+        "type": "kwok",
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": NAME, "labels": labels, "annotations": {key: value}},
+    }
+
+
+def write_stages(layout: Layout) -> tuple[Path, ...]:
+    """Write what kwok reads beside the stages, and return all of its files.
+
+    It is the log that every container has: without one `kubectl logs` would be an error.
+    """
+    log = layout.node / "container.log"
+    log.write_text(LOG_LINE)
+    logs = {
+        "apiVersion": "kwok.x-k8s.io/v1alpha1",
+        "kind": "ClusterLogs",
+        "metadata": {"name": "all"},
+        "spec": {"logs": [{"logsFile": str(log)}]},
+    }
+    file = layout.node / "logs.yaml"
+    file.write_text(yaml.safe_dump(logs))
+    return (STAGES, file)
+
+
+def register(client: AdminClient) -> None:
+    """Create the Node if it is not there yet, as from an earlier start of the cluster."""
+    # kwok would wait until the lease of its last run is over.
+    client.request("DELETE", f"{LEASES}/{NAME}")
+    client.request("POST", NODES, node_object())
+
+
+def is_ready(client: AdminClient) -> bool:
+    """Tell whether the Node is ready for pods."""
+    answer = client.request("GET", f"{NODES}/{NAME}")
+    conditions = answer.json()["status"].get("conditions", ()) if answer.ok else ()
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
