@@ -9,7 +9,7 @@ from http.client import HTTPException, HTTPSConnection
 from typing import Any, Final
 
 from ebbflow.devcluster.certificates import Certificates
-from ebbflow.devcluster.ports import LOOPBACK
+from ebbflow.devcluster.command_lines import Ports
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Answer:
 class AdminClient:
     """One request a connection: what a restarted server forgets is never in the way."""
 
-    def __init__(self, port: int, certificates: Certificates) -> None:
-        self._port: Final = port
+    def __init__(self, ports: Ports, certificates: Certificates) -> None:
+        self._ports: Final = ports
         self._tls: Final = ssl.create_default_context(
             cafile=str(certificates.authority.certificate)
         )
@@ -54,7 +54,9 @@ class AdminClient:
         if body is not None:
             payload = json.dumps(body).encode()
             headers["Content-Type"] = content_type
-        connection = HTTPSConnection(LOOPBACK, self._port, timeout=timeout, context=self._tls)
+        connection = HTTPSConnection(
+            self._ports.address, self._ports.api, timeout=timeout, context=self._tls
+        )
         try:
             connection.request(method, path, payload, headers)
             response = connection.getresponse()

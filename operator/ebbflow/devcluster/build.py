@@ -71,6 +71,11 @@ class Recipe:
         return digest.hexdigest()[:16]
 
 
+def machine() -> str:
+    """Return the machine's architecture as Go and Kubernetes name it; amd64 if it is unknown."""
+    return MACHINES.get(platform.machine().lower(), "amd64")
+
+
 def source_files(sources: Path) -> tuple[Path, ...]:
     """Return the files of a module that the result depends on, always in the same order."""
     return tuple(sorted([*sources.glob("go.*"), *sources.glob("*.go")]))

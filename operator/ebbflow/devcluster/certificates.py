@@ -15,6 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ebbflow.adapters import certificates
 from ebbflow.devcluster.layout import write_private
+from ebbflow.devcluster.ports import LOOPBACK
 
 AUTHORITY_LIFE: Final = timedelta(days=3650)
 LEAF_LIFE: Final = timedelta(days=366)
@@ -43,6 +44,11 @@ SCHEDULER: Final = Identity("system:kube-scheduler")
 ETCD_CLIENT: Final = Identity("kube-apiserver-etcd-client")
 # It plays every Node and every pod of the cluster.
 KWOK: Final = Identity("kwok", ("system:masters",))
+# Whom the kubelet lets read logs and execute: the API server, when somebody asked that for it.
+KUBELET_CLIENT: Final = Identity("kube-apiserver-kubelet-client", ("system:masters",))
+KUBELET: Final = Identity("system:node:node-0", ("system:nodes",))
+KUBE_PROXY: Final = Identity("system:kube-proxy")
+COREDNS: Final = Identity("ebbflow:coredns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,11 @@ class Certificates:
     controller_manager: Pair
     scheduler: Pair
     kwok: Pair
+    kubelet_client: Pair
+    kubelet_server: Pair
+    kubelet: Pair
+    kube_proxy: Pair
+    coredns: Pair
     service_account_key: Path
     service_account_public_key: Path
 
@@ -110,13 +121,14 @@ class Authority:
         usage = [ExtendedKeyUsageOID.CLIENT_AUTH]
         self._issue(pair, identity, usage, [], now)
 
-    def issue_server(self, pair: Pair, name: str, now: datetime) -> None:
-        """Issue a serving certificate for loopback and the names of the API server's Service.
+    def issue_server(self, pair: Pair, name: str, now: datetime, address: str) -> None:
+        """Issue a serving certificate for `address`, loopback and the API server's Service.
 
         It is good for clients too: etcd uses its own one towards itself.
         """
         names: list[x509.GeneralName] = [x509.DNSName(each) for each in SERVER_NAMES]
-        names += [x509.IPAddress(ipaddress.ip_address(each)) for each in SERVER_ADDRESSES]
+        addresses = dict.fromkeys((*SERVER_ADDRESSES, address))
+        names += [x509.IPAddress(ipaddress.ip_address(each)) for each in addresses]
         usage = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         self._issue(pair, Identity(name), usage, names, now)
 
@@ -158,26 +170,40 @@ def certificate_files(directory: Path) -> Certificates:
         controller_manager=pair("controller-manager"),
         scheduler=pair("scheduler"),
         kwok=pair("kwok"),
+        kubelet_client=pair("kubelet-client"),
+        kubelet_server=pair("kubelet-server"),
+        kubelet=pair("kubelet"),
+        kube_proxy=pair("kube-proxy"),
+        coredns=pair("coredns"),
         service_account_key=directory / "service-accounts.key",
         service_account_public_key=directory / "service-accounts.pub",
     )
 
 
-def issue_all(directory: Path, now: datetime) -> Certificates:
-    """Make every key and certificate in `directory`.
+def issue_all(directory: Path, now: datetime, address: str = LOOPBACK) -> Certificates:
+    """Make every key and certificate in `directory`; the servers listen on `address`.
 
     The authorities and the key that signs ServiceAccount tokens are kept if they are there;
     certificates are issued anew, so a cluster that is started again never has expired ones.
     """
     files = certificate_files(directory)
     authority = Authority.open(files.authority, "ebbflow local cluster", now)
-    authority.issue_server(files.server, "kube-apiserver", now)
-    authority.issue_client(files.admin, ADMIN, now)
-    authority.issue_client(files.controller_manager, CONTROLLER_MANAGER, now)
-    authority.issue_client(files.scheduler, SCHEDULER, now)
-    authority.issue_client(files.kwok, KWOK, now)
+    authority.issue_server(files.server, "kube-apiserver", now, address)
+    authority.issue_server(files.kubelet_server, "kubelet", now, address)
+    clients = (
+        (files.admin, ADMIN),
+        (files.controller_manager, CONTROLLER_MANAGER),
+        (files.scheduler, SCHEDULER),
+        (files.kwok, KWOK),
+        (files.kubelet_client, KUBELET_CLIENT),
+        (files.kubelet, KUBELET),
+        (files.kube_proxy, KUBE_PROXY),
+        (files.coredns, COREDNS),
+    )
+    for pair, identity in clients:
+        authority.issue_client(pair, identity, now)
     etcd = Authority.open(files.etcd_authority, "ebbflow local etcd", now)
-    etcd.issue_server(files.etcd, "etcd", now)
+    etcd.issue_server(files.etcd, "etcd", now, address)
     etcd.issue_client(files.etcd_client, ETCD_CLIENT, now)
     _make_service_account_keys(files)
     return files

@@ -21,7 +21,6 @@ from ebbflow.devcluster.command_lines import Ports
 from ebbflow.devcluster.kubeconfig import Token, write_kubeconfig
 from ebbflow.devcluster.options import ClusterOptions, Lifetime
 from ebbflow.devcluster.parts import NAMES, names_of
-from ebbflow.devcluster.ports import LOOPBACK
 from ebbflow.devcluster.state import cluster_dir
 from ebbflow.devcluster.trouble import ClusterFailed, DevClusterError
 
@@ -95,7 +94,7 @@ class ControlPlane:
     @property
     def url(self) -> str:
         """The address of the API server."""
-        return f"https://{LOOPBACK}:{self._ports.api}"
+        return self._ports.url
 
     def log(self, part: str) -> Path:
         """Return the log file of `etcd`, `kube-apiserver` and so on."""
@@ -201,7 +200,7 @@ class ControlPlane:
         timeout: float = 10.0,
     ) -> Answer:
         """Send one request as administrator (see AdminClient.request)."""
-        client = AdminClient(self._ports.api, self._opened.certificates)
+        client = AdminClient(self._ports, self._opened.certificates)
         return client.request(method, path, body, content_type=content_type, timeout=timeout)
 
     def kubectl_run(

@@ -2,8 +2,7 @@
 
 What is left out on purpose: nothing that changes how the API server answers. Only what a single
 machine does not need is switched off: leader election, the controllers' own serving ports, fsync,
-and the endpoints of the `kubernetes` Service (there are no pods, and a loopback address is not
-valid there).
+and without a real node the endpoints of the `kubernetes` Service.
 """
 
 from __future__ import annotations
@@ -27,18 +26,31 @@ AUDIT_LOG_MEGABYTES: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The loopback ports of one cluster; `kubelet` is that of a simulated node."""
+    """Where the servers of one cluster listen; `kubelet` is the port of a simulated node.
+
+    The address is loopback, or that of the real node, in whose network they all are then.
+    """
 
     api: int
     etcd: int
     etcd_peer: int
     kubelet: int
+    address: str = LOOPBACK
+
+    @property
+    def url(self) -> str:
+        """The address of the API server."""
+        return f"https://{self.address}:{self.api}"
+
+    def numbers(self) -> tuple[int, ...]:
+        """Return the ports."""
+        return (self.api, self.etcd, self.etcd_peer, self.kubelet)
 
 
 def etcd(layout: Layout, certificates: Certificates, ports: Ports) -> list[str]:
     """Return etcd's flags: one member, mutual TLS, no fsync."""
-    clients = f"https://{LOOPBACK}:{ports.etcd}"
-    peers = f"https://{LOOPBACK}:{ports.etcd_peer}"
+    clients = f"https://{ports.address}:{ports.etcd}"
+    peers = f"https://{ports.address}:{ports.etcd_peer}"
     own, authority = certificates.etcd, certificates.etcd_authority.certificate
     return [
         "--name=default",
@@ -69,14 +81,13 @@ def etcd(layout: Layout, certificates: Certificates, ports: Ports) -> list[str]:
 def apiserver(
     layout: Layout, certificates: Certificates, ports: Ports, *, audited: bool, rotated: bool
 ) -> list[str]:
-    """Return the API server's flags: RBAC, loopback only, audit log if there is a policy."""
+    """Return the API server's flags: RBAC, one address only, audit log if there is a policy."""
     client, server = certificates.etcd_client, certificates.server
     flags = [
-        f"--bind-address={LOOPBACK}",
-        f"--advertise-address={LOOPBACK}",
+        f"--bind-address={ports.address}",
+        f"--advertise-address={ports.address}",
         f"--secure-port={ports.api}",
-        "--endpoint-reconciler-type=none",
-        f"--etcd-servers=https://{LOOPBACK}:{ports.etcd}",
+        f"--etcd-servers=https://{ports.address}:{ports.etcd}",
         f"--etcd-cafile={certificates.etcd_authority.certificate}",
         f"--etcd-certfile={client.certificate}",
         f"--etcd-keyfile={client.key}",
@@ -93,6 +104,15 @@ def apiserver(
         "--kubelet-preferred-address-types=InternalIP",
         "--profiling=false",
     ]
+    if ports.address == LOOPBACK:
+        # A loopback address is not valid there, and there are no pods to use it.
+        flags.append("--endpoint-reconciler-type=none")
+    else:
+        flags += [
+            f"--kubelet-certificate-authority={certificates.authority.certificate}",
+            f"--kubelet-client-certificate={certificates.kubelet_client.certificate}",
+            f"--kubelet-client-key={certificates.kubelet_client.key}",
+        ]
     if audited:
         flags += [
             f"--audit-policy-file={layout.audit_policy}",
@@ -121,6 +141,8 @@ def controller_manager(layout: Layout, certificates: Certificates) -> list[str]:
         f"--cluster-signing-cert-file={authority.certificate}",
         f"--cluster-signing-key-file={authority.key}",
         f"--service-cluster-ip-range={SERVICE_RANGE}",
+        # Volumes on the disk of a real node; nothing else asks for that provisioner.
+        "--enable-hostpath-provisioner",
     ]
 
 
@@ -152,4 +174,29 @@ def scheduler(layout: Layout) -> list[str]:
         "--leader-elect=false",
         "--secure-port=0",
         "--profiling=false",
+    ]
+
+
+def kubelet(layout: Layout, ports: Ports, *, name: str, root: str) -> list[str]:
+    """Return the kubelet's flags; the rest is in its configuration (node_settings.py)."""
+    return [
+        f"--config={layout.node / 'kubelet.yaml'}",
+        f"--kubeconfig={layout.certificates / 'kubelet.kubeconfig'}",
+        f"--root-dir={root}",
+        f"--hostname-override={name}",
+        f"--node-ip={ports.address}",
+    ]
+
+
+def kube_proxy(layout: Layout, *, name: str) -> list[str]:
+    """Return kube-proxy's flags: rules of iptables in the node's own network."""
+    return [
+        f"--kubeconfig={layout.certificates / 'kube-proxy.kubeconfig'}",
+        "--proxy-mode=iptables",
+        f"--hostname-override={name}",
+        f"--cluster-cidr={POD_RANGE}",
+        # The limit of connections is the machine's.
+        "--conntrack-max-per-core=0",
+        f"--healthz-bind-address={LOOPBACK}:10256",
+        f"--metrics-bind-address={LOOPBACK}:10249",
     ]

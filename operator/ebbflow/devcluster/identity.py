@@ -92,6 +92,13 @@ class ProcessIdentity:
         return None
 
 
+def only_child(pid: int) -> ProcessIdentity | None:
+    """Return the first process that a process with one thread has started; Linux only."""
+    with suppress(OSError, IndexError):
+        return ProcessIdentity.of(int((PROC / f"{pid}/task/{pid}/children").read_text().split()[0]))
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class _State:
     letter: str

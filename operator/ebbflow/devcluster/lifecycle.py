@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from ebbflow.devcluster import sessions
 from ebbflow.devcluster.binaries import Binaries, locate
 from ebbflow.devcluster.cluster import ControlPlane
 from ebbflow.devcluster.locking import exclusive
@@ -53,6 +54,8 @@ def bring_up(
 def take_down(name: str, say: Say) -> None:
     """End the cluster `name` and remove its state. Raises NoSuchCluster, DevClusterError."""
     with _alone(name, say):
+        for root in sessions.sweep():
+            say(f"Removed what a program that was killed has left of its cluster in {root}")
         found = find(name)
         ControlPlane(ClusterOptions(name, Lifetime.UNTIL_DOWN)).remove()
         ended = "had ended before" if found.condition is Condition.STOPPED else "has ended"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from ebbflow.devcluster.identity import ProcessIdentity
@@ -14,7 +15,8 @@ from ebbflow.devcluster.processes import Part, ended_early, launch, log_tail
 from ebbflow.devcluster.trouble import ClusterFailed
 
 NAMES: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
-SERVER: Final = ("etcd", "kube-apiserver")
+# What the first answer of the API server needs: a real node has made its network before.
+SERVER: Final = ("containerd", "etcd", "kube-apiserver")
 SIMULATED_NODE: Final = ("kwok",)
 REAL_NODE: Final = ("containerd", "kubelet", "kube-proxy", "coredns")
 EVERY: Final = (*NAMES, *SIMULATED_NODE, *REAL_NODE)
@@ -60,9 +62,16 @@ class Parts:
         """Return the pids of the parts that were started."""
         return {name: part.identity.pid for name, part in self._running.items()}
 
-    def start(self, name: str, command: list[str], *, group: int | None) -> None:
-        """Start one part and write its pid file."""
+    def start(
+        self, name: str, command: list[str], *, group: int | None, forks: bool = False
+    ) -> None:
+        """Start one part and write its pid file.
+
+        With `forks` the command only waits for a process that it starts; that is the part then.
+        """
         part = launch(name, command, self._layout.log(name), group=group)
+        if forks:
+            part = replace(part, identity=part.wait_for_child())
         self._running[name] = part
         part.identity.save(self._layout.pid_file(name))
 

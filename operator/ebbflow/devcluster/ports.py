@@ -39,10 +39,10 @@ def is_free(port: int) -> bool:
         return True
 
 
-def is_listening(port: int) -> bool:
-    """Tell whether something takes connections on this loopback port."""
+def is_listening(port: int, address: str = LOOPBACK) -> bool:
+    """Tell whether something takes connections on this port."""
     try:
-        with socket.create_connection((LOOPBACK, port), timeout=1.0):
+        with socket.create_connection((address, port), timeout=1.0):
             return True
     except OSError:
         return False

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from ebbflow.devcluster.identity import ProcessIdentity
+from ebbflow.devcluster.identity import ProcessIdentity, only_child
 from ebbflow.devcluster.keeper import ORDERLY_END
 from ebbflow.devcluster.trouble import ClusterFailed
 
 LOG_TAIL_LINES: Final = 8
 LOG_TAIL_BYTES: Final = 64 * 1024
 POLL_SECONDS: Final = 0.02
+CHILD_SECONDS: Final = 10.0
 
 
 class Keeper:
@@ -74,6 +75,16 @@ class Part:
     def exit_code(self) -> int | None:
         """Return the exit code of a part that has ended, if we started it."""
         return None if self.child is None else self.child.poll()
+
+    def wait_for_child(self) -> ProcessIdentity:
+        """Return the process that this one starts, as soon as it does. Raises ClusterFailed."""
+        deadline = time.monotonic() + CHILD_SECONDS
+        while self.alive() and time.monotonic() < deadline:
+            found = only_child(self.identity.pid)
+            if found is not None:
+                return found
+            time.sleep(POLL_SECONDS)
+        raise ended_early(self.name, self.exit_code(), self.log)
 
     def send(self, number: signal.Signals) -> bool:
         """Send it a signal; return whether it was there."""

@@ -46,9 +46,12 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 def _found(node: str) -> Binaries:
     from ebbflow.devcluster.binaries import locate  # noqa: PLC0415
     from ebbflow.devcluster.options import Node  # noqa: PLC0415
+    from ebbflow.devcluster.preflight import check  # noqa: PLC0415
     from ebbflow.devcluster.trouble import ToolchainMissing  # noqa: PLC0415
 
     try:
+        if node == "real":
+            check()
         return locate(node=Node(node))
     except ToolchainMissing as error:
         if os.environ.get("CI", "").lower() in NOT_CI:
@@ -91,4 +94,19 @@ def kwok_cluster() -> Iterator[ControlPlane]:
 
     options = ClusterOptions(name="pytest-kwok", node=Node.KWOK)
     with ControlPlane(options, binaries=_found("kwok")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def node_cluster() -> Iterator[ControlPlane]:
+    """Yield a cluster whose pods really run for the whole session, without ebbflow's CRDs.
+
+    Where the machine cannot do that (no Linux, no root, packages that are missing) the test is
+    skipped with the reason; with CI=true it fails.
+    """
+    from ebbflow.devcluster.cluster import ControlPlane  # noqa: PLC0415
+    from ebbflow.devcluster.options import ClusterOptions, Node  # noqa: PLC0415
+
+    options = ClusterOptions(name="pytest-node", node=Node.REAL)
+    with ControlPlane(options, binaries=_found("real")) as cluster:
         yield cluster

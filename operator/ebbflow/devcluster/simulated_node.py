@@ -5,15 +5,17 @@ What happens to which pod is in simulated_node.yaml.
 
 from __future__ import annotations
 
-import platform
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
+from ebbflow.devcluster import command_lines
 from ebbflow.devcluster.admin import AdminClient
-from ebbflow.devcluster.build import MACHINES
-from ebbflow.devcluster.command_lines import SIMULATED
+from ebbflow.devcluster.build import machine
+from ebbflow.devcluster.certificates import Certificates
+from ebbflow.devcluster.command_lines import SIMULATED, Ports
 from ebbflow.devcluster.layout import Layout
 
 NAME: Final = "kwok-0"
@@ -27,7 +29,7 @@ def node_object() -> dict[str, Any]:
     """Return the Node that kwok is to play."""
     key, _, value = SIMULATED.partition("=")
     labels = {
-        "kubernetes.io/arch": MACHINES.get(platform.machine().lower(), "amd64"),
+        "kubernetes.io/arch": machine(),
         "kubernetes.io/hostname": NAME,
         "kubernetes.io/os": "linux",
         "type": "kwok",
@@ -57,15 +59,15 @@ def write_stages(layout: Layout) -> tuple[Path, ...]:
     return (STAGES, file)
 
 
-def register(client: AdminClient) -> None:
-    """Create the Node if it is not there yet, as from an earlier start of the cluster."""
+def start(
+    client: AdminClient,
+    layout: Layout,
+    certificates: Certificates,
+    ports: Ports,
+    launch: Callable[[str, list[str]], None],
+) -> None:
+    """Create the Node, if an earlier start of the cluster has not, and start kwok."""
     # kwok would wait until the lease of its last run is over.
     client.request("DELETE", f"{LEASES}/{NAME}")
     client.request("POST", NODES, node_object())
-
-
-def is_ready(client: AdminClient) -> bool:
-    """Tell whether the Node is ready for pods."""
-    answer = client.request("GET", f"{NODES}/{NAME}")
-    conditions = answer.json()["status"].get("conditions", ()) if answer.ok else ()
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    launch("kwok", command_lines.kwok(layout, certificates, ports, write_stages(layout)))

@@ -16,7 +16,6 @@ from ebbflow.devcluster.command_lines import Ports
 from ebbflow.devcluster.layout import Layout
 from ebbflow.devcluster.options import Node
 from ebbflow.devcluster.parts import Parts, names_of
-from ebbflow.devcluster.ports import LOOPBACK
 from ebbflow.devcluster.trouble import DevClusterError, NoSuchCluster
 
 STATE_VARIABLE: Final = "EBBFLOW_STATE_DIR"
@@ -49,7 +48,9 @@ class Record:
     def parse(cls, text: str) -> Self:
         """Read a stored record. Raises ValueError, KeyError or TypeError if it is not one."""
         read = json.loads(text)
-        ports = Ports(**{key: int(port) for key, port in read["ports"].items()})
+        address = str(read["ports"].pop("address"))
+        numbers = {key: int(port) for key, port in read["ports"].items()}
+        ports = Ports(**numbers, address=address)
         return cls(str(read["name"]), ports, Node(read["node"]))
 
 
@@ -127,6 +128,6 @@ def _look(directory: Path) -> KnownCluster:
         name=directory.name,
         condition=condition if alive else Condition.STOPPED,
         node=node,
-        url="unknown" if record is None else f"https://{LOOPBACK}:{record.ports.api}",
+        url="unknown" if record is None else record.ports.url,
         kubeconfig=layout.kubeconfig,
     )
