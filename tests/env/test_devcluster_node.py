@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import ssl
 import subprocess
 import sys
+from contextlib import suppress
 from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
@@ -148,8 +150,9 @@ def test_pods_reach_the_api_server_with_their_token(place: Place) -> None:
 
 def test_what_takes_more_memory_than_its_limit_is_killed(place: Place) -> None:
     limits = {"limits": {"memory": "16Mi"}}
-    # containerd only knows why if the container does not end in the same moment.
-    hungry = "dd if=/dev/zero of=/dev/null bs=64M count=1; code=$?; sleep 1; exit $code"
+    # containerd looks out for it only a moment after the start, and not beyond the end.
+    once = "dd if=/dev/zero of=/dev/null bs=64M count=1; code=$?; sleep 1"
+    hungry = f"for each in 1 2 3 4 5; do {once}; done; exit $code"
     place.run("hungry", hungry, resources=limits)
 
     ended = place.ended("hungry")
@@ -246,37 +249,77 @@ def test_up_and_down_leave_nothing_behind(
 
 
 def one_cycle(state: Path, *, pods: bool) -> Belongings:
-    environment = os.environ | {"EBBFLOW_STATE_DIR": str(state)}
-
-    def ebbflow(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "ebbflow", *arguments],
-            env=environment, capture_output=True, text=True, timeout=CYCLE_SECONDS, check=False,
-        )  # fmt: skip
-
-    started = ebbflow("up", "--node", "real")
+    shell = Shell(state)
+    kubeconfig = shell.up()
     try:
-        assert started.returncode == 0, started.stderr
-        kubeconfig = Path(started.stdout.splitlines()[-1])
-        _, shown = ebbflow("up", "--status").stdout.splitlines()
+        _, shown = shell.run("up", "--status").stdout.splitlines()
         assert shown.split()[:3] == ["default", "running", "real"]
         if pods:
-            run_something(kubeconfig)
+            deploy(kubeconfig)
         belongings = Belongings.of(kubeconfig.parent)
         assert belongings.left()
     finally:
-        ended = ebbflow("down")
+        ended = shell.run("down")
     assert ended.returncode == 0, ended.stderr
     return belongings
 
 
-def run_something(kubeconfig: Path) -> None:
-    kubectl = [str(kubeconfig.with_name("kubectl")), f"--kubeconfig={kubeconfig}"]
-    for arguments in (
-        ("create", "deployment", "web", f"--image={BUSYBOX}", "--", "sleep", "9999"),
-        ("wait", "--for=condition=Available", "deployment/web", "--timeout=60s"),
-    ):
-        subprocess.run([*kubectl, *arguments], check=True, capture_output=True, timeout=90)
+class Shell:
+    """Runs ebbflow with a state directory of its own."""
+
+    def __init__(self, state: Path) -> None:
+        self._environment = os.environ | {"EBBFLOW_STATE_DIR": str(state)}
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "ebbflow", *arguments],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=CYCLE_SECONDS,
+            check=False,
+        )
+
+    def up(self) -> Path:
+        """Start a cluster with a real node and return its kubeconfig."""
+        started = self.run("up", "--node", "real")
+        assert started.returncode == 0, started.stderr
+        return Path(started.stdout.splitlines()[-1])
+
+
+def kubectl(kubeconfig: Path, *arguments: str) -> str:
+    command = [str(kubeconfig.with_name("kubectl")), f"--kubeconfig={kubeconfig}", *arguments]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=90)
+    return done.stdout
+
+
+def deploy(kubeconfig: Path) -> None:
+    kubectl(kubeconfig, "create", "deployment", "web", f"--image={BUSYBOX}", "--", "sleep", "9999")
+    kubectl(kubeconfig, "wait", "--for=condition=Available", "deployment/web", "--timeout=60s")
+
+
+def test_a_node_that_crashed_comes_back_with_its_pods(tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    kubeconfig = shell.up()
+    try:
+        deploy(kubeconfig)
+        for file in (kubeconfig.parent / "pids").iterdir():
+            identity = ProcessIdentity.load(file)
+            assert identity is not None
+            identity.send(signal.SIGKILL)
+
+        assert shell.up() == kubeconfig
+
+        deployed = ("exec", "deployment/web", "--", "echo", "back")
+        eventually(lambda: executed(kubeconfig, *deployed) == "back\n", 60, "the pod to run again")
+    finally:
+        shell.run("down")
+
+
+def executed(kubeconfig: Path, *arguments: str) -> str | None:
+    with suppress(subprocess.CalledProcessError):
+        return kubectl(kubeconfig, *arguments)
+    return None
 
 
 def test_kill_minus_nine_of_the_parent_ends_pods_too_and_down_removes_the_rest(
@@ -299,10 +342,7 @@ def test_kill_minus_nine_of_the_parent_ends_pods_too_and_down_removes_the_rest(
         lambda: not any("process" in each for each in belongings.left()), 30, "processes to end"
     )
     assert len(list((tmp_path / "sessions").iterdir())) == 1
-    done = subprocess.run(
-        [sys.executable, "-m", "ebbflow", "down"],
-        env=environment, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    done = Shell(tmp_path).run("down")
     assert "Removed what a program that was killed has left" in done.stderr
     assert belongings.left() == []
     assert Traces.now() == before

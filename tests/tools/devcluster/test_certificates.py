@@ -75,7 +75,7 @@ def test_every_key_is_p256_and_for_its_owner_alone(made: Certificates) -> None:
     files = sorted(directory.iterdir())
     keys = [file for file in files if file.suffix == ".key"]
 
-    assert len(keys) == 10
+    assert len(keys) == 15
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
     for file in keys:
         key = serialization.load_pem_private_key(file.read_bytes(), None)
