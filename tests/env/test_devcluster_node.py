@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import secrets
@@ -9,8 +10,11 @@ import signal
 import ssl
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from contextlib import suppress
 from http.client import HTTPSConnection
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +22,10 @@ import pytest
 
 from ebbflow.devcluster.cluster import ControlPlane
 from ebbflow.devcluster.identity import ProcessIdentity
-from ebbflow.devcluster.images import BUSYBOX
+from ebbflow.devcluster.images import BUSYBOX, Image, busybox_layer, write_archive
 from tests.support.machine_traces import Belongings, Traces
+from tests.support.python_image import write_python_archive
+from tests.support.tools import need
 from tests.support.waiting import eventually
 
 CYCLES = int(os.environ.get("EBBFLOW_CYCLES", "3"))
@@ -73,6 +79,19 @@ class Place:
         ending = eventually(terminated, 60, f"pod {name} to end")
         assert ending is not None
         return ending
+
+
+@pytest.fixture
+def page(node_cluster: ControlPlane, tmp_path: Path) -> Iterator[str]:
+    """The URL of a page that this machine serves to pods."""
+    (tmp_path / "page").write_text("from the machine\n")
+    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer((node_cluster.machine_address, 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://{node_cluster.machine_address}:{server.server_port}/page"
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +155,39 @@ def test_pods_find_a_service_by_its_name(place: Place, web: str) -> None:
 
     assert place.ended("reader")["exitCode"] == 0, place.kubectl("logs", "reader").stderr
     assert place.kubectl("logs", "reader").stdout == "hello\n"
+
+
+def test_pods_reach_servers_of_the_machine(place: Place, page: str) -> None:
+    place.run("client", f"wget -qO- {page}")
+
+    assert place.ended("client")["exitCode"] == 0
+    assert place.kubectl("logs", "client").stdout == "from the machine\n"
+
+
+def test_images_are_loaded_from_an_archive(
+    node_cluster: ControlPlane, place: Place, tmp_path: Path
+) -> None:
+    busybox = need("busybox", "install busybox-static")
+    loaded = Image("ebbflow.invalid/own:1", ("sh", "-c", "echo own"))
+    write_archive(tmp_path / "own.tar", busybox_layer(busybox), (loaded,))
+
+    node_cluster.load_images(tmp_path / "own.tar")
+
+    place.run("own", "echo own", image=loaded.name)
+    assert place.ended("own")["exitCode"] == 0
+
+
+def test_there_is_an_image_with_python(
+    node_cluster: ControlPlane, place: Place, tmp_path: Path
+) -> None:
+    image = write_python_archive(tmp_path / "python.tar")
+    node_cluster.load_images(tmp_path / "python.tar")
+
+    script = "python3 -c 'import json, ssl, sqlite3, sys; print(sys.version)'"
+    place.run("snake", script, image=image.name, securityContext={"runAsUser": 65534})
+
+    assert place.ended("snake")["exitCode"] == 0, place.kubectl("logs", "snake").stdout
+    assert place.kubectl("logs", "snake").stdout.startswith(sys.version.split()[0])
 
 
 def test_pods_reach_the_api_server_with_their_token(place: Place) -> None:

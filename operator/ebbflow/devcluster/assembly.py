@@ -110,6 +110,15 @@ class Assembly:
 
         self.parts.wait(ready, READY_SECONDS, "the start of the API server", SERVER)
 
+    @property
+    def machine_address(self) -> str:
+        """The address at which pods reach this machine."""
+        return LOOPBACK if self._link is None else self._link.outer
+
+    def load_images(self, archive: Path) -> None:
+        """Import an archive of images into the real node. Raises ClusterFailed."""
+        self._node.import_archive(archive)
+
     def end(self, *, remove: bool) -> None:
         """End every process; remove the state directory if asked."""
         self.parts.end()

@@ -96,6 +96,14 @@ class ControlPlane:
         """The address of the API server."""
         return self._ports.url
 
+    @property
+    def machine_address(self) -> str:
+        """The address at which pods of a real node reach this machine; servers listen on it.
+
+        Nothing but this machine and the node can reach it. Without a real node it is loopback.
+        """
+        return self._opened.machine_address
+
     def log(self, part: str) -> Path:
         """Return the log file of `etcd`, `kube-apiserver` and so on."""
         return self._opened.layout.log(part)
@@ -236,6 +244,13 @@ class ControlPlane:
                 "correct the arguments, or pass check=False if the failure is wanted",
             )
         return done
+
+    def load_images(self, archive: Path) -> None:
+        """Give the real node the images of an archive, as of `docker save` or in OCI's layout.
+
+        Name them with a tag other than `latest`: those would be pulled, and there is no registry.
+        """
+        self._opened.load_images(archive)
 
     def wait_for_service_account(
         self, namespace: str = "default", name: str = "default", *, timeout: float = 60.0

@@ -146,13 +146,16 @@ class RealNode:
             "the start of containerd",
             (SANDBOX,),
         )
-        done = subprocess.run(  # noqa: S603 - no shell
-            [*ctr, "images", "import", str(archive)],
-            capture_output=True,
-            text=True,
-            timeout=IMPORT_SECONDS,
-            check=False,
-        )
+        # Through the standard input: its path may mean nothing in the node's mounts.
+        with archive.open("rb") as read:
+            done = subprocess.run(  # noqa: S603 - no shell
+                [*ctr, "images", "import", "-"],
+                stdin=read,
+                capture_output=True,
+                text=True,
+                timeout=IMPORT_SECONDS,
+                check=False,
+            )
         if done.returncode != 0:
             raise ClusterFailed(
                 f"The images cannot be imported: {done.stderr.strip()}",
