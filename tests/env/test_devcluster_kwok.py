@@ -151,6 +151,21 @@ def test_a_pod_may_never_start(kwok_cluster: ControlPlane, place: str) -> None:
     assert status(kwok_cluster, f"/api/v1/{place}/pods/{pod}")["phase"] == "Pending"
 
 
+def test_while_the_node_is_paused_nothing_becomes_of_a_pod(
+    kwok_cluster: ControlPlane, place: str
+) -> None:
+    kwok_cluster.pause_node()
+    try:
+        pod = run_pod(kwok_cluster, place, "Always")
+        path = f"/api/v1/{place}/pods/{pod}"
+        eventually(lambda: condition(kwok_cluster, path, "PodScheduled"), 30, "the pod's node")
+        assert status(kwok_cluster, path)["phase"] == "Pending"
+    finally:
+        kwok_cluster.resume_node()
+
+    eventually(lambda: condition(kwok_cluster, path, "Ready"), 30, "the pod to be ready")
+
+
 def test_logs_say_that_nothing_runs_and_nothing_is_executed(
     kwok_cluster: ControlPlane, place: str
 ) -> None:

@@ -286,6 +286,19 @@ def test_the_api_server_restarts_beside_running_pods(
     assert done.stdout == "still here\n"
 
 
+def test_pods_of_a_paused_kubelet_run_on(
+    node_cluster: ControlPlane, place: Place, page: str
+) -> None:
+    place.run("steady", f"while ! wget -qO- {page}; do sleep 0.2; done; sleep 2; wget -qO- {page}")
+    eventually(lambda: place.status("steady")["phase"] == "Running", 60, "the pod to run")
+
+    node_cluster.pause_node()
+    node_cluster.resume_node()
+
+    assert place.ended("steady")["exitCode"] == 0
+    assert node_cluster.running()
+
+
 @pytest.mark.timeout(CYCLES * CYCLE_SECONDS + 120)
 def test_up_and_down_leave_nothing_behind(
     node_cluster: ControlPlane, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -169,7 +169,7 @@ class Assembly:
                 link = self._node.open(binaries, self._group, choose, self._link)
                 if self._options.lifetime is Lifetime.WITH_PARENT:
                     sessions.sweep()
-                    sessions.note(link, self.layout.root)
+                    sessions.note(link, self.layout.root, temporary=self._temporary)
                 return link.inner
 
     def _start_node(self, binaries: Binaries, ports: Ports) -> None:

@@ -20,7 +20,7 @@ from ebbflow.devcluster.binaries import Binaries, locate
 from ebbflow.devcluster.command_lines import Ports
 from ebbflow.devcluster.kubeconfig import Token, write_kubeconfig
 from ebbflow.devcluster.options import ClusterOptions, Lifetime
-from ebbflow.devcluster.parts import NAMES, names_of
+from ebbflow.devcluster.parts import NAMES, agent, names_of
 from ebbflow.devcluster.state import cluster_dir
 from ebbflow.devcluster.trouble import ClusterFailed, DevClusterError
 
@@ -195,6 +195,17 @@ class ControlPlane:
     def resume_etcd(self) -> None:
         """Let etcd go on."""
         self._opened.parts.resume("etcd")
+
+    def pause_node(self) -> None:
+        """Stop the node's agent in its tracks: for the cluster the node is dead.
+
+        The Node is not Ready some 50 s later; pods of a real node run on.
+        """
+        self._opened.parts.pause(agent(self.options.node))
+
+    def resume_node(self) -> None:
+        """Let the node's agent go on."""
+        self._opened.parts.resume(agent(self.options.node))
 
     # Using it.
 

@@ -35,6 +35,17 @@ def names_of(node: Node) -> tuple[str, ...]:
             return (*NAMES, *REAL_NODE)
 
 
+def agent(node: Node) -> str:
+    """Return the name of the part that speaks for the node. Raises ClusterFailed without a node."""
+    match node:
+        case Node.NONE:
+            raise ClusterFailed("The cluster has no node", "this cluster", "start it with a node")
+        case Node.KWOK:
+            return "kwok"
+        case Node.REAL:
+            return "kubelet"
+
+
 class Parts:
     """The processes of a cluster: started here, or found again by their pid files."""
 

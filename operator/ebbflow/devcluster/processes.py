@@ -19,6 +19,7 @@ from ebbflow.devcluster.trouble import ClusterFailed
 LOG_TAIL_LINES: Final = 8
 LOG_TAIL_BYTES: Final = 64 * 1024
 POLL_SECONDS: Final = 0.02
+FOR_BOTH: Final = frozenset({signal.SIGKILL, signal.SIGCONT})
 CHILD_SECONDS: Final = 10.0
 
 
@@ -59,7 +60,10 @@ class Keeper:
 
 @dataclass(slots=True)
 class Part:
-    """One process of a control plane, started here or found by its pid file."""
+    """One process of a cluster, started here or found by its pid file.
+
+    `child` is what we started: the process itself, or a command that only waits for it.
+    """
 
     name: str
     identity: ProcessIdentity
@@ -68,9 +72,14 @@ class Part:
 
     def alive(self) -> bool:
         """Tell whether it runs."""
-        if self.child is not None:
-            return self.child.poll() is None
-        return self.identity.alive()
+        if self.child is not None and self.child.poll() is None:
+            return True
+        # What only waited for it may be gone first.
+        return self._waited_for and self.identity.alive()
+
+    @property
+    def _waited_for(self) -> bool:
+        return self.child is None or self.child.pid != self.identity.pid
 
     def exit_code(self) -> int | None:
         """Return the exit code of a part that has ended, if we started it."""
@@ -88,7 +97,11 @@ class Part:
 
     def send(self, number: signal.Signals) -> bool:
         """Send it a signal; return whether it was there."""
-        return self.identity.send(number)
+        sent = self.identity.send(number)
+        if self.child is not None and self._waited_for and number in FOR_BOTH:
+            # nsenter stops itself with what it waits for, and would never see its end.
+            self.child.send_signal(number)
+        return sent
 
     def wait_gone(self, seconds: float) -> bool:
         """Wait at most so long until it has ended; return whether it has."""

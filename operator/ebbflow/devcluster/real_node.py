@@ -55,7 +55,8 @@ class RealNode:
         """Make the namespaces, start containerd in them and connect them to the machine.
 
         `before` is the link of the last start; with the same address the cluster's own Endpoints
-        stay right. Volumes and images are still there, too: it is as after a reboot. Raises ToolchainMissing if this machine cannot do that, ClusterFailed.
+        stay right. Volumes and images are still there, too: it is as after a reboot. Raises
+        ToolchainMissing if this machine cannot do that, ClusterFailed.
         """
         preflight.check()
         own = self._layout.node

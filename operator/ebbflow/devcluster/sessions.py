@@ -24,24 +24,29 @@ from ebbflow.devcluster.state import clusters_dir
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One such cluster: its link, its state directory, and the program that started it."""
+    """One such cluster: its link, its state directory, and the program that started it.
+
+    `temporary`: the state directory goes with the cluster.
+    """
 
     link: Link
     root: Path
     owner: ProcessIdentity
+    temporary: bool
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read a stored session. Raises ValueError, KeyError or TypeError if it is not one."""
         read = json.loads(text)
         owner = ProcessIdentity(int(read["owner"]["pid"]), str(read["owner"]["started"]))
-        return cls(Link(int(read["slot"])), Path(str(read["root"])), owner)
+        link, root = Link(int(read["slot"])), Path(str(read["root"]))
+        return cls(link, root, owner, temporary=bool(read["temporary"]))
 
     def to_json(self) -> bytes:
         """Return the session as it is stored."""
         owner = {"pid": self.owner.pid, "started": self.owner.started}
         kept = {"slot": self.link.slot, "root": str(self.root), "owner": owner}
-        return json.dumps(kept).encode() + b"\n"
+        return json.dumps({**kept, "temporary": self.temporary}).encode() + b"\n"
 
 
 def sessions_dir() -> Path:
@@ -49,13 +54,13 @@ def sessions_dir() -> Path:
     return clusters_dir().parent / "sessions"
 
 
-def note(link: Link, root: Path) -> None:
+def note(link: Link, root: Path, *, temporary: bool) -> None:
     """Write down that this process has a real node there."""
     owner = ProcessIdentity.of(os.getpid())
     if owner is None:
         return
     sessions_dir().mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_private(_file(link), Session(link, root, owner).to_json())
+    write_private(_file(link), Session(link, root, owner, temporary=temporary).to_json())
 
 
 def forget(link: Link) -> None:
@@ -75,7 +80,8 @@ def sweep() -> list[Path]:
             continue
         Parts(Layout(session.root)).end()
         close(session.link)
-        shutil.rmtree(session.root, ignore_errors=True)
+        if session.temporary:
+            shutil.rmtree(session.root, ignore_errors=True)
         forget(session.link)
         swept.append(session.root)
     return swept

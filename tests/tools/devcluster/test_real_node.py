@@ -166,8 +166,10 @@ def test_what_a_killed_program_left_is_removed_and_what_others_use_is_not(
     killed, alive = tmp_path / "killed", tmp_path / "alive"
     for link, root in ((Link(1), killed), (Link(2), alive)):
         root.mkdir()
-        sessions.note(link, root)
-    gone = sessions.Session(Link(1), killed, ProcessIdentity(os.getpid(), "earlier"))
+        sessions.note(link, root, temporary=True)
+    gone = sessions.Session(
+        Link(1), killed, ProcessIdentity(os.getpid(), "earlier"), temporary=True
+    )
     (sessions.sessions_dir() / "1.json").write_bytes(gone.to_json())
     (sessions.sessions_dir() / "3.json").write_text("{")
 
@@ -180,7 +182,7 @@ def test_what_a_killed_program_left_is_removed_and_what_others_use_is_not(
 
 
 def test_what_ended_in_order_is_forgotten(tmp_path: Path, closed: list[Link]) -> None:
-    sessions.note(Link(5), tmp_path)
+    sessions.note(Link(5), tmp_path, temporary=True)
 
     sessions.forget(Link(5))
 
