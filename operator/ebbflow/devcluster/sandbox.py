@@ -35,25 +35,25 @@ def mount(source: str, target: str, *kept_open: int) -> None:
 def hide(own: str, kept: list[str]) -> None:
     """Put directories below `own` in the place of HIDDEN; what is `kept` stays where it is.
 
-    The kept directories are opened first and bound again through their handles, for they may lie
-    below one that is hidden.
+    All of them are opened first and bound through their handles, for they may lie below a place
+    that is hidden.
     """
-    handles = {path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in kept}
-    for place in HIDDEN:
-        replacement = os.path.join(own, place.strip("/").replace("/", "-"))  # noqa: PTH118
-        os.makedirs(replacement, exist_ok=True)  # noqa: PTH103 - pathlib starts slower
-        handles.setdefault(replacement, os.open(replacement, os.O_PATH | os.O_DIRECTORY))
-    for place in HIDDEN:
-        replacement = os.path.join(own, place.strip("/").replace("/", "-"))  # noqa: PTH118
-        handle = handles[replacement]
-        mount(f"/proc/self/fd/{handle}", place, handle)
-    for path in kept:
-        if not path.startswith(tuple(f"{place}/" for place in HIDDEN)):
-            continue
+    own_places = {place: os.path.join(own, place[1:].replace("/", "-")) for place in HIDDEN}  # noqa: PTH118
+    for directory in own_places.values():
+        os.makedirs(directory, exist_ok=True)  # noqa: PTH103 - pathlib starts slower
+    covered = [path for path in kept if path.startswith(tuple(f"{place}/" for place in HIDDEN))]
+    handles = {path: _open(path) for path in (*own_places.values(), *covered)}
+    for place, directory in own_places.items():
+        mount(f"/proc/self/fd/{handles[directory]}", place, handles[directory])
+    for path in covered:
         os.makedirs(path, exist_ok=True)  # noqa: PTH103
         mount(f"/proc/self/fd/{handles[path]}", path, handles[path])
     for handle in handles.values():
         os.close(handle)
+
+
+def _open(directory: str) -> int:
+    return os.open(directory, os.O_PATH | os.O_DIRECTORY)
 
 
 def keep_settings(own: str) -> None:

@@ -21,6 +21,8 @@ from ebbflow.devcluster.layout import Layout
 NAME: Final = "kwok-0"
 NODES: Final = "/api/v1/nodes"
 LEASES: Final = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
+CONFLICT: Final = 409
+STRATEGIC_PATCH: Final = "application/strategic-merge-patch+json"
 STAGES: Final = Path(__file__).with_name("simulated_node.yaml")
 LOG_LINE: Final = "1970-01-01T00:00:00Z stdout F no process runs: this node is simulated by kwok\n"
 
@@ -69,5 +71,9 @@ def start(
     """Create the Node, if an earlier start of the cluster has not, and start kwok."""
     # kwok would wait until the lease of its last run is over.
     client.request("DELETE", f"{LEASES}/{NAME}")
-    client.request("POST", NODES, node_object())
+    if client.request("POST", NODES, node_object()).status == CONFLICT:
+        # It still says that it is ready, and by which port: kwok looks again at one that is not.
+        unknown = {"conditions": [{"type": "Ready", "status": "Unknown"}]}
+        path = f"{NODES}/{NAME}/status"
+        client.request("PATCH", path, {"status": unknown}, content_type=STRATEGIC_PATCH)
     launch("kwok", command_lines.kwok(layout, certificates, ports, write_stages(layout)))

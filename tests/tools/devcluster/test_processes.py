@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -145,3 +146,31 @@ def test_the_end_of_a_long_log_is_cut_to_a_few_short_lines(tmp_path: Path) -> No
 
 def test_a_missing_log_has_no_lines(tmp_path: Path) -> None:
     assert log_tail(tmp_path / "none") == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only nodes on Linux have such parts")
+def test_a_part_may_be_the_process_that_a_command_waits_for(tmp_path: Path) -> None:
+    command = ["sh", "-c", "sleep 300 & wait"]
+    waiter = launch("waiter", command, tmp_path / "log", group=None)
+    part = dataclasses.replace(waiter, identity=waiter.wait_for_child())
+    assert part.identity != waiter.identity
+
+    part.send(signal.SIGSTOP)
+    eventually(part.identity.stopped, 10, "the process to stop")
+    assert part.alive()
+
+    part.end()
+
+    assert not part.alive()
+    assert not part.identity.alive()
+    assert not waiter.identity.alive()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only nodes on Linux have such parts")
+def test_a_command_that_starts_nothing_is_told_with_its_last_words(tmp_path: Path) -> None:
+    part = launch(
+        "waiter", ["sh", "-c", "echo no such place; exit 4"], tmp_path / "log", group=None
+    )
+
+    with pytest.raises(ClusterFailed, match=r"(?s)waiter ended with exit code 4.*no such place"):
+        part.wait_for_child()
