@@ -70,7 +70,7 @@ soak: controlplane
 	@EBBFLOW_EDITS=5000 $(SECONDS_OF) "5000 random edits on real servers" $(PYTEST) tests/env/test_random_history.py
 	@EBBFLOW_SOAK=1 $(SECONDS_OF) "write-backs killed anywhere, etcd away for 90 s" $(PYTEST) tests/env/test_write_back_killed.py tests/env/test_etcd_away.py
 	@EBBFLOW_SOAK=1 $(SECONDS_OF) "Runs killed anywhere, bursts of 800 Runs under an operator that is killed" $(PYTEST) tests/env/test_run_killed.py tests/env/test_run_concurrency.py
-	@EBBFLOW_CYCLES=20 $(SECONDS_OF) "20 clusters with a real node, up and down" $(PYTEST) tests/env/test_devcluster_node.py -k leave_nothing
+	@EBBFLOW_CYCLES=20 $(SECONDS_OF) "20 clusters with a real node, up and down" $(PYTEST) tests/env/test_devcluster_node_ends.py -k leave_nothing
 
 bench: controlplane
 	@$(BIN)/python -m bench
