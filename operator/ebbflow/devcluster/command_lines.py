@@ -143,6 +143,8 @@ def controller_manager(layout: Layout, certificates: Certificates) -> list[str]:
         f"--service-cluster-ip-range={SERVICE_RANGE}",
         # Volumes on the disk of a real node; nothing else asks for that provisioner.
         "--enable-hostpath-provisioner",
+        # Root's would make its default directory below /usr, and leave it there.
+        f"--flex-volume-plugin-dir={layout.root / 'volume-plugins'}",
     ]
 
 
