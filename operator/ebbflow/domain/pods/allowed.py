@@ -18,6 +18,7 @@ from ebbflow.api.base import JsonObject
 from ebbflow.domain.expression.errors import hint
 from ebbflow.domain.pods.pod_fields import (
     ACCOUNT,
+    CONTAINER_SECURITY,
     TEMPLATE,
     AnyValue,
     Checked,
@@ -67,9 +68,14 @@ def refused(template: JsonObject, account: str | None = None) -> tuple[Refused, 
     return tuple(found)
 
 
-def listed(faults: Iterable[Refused], where: str) -> str:
-    """Return the first few faults in one sentence; `where` is the path of the template itself."""
-    return "; ".join(f"{where}.{one}" for one in islice(faults, SHOWN))
+def refused_context(context: JsonObject) -> tuple[Refused, ...]:
+    """Return what a container's security context has that is not allowed."""
+    return tuple(_faults(context, CONTAINER_SECURITY, ""))
+
+
+def listed(faults: Iterable[Refused]) -> str:
+    """Return the first few faults in one sentence."""
+    return "; ".join(map(str, islice(faults, SHOWN)))
 
 
 def _faults(value: Any, rule: Rule, path: str) -> Iterator[Refused]:

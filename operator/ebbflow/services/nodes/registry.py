@@ -13,15 +13,19 @@ from ebbflow.domain.objects import Objects
 from ebbflow.domain.ports import Cluster, Wake
 from ebbflow.domain.run_store import RunStore
 from ebbflow.domain.verbs import Verbs
+from ebbflow.services.nodes.addon import Addon
 from ebbflow.services.nodes.approval import Approval
 from ebbflow.services.nodes.condition import Condition
 from ebbflow.services.nodes.delay import Delay
+from ebbflow.services.nodes.deployment_service import DeploymentService
 from ebbflow.services.nodes.http import Http
+from ebbflow.services.nodes.job import CronJob, Job, ManualJob
 from ebbflow.services.nodes.kind import NodeKind
 from ebbflow.services.nodes.manifest import Manifest
 from ebbflow.services.nodes.project import Namespace, Project
 from ebbflow.services.nodes.run_template import RunTemplate
 from ebbflow.services.nodes.secret_group import SecretGroup
+from ebbflow.services.nodes.subdomain import Subdomain
 from ebbflow.services.nodes.template import TemplateNode
 from ebbflow.services.nodes.volume import Volume
 from ebbflow.services.repository_files import RepositoryFiles
@@ -48,8 +52,14 @@ NODES: Final[tuple[Callable[[Ports], NodeKind[Any]], ...]] = (
     lambda ports: Manifest(ports.objects, ports.cel, ports.files),
     lambda ports: Project(ports.objects, ports.cel),
     lambda ports: Namespace(ports.objects, ports.cel),
+    lambda ports: DeploymentService(ports.objects, ports.cel),
+    lambda ports: Job(ports.objects, ports.cel),
+    lambda ports: CronJob(ports.objects, ports.cel),
+    lambda ports: ManualJob(ports.objects, ports.cel),
+    lambda ports: Addon(ports.objects, ports.cel),
     lambda ports: SecretGroup(ports.objects, ports.cel),
     lambda ports: Volume(ports.objects, ports.cel),
+    lambda ports: Subdomain(ports.objects, ports.cel),
     lambda ports: TemplateNode(ports.objects, ports.cel),
     lambda ports: Condition(ports.objects, ports.cel),
     lambda ports: RunTemplate(ports.cluster, ports.runs, ports.verbs, ports.wake),

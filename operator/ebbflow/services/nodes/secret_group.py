@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from typing import Any, ClassVar, Final, Literal, Self
@@ -14,8 +13,8 @@ from typing_extensions import override
 from ebbflow.api.base import JsonObject
 from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.objects import Objects, tainted_texts
-from ebbflow.domain.secret import Tainted
 from ebbflow.services.nodes.applying import Applying, apply_and_wait, plan_objects
+from ebbflow.services.nodes.file_contents import FileContent, key_of
 from ebbflow.services.nodes.kind import Call, CannotDo, NodeKind, Planned, Result
 from ebbflow.services.nodes.object_texts import encoded
 from ebbflow.services.nodes.short_form import (
@@ -25,27 +24,13 @@ from ebbflow.services.nodes.short_form import (
     identified,
     identified_plan,
 )
-from ebbflow.services.nodes.spec import NodeSpec, SecretText
+from ebbflow.services.nodes.spec import NodeSpec
 
 FILES: Final = "ebbflow.dev/files"
 PURPOSE: Final = "ebbflow.dev/purpose"
 
+_IN_FILES: Final = "spec.secrets.files"
 _KEY: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
-_UNFIT: Final = re.compile(r"[^-._a-zA-Z0-9]+")
-
-
-def file_key(path: str) -> str:
-    """Return the key under which a file is kept: /etc/app/ca.pem is etc_app_ca.pem."""
-    return _UNFIT.sub("_", path.strip("/"))[:253]
-
-
-class SecretFile(NodeSpec):
-    """One file."""
-
-    data: SecretText = Field(description="The content, in base64.")
-    encoding: str = Field(
-        default="utf-8", max_length=32, description="What the content is: for people."
-    )
 
 
 class SecretValues(NodeSpec):
@@ -54,7 +39,7 @@ class SecretValues(NodeSpec):
     variables: JsonObject = Field(
         default={}, description="Values by name; what is no text is written as JSON."
     )
-    files: dict[str, SecretFile] = Field(
+    files: dict[str, FileContent] = Field(
         default={}, max_length=256, description="Files by the path at which they are wanted."
     )
 
@@ -65,7 +50,7 @@ class SecretValues(NodeSpec):
                 raise ValueError(
                     "variables: names may have letters, digits, -, _ and . only, at most 253"
                 )
-        keys = [*self.variables, *map(file_key, self.files)]
+        keys = [*self.variables, *map(key_of, self.files)]
         if len(set(keys)) < len(keys) or not all(keys):
             raise ValueError("files: two entries would have the same key, or one has none")
         return self
@@ -126,7 +111,7 @@ class SecretGroup(NodeKind[SecretGroupSpec]):
 
 
 def _manifest(spec: SecretGroupSpec) -> JsonObject:
-    paths = {file_key(path): path for path in spec.secrets.files}
+    paths = {key_of(path): path for path in spec.secrets.files}
     annotations = {DESCRIPTION: spec.description} if spec.description else {}
     if paths:
         annotations[FILES] = json.dumps(paths, sort_keys=True, ensure_ascii=False)
@@ -142,16 +127,8 @@ def _manifest(spec: SecretGroupSpec) -> JsonObject:
 
 def _secret(values: SecretValues) -> JsonObject:
     variables = {name: encoded(value) for name, value in values.variables.items()}
-    files = {file_key(path): _base64(path, file) for path, file in values.files.items()}
+    files = {key_of(path): file.encoded(_IN_FILES, path) for path, file in values.files.items()}
     return {"kind": "Secret", "data": {**variables, **files}}
-
-
-def _base64(path: str, file: SecretFile) -> Tainted:
-    given = file.data
-    text, sources = (
-        (given.reveal(), given.sources) if isinstance(given, Tainted) else (given, frozenset[str]())
-    )
-    return Tainted(base64.b64encode(_content(path, text)).decode(), sources)
 
 
 def _config_map(values: SecretValues) -> JsonObject:
@@ -162,16 +139,9 @@ def _config_map(values: SecretValues) -> JsonObject:
     data: dict[str, Any] = dict(values.variables)
     binary: dict[str, str] = {}
     for path, file in values.files.items():
-        content = _content(path, str(file.data))
+        content = file.content(_IN_FILES, path)
         try:
-            data[file_key(path)] = content.decode()
+            data[key_of(path)] = content.decode()
         except UnicodeDecodeError:
-            binary[file_key(path)] = base64.b64encode(content).decode()
+            binary[key_of(path)] = base64.b64encode(content).decode()
     return {"kind": "ConfigMap", "data": data, **({"binaryData": binary} if binary else {})}
-
-
-def _content(path: str, text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise CannotDo(f"spec.secrets.files: the data of {path} is not base64") from None

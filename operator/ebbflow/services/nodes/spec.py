@@ -85,6 +85,8 @@ def _words(problem: ErrorDetails, names: Sequence[str] = ()) -> str:
         case "extra_forbidden":
             known = names if len(problem["loc"]) == 1 else ()
             return f"there is no such field{hint(str(problem['loc'][-1]), known)}"
+        case "int_type" | "int_parsing" | "int_from_float":
+            return "must be a whole number, such as 2"
         case _:
             return problem["msg"].removeprefix("Value error, ")
 

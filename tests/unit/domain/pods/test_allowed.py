@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ebbflow.api.base import JsonObject
-from ebbflow.domain.pods.allowed import listed, refused
+from ebbflow.domain.pods.allowed import listed, refused, refused_context
 from ebbflow.domain.secret import Tainted
 
 
@@ -105,6 +105,12 @@ def test_it_is_allowed(template: JsonObject) -> None:
     assert refused(template) == ()
 
 
+def test_a_context_is_judged_by_itself_too() -> None:
+    assert [one.path for one in refused_context({"privileged": True, "runAsUser": 1})] == [
+        "privileged"
+    ]
+
+
 def test_pods_run_as_no_other_account_than_the_one_that_makes_them() -> None:
     template = spec(serviceAccountName="admin")
     assert refused(template) == refused(template, "admin") == ()
@@ -115,12 +121,12 @@ def test_pods_run_as_no_other_account_than_the_one_that_makes_them() -> None:
 
 def test_the_sentence_says_what_to_do_and_how_it_may_be_spelt() -> None:
     faults = refused(spec(hostNetwork=True, tolerationz=[]))
-    text = listed(faults, "spec.podTemplate")
-    assert text.startswith("spec.podTemplate.spec.hostNetwork: must be false; pods that a document")
+    text = listed(faults)
+    assert text.startswith("spec.hostNetwork: must be false; pods that a document")
     assert "apply the object with a Manifest node" in text
     assert text.endswith("did you mean tolerations?")
 
 
 def test_of_many_faults_only_the_first_are_told() -> None:
     volumes = [{"name": str(number), "hostPath": {}} for number in range(50)]
-    assert listed(refused(spec(volumes=volumes)), "it").count("hostPath") == 5
+    assert listed(refused(spec(volumes=volumes))).count("hostPath") == 5

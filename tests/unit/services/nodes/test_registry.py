@@ -96,7 +96,7 @@ def test_no_example_and_no_golden_case_is_left_over() -> None:
 def test_the_kinds_are_in_the_contract_that_keeps_them_apart() -> None:
     text = (ROOT / "pyproject.toml").read_text()
     _, _, contract = text.partition('"Kinds of nodes do not know each other"')
-    (layer,) = re.findall(r'"(approval \|[^"]*)"', contract)
+    (layer,) = re.findall(r'"(addon \|[^"]*)"', contract)
     assert set(layer.split(" | ")) == {one.__module__.rpartition(".")[2] for one in classes()}
 
 
@@ -110,8 +110,7 @@ VALUES = {
 WAITING = {
     "Delay": "Waiting",
     "Approval": "Waiting",
-    "Manifest": "Running",
-}
+} | dict.fromkeys(("Manifest", "DeploymentService", "Job", "Addon"), "Running")
 """How far examples come by themselves; the others are done at once."""
 
 
@@ -149,7 +148,7 @@ async def test_the_example_of_the_page_runs(world: RunWorld, name: str) -> None:
     steps = yaml.safe_load((EXAMPLES / f"{file_name(name)}.yaml").read_text())
     world.template(
         *steps,
-        arguments={"SIZE": "5Gi", "VERSION": "1.8.2", "HOST": "example.com"},
+        arguments={"SIZE": "5Gi", "VERSION": "1.8.2", "HOST": "example.com", "REPLICAS": "2"},
         git={"repository": REPOSITORY, "branch": "main", "path": "shop.yaml"},
     )
     world.synced(REPOSITORY)

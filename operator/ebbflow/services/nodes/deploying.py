@@ -1,0 +1,153 @@
+"""A service that runs: what DeploymentService and CombinedService share, once the image is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final, Self
+
+from pydantic import Field, model_validator
+
+from ebbflow.api.base import JsonObject
+from ebbflow.domain.cel import CelCompiler
+from ebbflow.domain.objects import Objects
+from ebbflow.services.nodes.applying import Applying
+from ebbflow.services.nodes.kind import Call, Planned, Result, Succeeded, Working
+from ebbflow.services.nodes.service_ports import (
+    HealthCheck,
+    Port,
+    container_ports,
+    port_outputs,
+    public_ingress,
+    service,
+)
+from ebbflow.services.nodes.short_form import LEFT_ASIDE
+from ebbflow.services.nodes.workload import (
+    Pods,
+    apply_workload,
+    head,
+    plan_workload,
+    pods_of,
+    selected,
+)
+from ebbflow.services.nodes.workload_spec import MAX_REPLICAS, PodDeployment, PodSpec
+
+COMPONENT: Final = "service"
+
+
+class ServiceDeployment(PodDeployment):
+    """How a service runs, in Northflank's words."""
+
+    instances: int | None = Field(
+        default=None, ge=0, le=MAX_REPLICAS, description="How many pods; or give `replicas`."
+    )
+    strategy: JsonObject | None = Field(default=None, description=LEFT_ASIDE)
+
+
+class ServiceSpec(PodSpec):
+    """A Deployment, and a Service if it has ports."""
+
+    deployment: ServiceDeployment = Field(
+        default=ServiceDeployment(), description="How the service runs, in Northflank's words."
+    )
+    replicas: int | None = Field(
+        default=None,
+        ge=0,
+        le=MAX_REPLICAS,
+        description="How many pods; absent: 1 at first, then whatever an autoscaler made of it.",
+    )
+    ports: tuple[Port, ...] = Field(
+        default=(), max_length=64, description="The ports; without any there is no Service."
+    )
+    health_checks: tuple[HealthCheck, ...] = Field(
+        default=(), max_length=3, description="Probes of the container: one of each type."
+    )
+    wait: bool = Field(default=True, description="Wait until all pods are ready.")
+    autoscaling: JsonObject | None = Field(
+        default=None,
+        description="Northflank's; left aside: apply a HorizontalPodAutoscaler with Manifest.",
+    )
+    load_balancing: JsonObject | None = Field(default=None, description=LEFT_ASIDE)
+    create_options: JsonObject | None = Field(default=None, description=LEFT_ASIDE)
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if self.replicas is not None and self.deployment.instances is not None:
+            raise ValueError("give replicas or deployment.instances, not both")
+        for what, given in (
+            ("ports: two have the same name", [one.name for one in self.ports]),
+            (
+                "ports: two have the same internalPort",
+                [(one.internal_port, one.transport) for one in self.ports],
+            ),
+            ("healthChecks: two have the same type", [one.type for one in self.health_checks]),
+        ):
+            if len(set(given)) < len(given):
+                raise ValueError(what)
+        return self
+
+
+class Deploying:
+    """Applies the objects of a service and waits for its rollout."""
+
+    def __init__(self, objects: Objects, cel: CelCompiler) -> None:
+        self._objects = objects
+        self._cel = cel
+
+    async def act(self, call: Call[Any], spec: ServiceSpec, image: str) -> Result:
+        """Apply the objects with the image, or see how they stand; raises as `apply_and_wait`."""
+        result = await apply_workload(
+            self._objects,
+            self._cel,
+            call,
+            _pods(call, spec, image),
+            lambda template: _manifests(spec, template),
+            Applying(wait=spec.wait),
+        )
+        if isinstance(result, Succeeded | Working):
+            return replace(result, outputs=_outputs(call, spec, image, result.applied))
+        return result
+
+    async def plan(self, call: Call[Any], spec: ServiceSpec, image: str) -> Planned:
+        """Say what `act` would change."""
+        pods = _pods(call, spec, image)
+        planned = await plan_workload(
+            self._objects, call, pods, lambda template: _manifests(spec, template)
+        )
+        return replace(planned, outputs=_outputs(call, spec, image, planned.applied))
+
+
+def _pods(call: Call[Any], spec: ServiceSpec, image: str) -> Pods:
+    container: JsonObject = {"name": spec.name}
+    if spec.ports:
+        container["ports"] = container_ports(spec.ports)
+    container |= {one.type: one.probe() for one in spec.health_checks}
+    return pods_of(call, spec, image, COMPONENT, {"spec": {"containers": [container]}})
+
+
+def _manifests(spec: ServiceSpec, template: JsonObject) -> list[JsonObject]:
+    labels, metadata = selected(spec.name, COMPONENT), head(spec, spec.name, COMPONENT)
+    body: JsonObject = {"selector": {"matchLabels": labels}, "template": template}
+    replicas = spec.replicas if spec.replicas is not None else spec.deployment.instances
+    if replicas is not None:
+        body["replicas"] = replicas
+    made: list[JsonObject] = [
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": body}
+    ]
+    if spec.ports:
+        made.append(service(metadata, spec.ports, labels))
+    route = public_ingress(metadata, spec.name, spec.ports)
+    return [*made, route] if route is not None else made
+
+
+def _outputs(
+    call: Call[Any], spec: ServiceSpec, image: str, applied: tuple[JsonObject, ...]
+) -> JsonObject:
+    """Return what references read: Northflank's `id`, `name` and `ports`, and the live objects."""
+    namespace = spec.project_id or call.context.namespace
+    return {
+        "id": spec.name,
+        "name": spec.name,
+        "image": image,
+        "ports": port_outputs(spec.ports, spec.name, namespace),
+        **{str(one["kind"]).lower(): one for one in applied},
+    }
