@@ -20,7 +20,7 @@ from ebbflow.adapters.admission.receiver import AdmissionReceiver
 from ebbflow.adapters.cel import CelConditions
 from ebbflow.adapters.clock import SystemClock
 from ebbflow.adapters.git.backend import DulwichBackend
-from ebbflow.adapters.git.limits import HostPolicy
+from ebbflow.adapters.git.limits import SOURCE_LIMITS, HostPolicy
 from ebbflow.adapters.git.resolve import look_up_name
 from ebbflow.adapters.http_client import AioHttpClient
 from ebbflow.adapters.kube import readiness
@@ -38,6 +38,7 @@ from ebbflow.adapters.kube.leadership import LeaseLeadership
 from ebbflow.adapters.kube.made_objects import MadeObjects
 from ebbflow.adapters.kube.objects import KubeObjects
 from ebbflow.adapters.kube.own_writes import OwnWrites
+from ebbflow.adapters.kube.pod_logs import KubePodLogs
 from ebbflow.adapters.kube.run_store import KubeRunStore
 from ebbflow.adapters.kube.status import KubeStatusWriter
 from ebbflow.adapters.kube.system_namespaces import SystemNamespaces
@@ -77,6 +78,7 @@ from ebbflow.services.run_start import RunStart
 from ebbflow.services.schedule import Schedule
 from ebbflow.services.source_end import SourceEnd
 from ebbflow.services.source_teardown import SourceTeardown
+from ebbflow.services.source_trees import SourceTrees
 from ebbflow.services.synced_file import SyncedFiles
 from ebbflow.services.template_sync import TemplateSync
 from ebbflow.services.tenant_secrets import TenantSecrets
@@ -194,6 +196,9 @@ def _compose(
     policy = HostPolicy(settings.allowed_hosts, settings.allow_insecure_http)
     git = DulwichBackend(settings.cache_dir, policy, metrics, clock)
     stack.push_async_callback(git.close)
+    # Its caches hold larger files, so they are not those of documents.
+    source_git = DulwichBackend(settings.cache_dir, policy, metrics, clock, limits=SOURCE_LIMITS)
+    stack.push_async_callback(source_git.close)
     access, sights = GitAccess(cluster), FirstSights()
     watch = RepositoryWatch(git, queue.add, schedule, clock, random)
     interval = settings.poll_interval
@@ -212,6 +217,7 @@ def _compose(
         files,
         receiver.record_key,
         SyncedFiles(git, access),
+        SourceTrees(source_git, access),
         stack,
     )
     reconcilers: dict[str, Reconciler] = {
@@ -257,6 +263,7 @@ def _runs(
     files: RepositoryFiles,
     record_key: RecordKey,
     synced: SyncedFiles,
+    trees: SourceTrees,
     stack: AsyncExitStack,
 ) -> tuple[RunQueue, RunExecution]:
     """Return what works on the queues of sources, and on Runs."""
@@ -277,6 +284,9 @@ def _runs(
     stack.push_async_callback(http.close)
     guard, verbs = KubeApprovalGuard(client), KubeVerbs(client, system)
     ports = Ports(objects, cel, secrets, files, http, cluster, store, guard, verbs, queue.add)
+    guard = KubeApprovalGuard(client)
+    pod_logs = KubePodLogs(client, system, redact)
+    ports = Ports(objects, cel, secrets, files, http, cluster, store, guard, pod_logs, trees)
     nodes = RunNodes(node_kinds(ports), secrets, clock, redact)
     inventories, removal = Inventories(cluster, store), Removal(objects)
     start = RunStart(

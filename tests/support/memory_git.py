@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from typing_extensions import override
@@ -44,12 +44,14 @@ from ebbflow.domain.git import (
 )
 from ebbflow.domain.ports import GitBackend
 from ebbflow.domain.secret import Tainted
+from ebbflow.domain.source_archive import FileKind, TreeBounds, TreeFile
 from tests.support.memory_objects import BLOB, COMMIT, DIRECTORY, TREE, Objects, TreeEntry
 
 MAIN = "main"
 AUTHOR = "Ann Example <ann@example.com>"
 MAX_BLOB_BYTES = 576 * 1024
 REGULAR = {"100644", "100755"}
+KINDS_OF_FILES: dict[str, FileKind] = {"100644": "file", "100755": "executable", "120000": "link"}
 
 
 @dataclass
@@ -219,6 +221,27 @@ class MemoryGit(GitBackend):
         return data if kind == BLOB else None
 
     @override
+    async def read_tree(
+        self, remote: Remote, branch: str, commit: CommitId, directory: str, bounds: TreeBounds
+    ) -> tuple[TreeFile, ...]:
+        if directory:
+            _checked(normalise_path, directory)
+        objects = (await self._fetch(remote, commit)).objects
+        tree = objects.tree_of(commit)
+        for part in directory.split("/") if directory else ():
+            mode, sha = objects.tree(tree).get(part, ("", ""))
+            if mode != DIRECTORY:
+                raise NotAFile(f"there is no directory {directory}")
+            tree = sha
+        found = tuple(_files(objects, tree, ""))
+        large = any(len(file.data) > self._max_blob_bytes for file in found)
+        if large or len(found) > bounds.files:
+            raise TooLarge("a file, or the commit, is too large")
+        if sum(len(file.data) for file in found) > bounds.all_bytes:
+            raise TooLarge("the commit is too large")
+        return found
+
+    @override
     async def prepare_commit(
         self,
         remote: Remote,
@@ -324,6 +347,14 @@ def _entry(objects: Objects, content: Content) -> TreeEntry | None:
             return mode, objects.add(BLOB, data)
         case bytes():
             return "100644", objects.add(BLOB, content)
+
+
+def _files(objects: Objects, tree: str, prefix: str) -> Iterator[TreeFile]:
+    for name, (mode, sha) in objects.tree(tree).items():
+        if mode == DIRECTORY:
+            yield from _files(objects, sha, f"{prefix}{name}/")
+        elif mode in KINDS_OF_FILES:
+            yield TreeFile(prefix + name, KINDS_OF_FILES[mode], objects.found[sha][1])
 
 
 def _checked(check: Callable[[str], object], text: str) -> None:

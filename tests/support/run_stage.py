@@ -36,6 +36,7 @@ from ebbflow.services.run_rounds import RunRounds
 from ebbflow.services.run_start import RunStart
 from ebbflow.services.source_end import SourceEnd
 from ebbflow.services.source_teardown import SourceTeardown
+from ebbflow.services.source_trees import SourceTrees
 from ebbflow.services.synced_file import SyncedFiles
 from ebbflow.services.tenant_secrets import TenantSecrets
 from tests.support import builders
@@ -43,6 +44,7 @@ from tests.support.memory_cluster import ManualClock, MemoryCluster, MemoryStatu
 from tests.support.memory_git import MemoryGit
 from tests.support.memory_http import MemoryHttp
 from tests.support.memory_objects import BLOB, object_id
+from tests.support.memory_pods import MemoryPodLogs
 from tests.support.memory_run_store import RECORD_KEY, MemoryRunStore
 from tests.support.memory_tenant import MemoryObjects
 
@@ -121,6 +123,7 @@ class RunWorld:
         self.guard = Guard()
         self.verbs = Rights()
         self.statuses = MemoryStatusWriter(self.cluster, self.clock)
+        self.pod_logs = MemoryPodLogs()
         self.restart()
 
     def use(self, objects: Objects) -> None:
@@ -146,6 +149,8 @@ class RunWorld:
             self.guard,
             self.verbs,
             self.woken.append,
+            self.pod_logs,
+            SourceTrees(self.git, access),
         )
         kinds = [
             Http(self.http, secrets, self._http_patience) if kind.name == "HTTP" else kind

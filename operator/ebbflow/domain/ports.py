@@ -20,6 +20,7 @@ from ebbflow.domain.git import (
 )
 from ebbflow.domain.outcome import Report
 from ebbflow.domain.secret import Tainted
+from ebbflow.domain.source_archive import TreeBounds, TreeFile
 
 R = TypeVar("R", bound=Resource)
 
@@ -145,6 +146,17 @@ class GitBackend(Protocol):
 
     async def read_blob(self, remote: Remote, blob: BlobId) -> bytes | None:
         """Read a blob that was seen before; None if the cache no longer has it."""
+        ...
+
+    async def read_tree(
+        self, remote: Remote, branch: str, commit: CommitId, directory: str, bounds: TreeBounds
+    ) -> tuple[TreeFile, ...]:
+        """Read all files below a directory of a commit (empty: its root), in the order of paths,
+        relative to it; what is neither a file nor a link is left out. Fetches once.
+
+        Raises NotAFile where there is no such directory, TooLarge, and InvalidRequest for names
+        that could lead out of the directory.
+        """
         ...
 
     async def prepare_commit(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from ebbflow.api.base import Key
 from ebbflow.api.gitaccount import Committer, GitAccount
 from ebbflow.api.reasons import Reason
-from ebbflow.api.template import AccountReference, GitPlace
+from ebbflow.api.template import AccountReference
 from ebbflow.domain.access import (
     Refused,
     account_key,
@@ -23,6 +24,15 @@ from ebbflow.services.joined_reads import JoinedReads
 
 ReadSecret = Callable[[str, str], Awaitable[SecretObject | None]]
 """Read a Secret by namespace and name."""
+
+
+class Place(Protocol):
+    """A repository as an object names it: a GitPlace, or what else has these two fields."""
+
+    @property
+    def account_ref(self) -> AccountReference | None: ...
+    @property
+    def repository(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +79,7 @@ class GitAccess:
             if not self._users[account]:
                 del self._users[account]
 
-    async def resolve(self, user: Key, git: GitPlace) -> Granted | Refused:
+    async def resolve(self, user: Key, git: Place) -> Granted | Refused:
         """Find the remote for an object; raises ClusterError when the API server refuses."""
         if git.account_ref is None:
             self.forget(user)
@@ -77,7 +87,7 @@ class GitAccess:
         return await self._resolve_account(user, git, git.account_ref)
 
     async def _resolve_account(
-        self, user: Key, git: GitPlace, reference: AccountReference
+        self, user: Key, git: Place, reference: AccountReference
     ) -> Granted | Refused:
         key = account_key(user.namespace, reference.name, reference.namespace)
         if user not in self._users.get(key, ()):
@@ -105,7 +115,7 @@ class GitAccess:
     async def _secret(self, namespace: str, name: str) -> SecretObject | None:
         return await self._secrets.get((namespace, name))
 
-    async def _granted(self, account: GitAccount, git: GitPlace) -> Granted | Refused:
+    async def _granted(self, account: GitAccount, git: Place) -> Granted | Refused:
         secret = await read_secret(self._secret, account)
         # The host first: only here it is known for sure which one the Secret has to name.
         if secret is not None and (refused := check_host(account, secret, git.repository)):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ebbflow.api.base import Key
 from ebbflow.api.template import GitPlace
 from ebbflow.domain.access import Refused
-from ebbflow.domain.git import CommitId
+from ebbflow.domain.git import CommitId, Remote
 from ebbflow.domain.ports import GitBackend
-from ebbflow.services.git_access import GitAccess
+from ebbflow.services.git_access import GitAccess, Place
 
 
 class NoAccess(Exception):
@@ -26,12 +26,18 @@ class RepositoryFiles:
 
         Raises NoAccess, GitError, and ClusterError where the account cannot be read.
         """
-        try:
-            granted = await self._access.resolve(user, place)
-        finally:
-            # Nothing has to be done about the Run when the account changes: it asked just now.
-            self._access.forget(user)
-        if isinstance(granted, Refused):
-            raise NoAccess(f"{granted.reason}: {granted.message}")
-        file = await self._git.read_file(granted.remote, place.branch, commit, path)
+        remote = await remote_for(self._access, user, place)
+        file = await self._git.read_file(remote, place.branch, commit, path)
         return None if file is None else file.data
+
+
+async def remote_for(access: GitAccess, user: Key, place: Place) -> Remote:
+    """Return the remote that a Run reads from; raises NoAccess, and ClusterError."""
+    try:
+        granted = await access.resolve(user, place)
+    finally:
+        # Nothing has to be done about the Run when the account changes: it asked just now.
+        access.forget(user)
+    if isinstance(granted, Refused):
+        raise NoAccess(f"{granted.reason}: {granted.message}")
+    return granted.remote

@@ -266,6 +266,7 @@ class RunNodes:
             context=context,
             run=replace(run, account=account),
             wanted=memory.needs.paths(node.envelope.ref),
+            timeout=turn.settings.timeout,
         )
 
     async def read_secrets(

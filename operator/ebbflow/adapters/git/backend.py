@@ -6,7 +6,8 @@ network, operation, resolve   threads, deadlines, where a connection may go
 link, http_link, transport, ssh_link, ssh_process   the ways to a server
 wire, dialect, exchange   Git's protocol version 2, and version 0 by dulwich
 unpacking, packs   what came, unpacked here or in a process of its own; objects on disk
-cache, trees, authors, commits, push   what is complete, reading and building commits, sending them
+cache, trees, whole_tree, authors   what is complete, and reading it
+commits, push   building commits, sending them
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from ebbflow.adapters.git.push import NotTaken
 from ebbflow.adapters.git.repository import Repository
 from ebbflow.adapters.git.resolve import NameLookUp, look_up_name
 from ebbflow.adapters.git.trees import FileEntry, blob_at
+from ebbflow.adapters.git.whole_tree import read_files
 from ebbflow.domain.addresses import check_branch_name, normalise_path
 from ebbflow.domain.git import (
     BlobId,
@@ -52,6 +54,7 @@ from ebbflow.domain.git import (
     lfs_words,
 )
 from ebbflow.domain.ports import Clock, GitBackend, SyncMetrics
+from ebbflow.domain.source_archive import TreeBounds, TreeFile
 
 V = TypeVar("V")
 
@@ -169,6 +172,18 @@ class DulwichBackend(GitBackend):
 
         async with self._use(remote) as repository:
             return await repository.peek(read)
+
+    @override
+    async def read_tree(
+        self, remote: Remote, branch: str, commit: CommitId, directory: str, bounds: TreeBounds
+    ) -> tuple[TreeFile, ...]:
+        if directory:
+            _check_path(directory)
+
+        def read(cache: ObjectCache) -> tuple[TreeFile, ...]:
+            return read_files(cache.get, cache.reader(commit), directory, bounds)
+
+        return await self._at(remote, commit, read)
 
     @override
     async def prepare_commit(

@@ -55,6 +55,10 @@ class Limits:
     slow_operations: int = 12
 
 
+SOURCE_LIMITS: Final = Limits(blob_bytes=8 * MIB, packs=8)
+"""For whole commits that pods are given: larger files, and fewer commits that are kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """Bounds in seconds.

@@ -1,1 +1,1 @@
-"""Pods that ebbflow makes: how they are made safe, and what a document may ask of them."""
+"""Pods that ebbflow makes: how they are made safe, what a document may ask of them, how they end."""

@@ -65,7 +65,7 @@ class Call(Generic[S]):
     can tell); later calls of the same attempt only look. `recalled`: the attempt has succeeded and
     only its outputs are asked for: nothing may be made. `raw` is the node's spec after rendering,
     before it was read as `spec`. `wanted` are the paths within the outputs that expressions of the
-    document name.
+    document name. `timeout`: after which the engine ends the attempt, where the document has one.
     """
 
     path: str
@@ -81,6 +81,7 @@ class Call(Generic[S]):
     run: Running
     recalled: bool = False
     wanted: frozenset[tuple[str, ...]] = frozenset()
+    timeout: timedelta | None = None
 
     @property
     def idempotency_key(self) -> str:

@@ -11,15 +11,22 @@ from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.http import HttpClient
 from ebbflow.domain.objects import Objects
 from ebbflow.domain.ports import Cluster, Wake
+from ebbflow.domain.pods.logs import PodLogs
+from ebbflow.domain.ports import Cluster
 from ebbflow.domain.run_store import RunStore
 from ebbflow.domain.verbs import Verbs
 from ebbflow.services.nodes.addon import Addon
 from ebbflow.services.nodes.approval import Approval
+from ebbflow.services.nodes.attempt_job import AttemptJobs
+from ebbflow.services.nodes.build import Build
+from ebbflow.services.nodes.building import Builds
 from ebbflow.services.nodes.condition import Condition
 from ebbflow.services.nodes.delay import Delay
 from ebbflow.services.nodes.deployment_service import DeploymentService
 from ebbflow.services.nodes.http import Http
 from ebbflow.services.nodes.job import CronJob, Job, ManualJob
+from ebbflow.services.nodes.job_run import JobRun
+from ebbflow.services.nodes.job_source import JobSources
 from ebbflow.services.nodes.kind import NodeKind
 from ebbflow.services.nodes.manifest import Manifest
 from ebbflow.services.nodes.project import Namespace, Project
@@ -29,6 +36,7 @@ from ebbflow.services.nodes.subdomain import Subdomain
 from ebbflow.services.nodes.template import TemplateNode
 from ebbflow.services.nodes.volume import Volume
 from ebbflow.services.repository_files import RepositoryFiles
+from ebbflow.services.source_trees import SourceTrees
 from ebbflow.services.tenant_secrets import TenantSecrets
 
 
@@ -46,6 +54,23 @@ class Ports:
     approvals: ApprovalGuard
     verbs: Verbs
     wake: Wake
+    logs: PodLogs
+    trees: SourceTrees
+
+    @property
+    def sources(self) -> JobSources:
+        """What gives clones to Jobs."""
+        return JobSources(self.objects, self.trees)
+
+    @property
+    def jobs(self) -> AttemptJobs:
+        """What makes Jobs and follows them."""
+        return AttemptJobs(self.objects, self.logs, self.sources)
+
+    @property
+    def builds(self) -> Builds:
+        """What builds images."""
+        return Builds(self.objects, self.jobs, self.sources)
 
 
 NODES: Final[tuple[Callable[[Ports], NodeKind[Any]], ...]] = (
@@ -63,6 +88,9 @@ NODES: Final[tuple[Callable[[Ports], NodeKind[Any]], ...]] = (
     lambda ports: TemplateNode(ports.objects, ports.cel),
     lambda ports: Condition(ports.objects, ports.cel),
     lambda ports: RunTemplate(ports.cluster, ports.runs, ports.verbs, ports.wake),
+    lambda ports: RunTemplate(ports.cluster, ports.runs),
+    lambda ports: Build(ports.builds),
+    lambda ports: JobRun(ports.objects, ports.jobs),
     lambda ports: Http(ports.http, ports.secrets),
     lambda _: Delay(),
     lambda ports: Approval(ports.approvals),

@@ -1,0 +1,314 @@
+"""The Job of one attempt: made once, followed to its end, ended when the attempt is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from ebbflow.api.base import GROUP, VERSION, JsonObject
+from ebbflow.domain.health import Current, health
+from ebbflow.domain.health_verdict import count, mapping
+from ebbflow.domain.objects import AlreadyExists, ObjectError, ObjectId, Objects
+from ebbflow.domain.pods.exit import Exit, first_failure, hopeless, why_lost
+from ebbflow.domain.pods.jobs import (
+    ATTEMPT,
+    JOB_NAME,
+    KEPT_ELSEWHERE,
+    MANAGER,
+    annotation,
+    first_container,
+    for_one_attempt,
+    job_name,
+    standing,
+    why_failed,
+)
+from ebbflow.domain.pods.log_tail import in_one_line, last_lines
+from ebbflow.domain.pods.logs import Container, PodLogs
+from ebbflow.services.nodes.applying import prepared
+from ebbflow.services.nodes.job_source import (
+    COMMIT,
+    UNPACKER,
+    UNPACKING_NEEDS,
+    GitSource,
+    JobSources,
+    is_given,
+    with_source,
+)
+from ebbflow.services.nodes.kind import Call, Failed, NotNow, Working
+from ebbflow.services.nodes.pod_trouble import PATIENCE, RECHECK
+
+NODE: Final = f"{GROUP}/node"
+"""The annotation on Jobs and their pods with the path of the node."""
+
+RUN: Final = f"{GROUP}/run"
+"""The label on Jobs and their pods with the name of the Run."""
+
+_JOB: Final = "batch/v1"
+_LASTING: Final = ("violates PodSecurity", "error looking up service account")
+"""What refuses pods until somebody changes the document or the cluster; a quota may have room soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The Job has come to its end. `exit` is that of the container that failed first, if known.
+
+    `container` is the one that counts. `pod` is the one that it was about; None if none can be seen.
+    `log` are its last lines, `words` tell what happened.
+    """
+
+    job: JsonObject
+    container: str
+    succeeded: bool
+    pod: JsonObject | None
+    exit: Exit | None
+    log: str
+    words: str
+
+    @property
+    def name(self) -> str:
+        """The Job's name."""
+        return ObjectId.of(self.job).name
+
+    def failed(self) -> Failed:
+        """Return the failure of the attempt, with the end of the log."""
+        said = f"; its log ends: {in_one_line(self.log)}" if self.log else ""
+        return Failed(f"the Job {self.name} failed: {self.words}{said}")
+
+
+class AttemptJobs:
+    """Jobs of attempts, made and read in the tenant's name.
+
+    A Job is owned by its Run, so it stays as long as the Run and then goes; in another namespace,
+    where nothing can be owned across, it goes a day after its end.
+    """
+
+    def __init__(self, objects: Objects, logs: PodLogs, sources: JobSources) -> None:
+        self._objects = objects
+        self._logs = logs
+        self._sources = sources
+
+    def target(self, call: Call[Any], namespace: str | None = None) -> ObjectId:
+        """Return which Job the attempt has, whether it is there or not."""
+        node = call.ref or call.path
+        name = job_name(call.run.key.name, node, call.attempt, call.idempotency_key)
+        return ObjectId("batch", "Job", namespace or call.context.namespace, name, "v1")
+
+    async def make(
+        self,
+        call: Call[Any],
+        target: ObjectId,
+        spec: JsonObject,
+        git: GitSource | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> JsonObject:
+        """Make the attempt's Job, or return the one that an earlier call made.
+
+        `spec` is what Jobs have as their spec; `git` is what its pods find. Raises CannotDo, NotNow,
+        ObjectError.
+        """
+        if git is None:
+            return await self._created(call, manifest(call, target, spec, labels))
+        source = await self._sources.resolve(call, git)
+        parts = await self._sources.parts(call, source)
+        made = manifest(call, target, spec, labels)
+        made["spec"] = with_source(made["spec"], target.name, git, len(parts))
+        made["metadata"]["annotations"][COMMIT] = source.commit
+        live = await self._created(call, made)
+        if is_given(live) or annotation(live, COMMIT) != source.commit:
+            return live  # an earlier call of this attempt made it; what it lacks comes next
+        return await self._sources.give(call, live, parts)
+
+    async def get(self, call: Call[Any], target: ObjectId) -> JsonObject | None:
+        """Return the attempt's Job; None if it is not there (any more)."""
+        return await self._objects.get(target, call.run.account)
+
+    async def look(
+        self,
+        call: Call[Any],
+        target: ObjectId,
+        live: JsonObject | None,
+        *,
+        git: GitSource | None = None,
+        container: str | None = None,
+    ) -> Working | Failed | Ended:
+        """See how the attempt's Job stands, and do what it waits for.
+
+        `container` is the one whose log counts where none failed; absent: the first.
+        """
+        if live is None:
+            return Failed(f"the Job {target.name} was deleted before its end was seen")
+        if annotation(live, ATTEMPT) != call.idempotency_key:
+            return Failed(
+                f"there is a Job {target.name} already that this node did not make; delete it"
+            )
+        stands = standing(live)
+        if stands in ("Succeeded", "Failed"):
+            succeeded = stands == "Succeeded"
+            return await self._ended(call, live, container, succeeded=succeeded)
+        if mapping(live.get("metadata")).get("deletionTimestamp"):
+            return Failed(f"the Job {target.name} was deleted before its end")
+        if stands == "Suspended":
+            return await self._suspended(call, target, live, git)
+        return await self._running(call, target, live)
+
+    async def stop(self, call: Call[Any], target: ObjectId) -> None:
+        """Delete the attempt's Job unless it has ended; its pods get their time to end."""
+        live = await self.get(call, target)
+        if live is None or annotation(live, ATTEMPT) != call.idempotency_key:
+            return
+        if standing(live) in ("Running", "Suspended"):
+            await self._delete(call, target, live)
+
+    async def log_of(self, call: Call[Any], pod: JsonObject, container: str) -> str:
+        """Return the last lines that a container wrote; empty where they cannot be read."""
+        target = ObjectId.of(pod)
+        try:
+            text = await self._logs.tail(
+                Container(target.namespace, target.name, container), call.run.account
+            )
+        except ObjectError:
+            return ""
+        return last_lines(text)
+
+    async def _created(self, call: Call[Any], made: JsonObject) -> JsonObject:
+        target = ObjectId.of(made)
+        try:
+            return await self._objects.create(made, call.run.account, manager=MANAGER)
+        except AlreadyExists:
+            live = await self._objects.get(target, call.run.account)
+            if live is None:
+                raise NotNow(f"the Job {target.name} is being removed") from None
+            return live
+
+    async def _delete(self, call: Call[Any], target: ObjectId, live: JsonObject) -> None:
+        uid = str(mapping(live.get("metadata")).get("uid"))
+        await self._objects.delete(target, call.run.account, uid=uid)
+
+    async def _pods(self, call: Call[Any], target: ObjectId) -> list[JsonObject]:
+        """Return the Job's pods, the newest first; none where the account may not list them."""
+        try:
+            found = await self._objects.find(
+                "", "Pod", target.namespace, {JOB_NAME: target.name}, call.run.account
+            )
+        except ObjectError:
+            return []
+        return sorted(found, key=_made_at, reverse=True)
+
+    async def _suspended(
+        self, call: Call[Any], target: ObjectId, live: JsonObject, git: GitSource | None
+    ) -> Working:
+        if git is None or is_given(live):
+            words = "somebody suspended the Job; it goes on when its spec.suspend is false"
+            return Working(words, after=RECHECK, follow=(target,))
+        await self._sources.give_again(call, live, git)
+        return Working("its files have been handed over", after=PATIENCE, follow=(target,))
+
+    async def _running(
+        self, call: Call[Any], target: ObjectId, live: JsonObject
+    ) -> Working | Failed:
+        runs = bool(count(mapping(live.get("status")), "active"))
+        verdict = health(live).message
+        early = PATIENCE - (call.now - call.attempt_at)
+        if early > timedelta():
+            return Working(verdict, after=early, follow=(target,), running=runs)
+        pods = await self._pods(call, target)
+        why = next((why for why in map(hopeless, pods) if why), "")
+        trouble = _trouble(pods)
+        if not pods:
+            trouble = await self._warning(call, target)
+            why = trouble if any(words in trouble for words in _LASTING) else ""
+        if why:
+            await self._delete(call, target, live)
+            return Failed(f"the Job {target.name} cannot run: {why}")
+        words = f"{verdict}; {trouble}" if trouble else verdict
+        return Working(words, after=RECHECK, follow=(target,), running=runs)
+
+    async def _warning(self, call: Call[Any], target: ObjectId) -> str:
+        try:
+            return await self._logs.warning(target, call.run.account)
+        except ObjectError:
+            return ""
+
+    async def _ended(
+        self, call: Call[Any], live: JsonObject, container: str | None, *, succeeded: bool
+    ) -> Ended:
+        pods = await self._pods(call, ObjectId.of(live))
+        pod, exit_ = _telling(pods)
+        wanted = container or first_container(mapping(live["spec"]))
+        teller = exit_.container if exit_ is not None else wanted
+        log = "" if pod is None else await self.log_of(call, pod, teller)
+        if not call.recalled:
+            await self._sources.take_back(call, live)
+        words = "" if succeeded else _why(live, pod, exit_)
+        return Ended(live, wanted, succeeded, pod, exit_, log, words)
+
+
+def manifest(
+    call: Call[Any],
+    target: ObjectId,
+    spec: JsonObject,
+    labels: Mapping[str, str] | None = None,
+) -> JsonObject:
+    """Return the attempt's Job as it is made. Raises NotAnObject, ExpressionError."""
+    run = call.run
+    marks = {RUN: run.key.name, **(labels or {})}
+    notes = {ATTEMPT: call.idempotency_key, NODE: call.path}
+    template = mapping(spec.get("template"))
+    metadata = mapping(template.get("metadata"))
+    template = {
+        **template,
+        "metadata": {
+            **metadata,
+            "labels": {**mapping(metadata.get("labels")), **marks},
+            "annotations": {**mapping(metadata.get("annotations")), NODE: call.path},
+        },
+    }
+    made = for_one_attempt({**spec, "template": template}, call.timeout)
+    whole: JsonObject = {"name": target.name, "namespace": target.namespace}
+    whole |= {"labels": marks, "annotations": notes}
+    if target.namespace == run.key.namespace:
+        owner = {"apiVersion": f"{GROUP}/{VERSION}", "kind": "Run", "name": run.key.name}
+        whole["ownerReferences"] = [owner | {"uid": run.uid}]
+    else:
+        made["ttlSecondsAfterFinished"] = int(KEPT_ELSEWHERE.total_seconds())
+    job = {"apiVersion": _JOB, "kind": "Job", "metadata": whole, "spec": made}
+    return prepared(call, [job])[0]
+
+
+def _telling(pods: list[JsonObject]) -> tuple[JsonObject | None, Exit | None]:
+    """Return the pod that tells most of the Job's end, and how its container failed."""
+    for pod in pods:
+        if (failure := first_failure(pod)) is not None:
+            return pod, failure
+    return (pods[0] if pods else None), None
+
+
+def _why(live: JsonObject, pod: JsonObject | None, exit_: Exit | None) -> str:
+    lost = why_lost(pod) if pod is not None else ""
+    if exit_ is not None:
+        words = exit_.words
+        if exit_.container == UNPACKER:
+            words = f"its files were not unpacked: {words}. {UNPACKING_NEEDS}"
+        return f"{lost}; {words}" if lost else words
+    if lost:
+        return lost
+    if pod is None:
+        return (
+            f"{why_failed(live)}, and its pod cannot be seen: it was deleted, its node was lost, "
+            "or the account may not list pods"
+        )
+    return why_failed(live)
+
+
+def _trouble(pods: list[JsonObject]) -> str:
+    for pod in pods:
+        verdict = health(pod)
+        if not isinstance(verdict, Current):
+            return f"Pod {ObjectId.of(pod).name}: {verdict.message}"
+    return ""
+
+
+def _made_at(pod: JsonObject) -> str:
+    return str(mapping(pod.get("metadata")).get("creationTimestamp") or "")

@@ -1,0 +1,315 @@
+"""Building an image from a commit: a Job with the user's builder, or a build that is there already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from ebbflow.api.base import GROUP, JsonObject
+from ebbflow.domain.health_verdict import mapping
+from ebbflow.domain.objects import ObjectId, Objects
+from ebbflow.domain.pods.exit import exit_of
+from ebbflow.domain.pods.images import (
+    REPOSITORY,
+    SHORT_COMMIT,
+    TAG,
+    Pushed,
+    build_key,
+    read_digest,
+    read_reference,
+)
+from ebbflow.domain.pods.jobs import annotation, job_spec_of, standing
+from ebbflow.services.nodes.attempt_job import AttemptJobs, Ended
+from ebbflow.services.nodes.container_changes import (
+    ContainerChanges,
+    PodTemplate,
+    as_tenant,
+    changed,
+)
+from ebbflow.services.nodes.job_source import COMMIT, GitSource, JobSources, Source
+from ebbflow.services.nodes.kind import Call, CannotDo, Failed, Working
+from ebbflow.services.nodes.short_form import LEFT_ASIDE
+from ebbflow.services.nodes.spec import NodeSpec
+
+BUILD: Final = f"{GROUP}/build"
+"""The label of Jobs that build: equal where the image would be the same."""
+
+IMAGE: Final = f"{GROUP}/image"
+"""The annotation of a Job that has built: the image with its digest."""
+
+MANAGER: Final = "ebbflow-build"
+CONTAINER: Final = "builder"
+RECHECK: Final = timedelta(seconds=5)
+"""How soon to look again at a build that another run has begun."""
+
+HOW_TO_TELL: Final = (
+    "have the builder write the digest (sha256:…) to /dev/termination-log, with kaniko by "
+    "--digest-file=/dev/termination-log"
+)
+
+
+def _is_repository(value: str) -> str:
+    if not REPOSITORY.fullmatch(value):
+        raise ValueError("must be an image without tag and digest: registry.example.com/acme/api")
+    return value
+
+
+def _is_tag(value: str) -> str:
+    if not TAG.fullmatch(value):
+        raise ValueError("must be 1 to 128 letters, digits, dots, hyphens and underscores")
+    return value
+
+
+class Builder(ContainerChanges):
+    """The container that builds."""
+
+    template: PodTemplate | None = Field(
+        default=None,
+        description="A pod template: metadata, and spec with containers; absent: one with only "
+        "the image. Only fields that documents may use.",
+    )
+
+    @model_validator(mode="after")
+    def _has_image(self) -> Self:
+        if self.template is None and self.overrides.image is None:
+            raise ValueError("give the builder's image, or a template")
+        return self
+
+
+class BuildSettings(NodeSpec):
+    """What is built, with what, and where it goes."""
+
+    image: Annotated[str, AfterValidator(_is_repository)] = Field(
+        max_length=255, description="Where the image goes: its name without tag and digest."
+    )
+    tag: Annotated[str, AfterValidator(_is_tag)] | None = Field(
+        default=None, description="Its tag; absent: the first 12 digits of the commit."
+    )
+    builder: Builder | None = Field(
+        default=None, description="The container that builds; or give `id`."
+    )
+    id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=63,
+        description="Northflank's: here the CronJob (a ManualJob) whose Job builds.",
+    )
+    git: GitSource = Field(
+        default=GitSource(), description="What is built; absent: the run's own commit."
+    )
+    reuse_existing_builds: bool = Field(
+        default=True,
+        description="Take the image of a build of the same commit with the same settings, if there "
+        "is one.",
+    )
+    branch: str | None = Field(
+        default=None, max_length=255, description="Northflank's word for git.ref."
+    )
+    sha: str | None = Field(
+        default=None, pattern="^[0-9a-f]{40}$", description="The commit of the branch."
+    )
+    type: Literal["service", "job"] | None = Field(default=None, description=LEFT_ASIDE)
+    build_rules: JsonObject | None = Field(default=None, description=LEFT_ASIDE)
+    build_rule_fall_through_handling: str | None = Field(default=None, description=LEFT_ASIDE)
+    build_overrides: JsonObject | None = Field(default=None, description=LEFT_ASIDE)
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.builder is None) == (self.id is None):
+            raise ValueError("give exactly one of builder and id")
+        if self.git.ref is not None and (self.branch is not None or self.sha is not None):
+            raise ValueError("give git.ref, or Northflank's branch and sha")
+        return self
+
+    @property
+    def source(self) -> GitSource:
+        """What is built, whichever words said it."""
+        ref = self.sha or self.branch
+        return self.git if ref is None else self.git.model_copy(update={"ref": ref})
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The image is in the registry. `job` built it; `reused`: another run had it built."""
+
+    image: Pushed
+    commit: str
+    job: str
+    log: str = ""
+    reused: bool = False
+
+    @property
+    def outputs(self) -> JsonObject:
+        """What later nodes read."""
+        return {
+            "image": self.image.reference,
+            "digest": self.image.digest,
+            "tag": self.image.tag,
+            "commit": self.commit,
+            "job": self.job,
+            "log": self.log,
+        }
+
+    @property
+    def words(self) -> str:
+        """What came of it, for people."""
+        how = "was there already, from" if self.reused else "was built by"
+        return f"{self.image.reference} {how} the Job {self.job}"
+
+
+@dataclass(frozen=True, slots=True)
+class BuildPlan:
+    """A build as it would be made now."""
+
+    source: Source
+    tag: str
+    spec: JsonObject
+    key: str
+
+
+class Builds:
+    """Builds for nodes. Those of a namespace find each other by a label on their Jobs, which are
+    kept as long as their Runs.
+    """
+
+    def __init__(self, objects: Objects, jobs: AttemptJobs, sources: JobSources) -> None:
+        self._objects = objects
+        self._jobs = jobs
+        self._sources = sources
+
+    async def build(self, call: Call[Any], settings: BuildSettings) -> Working | Failed | Built:
+        """Begin the build, or see how it stands. Raises CannotDo, NotNow, ObjectError."""
+        target = self._jobs.target(call)
+        if not call.fresh or call.recalled:
+            live = await self._jobs.get(call, target)
+            if live is None and call.recalled:
+                return await self._recalled(call, settings)
+        else:
+            plan = await self.plan(call, settings)
+            if settings.reuse_existing_builds:
+                there = await self._of_others(call, target, plan)
+                if there is not None:
+                    return there
+            git = settings.source.model_copy(update={"ref": plan.source.commit})
+            live = await self._jobs.make(call, target, plan.spec, git, {BUILD: plan.key})
+        seen = await self._jobs.look(call, target, live, git=settings.source)
+        return await self._ended(call, settings, seen) if isinstance(seen, Ended) else seen
+
+    async def stop(self, call: Call[Any]) -> None:
+        """End the build that the attempt began; that of another run goes on."""
+        await self._jobs.stop(call, self._jobs.target(call))
+
+    async def plan(self, call: Call[Any], settings: BuildSettings) -> BuildPlan:
+        """Return the build as it would be made now. Raises as `build`."""
+        source = await self._sources.resolve(call, settings.source)
+        tag = settings.tag or source.commit[:SHORT_COMMIT]
+        told = {
+            "EBBFLOW_IMAGE": f"{settings.image}:{tag}",
+            "EBBFLOW_COMMIT": source.commit,
+            "EBBFLOW_SOURCE": settings.git.path,
+        }
+        spec = await self._spec(call, settings, told)
+        key = build_key(
+            {"source": [source.repository, source.commit, source.directory], "job": spec}
+        )
+        return BuildPlan(source, tag, spec, key)
+
+    async def _spec(
+        self, call: Call[Any], settings: BuildSettings, told: dict[str, str]
+    ) -> JsonObject:
+        """Return the spec of the Job. What it is told comes first, so that args may refer to it."""
+        namespace = call.context.namespace
+        if settings.builder is None:
+            job = job_spec_of(await self._builder_job(call, settings.id or "", namespace))
+            return {**job, "template": _told(mapping(job["template"]), told)}
+        given = settings.builder.template or {"spec": {"containers": [{"name": CONTAINER}]}}
+        template = _told(changed(given, settings.builder), told)
+        return {"template": as_tenant(template, call.run.account, namespace)}
+
+    async def _builder_job(self, call: Call[Any], name: str, namespace: str) -> JsonObject:
+        target = ObjectId("batch", "CronJob", namespace, name, "v1")
+        found = await self._objects.get(target, call.run.account)
+        if found is None:
+            raise CannotDo(
+                f"spec.id: there is no CronJob {name} in namespace {namespace} that could build; "
+                "make one (a ManualJob), or give a builder"
+            )
+        return found
+
+    async def _of_others(
+        self, call: Call[Any], own: ObjectId, plan: BuildPlan
+    ) -> Working | Built | None:
+        """Return the image of another build of the same, or wait for one that is under way."""
+        found = await self._objects.find(
+            "batch", "Job", own.namespace, {BUILD: plan.key}, call.run.account
+        )
+        for job in found:
+            image = read_reference(annotation(job, IMAGE) or "")
+            if image is not None:
+                return Built(image, plan.source.commit, ObjectId.of(job).name, reused=True)
+        for job in found:
+            other = ObjectId.of(job)
+            if other.name != own.name and _is_under_way(job):
+                words = f"waits for the Job {other.name}, which builds the same commit"
+                return Working(words, after=RECHECK, anew=True)
+        return None
+
+    async def _recalled(self, call: Call[Any], settings: BuildSettings) -> Built | Failed:
+        plan = await self.plan(call, settings)
+        there = await self._of_others(call, self._jobs.target(call), plan)
+        if isinstance(there, Built):
+            return there
+        return Failed("the Job that built the image is not there any more", final=True)
+
+    async def _ended(
+        self, call: Call[Any], settings: BuildSettings, ended: Ended
+    ) -> Built | Failed:
+        if not ended.succeeded:
+            return ended.failed()
+        commit = annotation(ended.job, COMMIT) or ""
+        tag = settings.tag or commit[:SHORT_COMMIT]
+        noted = read_reference(annotation(ended.job, IMAGE) or "")
+        if noted is not None:
+            return Built(noted, commit, ended.name, ended.log)
+        exit_ = None if ended.pod is None else exit_of(ended.pod, ended.container)
+        digest = None if exit_ is None else read_digest(exit_.message)
+        if digest is None:
+            seen = "its pod cannot be seen" if exit_ is None else HOW_TO_TELL
+            return Failed(
+                f"the Job {ended.name} ended well, but not with the digest of the image: {seen}"
+            )
+        image = Pushed(settings.image, tag, digest)
+        await self._note(call, ended.job, image)
+        return Built(image, commit, ended.name, ended.log)
+
+    async def _note(self, call: Call[Any], job: JsonObject, image: Pushed) -> None:
+        """Write the image down on the Job, where other builds find it; pods may be gone by then."""
+        target = ObjectId.of(job)
+        noted = {
+            "apiVersion": target.api_version,
+            "kind": target.kind,
+            "metadata": {
+                "name": target.name,
+                "namespace": target.namespace,
+                "annotations": {IMAGE: image.reference},
+            },
+        }
+        await self._objects.apply(noted, call.run.account, manager=MANAGER)
+
+
+def _is_under_way(job: JsonObject) -> bool:
+    deleted = mapping(job.get("metadata")).get("deletionTimestamp")
+    return standing(job) in ("Running", "Suspended") and not deleted
+
+
+def _told(template: JsonObject, told: dict[str, str]) -> JsonObject:
+    """Return the template with variables in its first container, before those that are there."""
+    pod = mapping(template.get("spec"))
+    first, *rest = pod.get("containers") or [{}]
+    given = [one for one in first.get("env") or () if mapping(one).get("name") not in told]
+    variables = [{"name": name, "value": value} for name, value in told.items()]
+    containers = [{**first, "env": [*variables, *given]}, *rest]
+    return {**template, "spec": {**pod, "containers": containers}}

@@ -1,0 +1,43 @@
+"""The files of a commit, for pods: with the account that the document names, asked for anew each time."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ebbflow.api.base import Key
+from ebbflow.domain.git import CommitId
+from ebbflow.domain.ports import GitBackend
+from ebbflow.domain.source_archive import TreeBounds, pack, parts_of
+from ebbflow.services.git_access import GitAccess, Place
+from ebbflow.services.repository_files import remote_for
+
+
+class SourceTrees:
+    """Reads commits and packs them. Credentials stay here: a pod gets files and nothing else.
+
+    Every method raises NoAccess, GitError, and ClusterError where the account cannot be read.
+    `user` is who reads: a Run.
+    """
+
+    def __init__(
+        self, git: GitBackend, access: GitAccess, bounds: TreeBounds | None = None
+    ) -> None:
+        self._git = git
+        self._access = access
+        self._bounds = bounds or TreeBounds()
+
+    async def head(self, user: Key, place: Place, branch: str) -> CommitId | None:
+        """Return where a branch is; None if there is none of this name."""
+        remote = await remote_for(self._access, user, place)
+        return (await self._git.ls_heads(remote, (branch,))).get(branch)
+
+    async def parts(
+        self, user: Key, place: Place, branch: str, commit: CommitId, directory: str
+    ) -> tuple[bytes, ...]:
+        """Return the packed files below a directory (empty: the root) of a commit of the branch.
+
+        Raises ArchiveTooLarge too.
+        """
+        remote = await remote_for(self._access, user, place)
+        files = await self._git.read_tree(remote, branch, commit, directory, self._bounds)
+        return parts_of(await asyncio.to_thread(pack, files))
