@@ -23,16 +23,12 @@ from ebbflow.domain.pods.images import (
 )
 from ebbflow.domain.pods.jobs import annotation, job_spec_of, standing
 from ebbflow.services.nodes.attempt_job import AttemptJobs, Ended
-from ebbflow.services.nodes.container_changes import (
-    ContainerChanges,
-    PodTemplate,
-    as_tenant,
-    changed,
-)
+from ebbflow.services.nodes.container_changes import ContainerChanges, as_tenant, changed
 from ebbflow.services.nodes.job_source import COMMIT, GitSource, JobSources, Source
 from ebbflow.services.nodes.kind import Call, CannotDo, Failed, Working
 from ebbflow.services.nodes.short_form import LEFT_ASIDE
 from ebbflow.services.nodes.spec import NodeSpec
+from ebbflow.services.nodes.workload_spec import PodTemplate
 
 BUILD: Final = f"{GROUP}/build"
 """The label of Jobs that build: equal where the image would be the same."""

@@ -17,12 +17,7 @@ from ebbflow.domain.pods.jobs import (
     job_spec_of,
 )
 from ebbflow.services.nodes.attempt_job import AttemptJobs, Ended, manifest
-from ebbflow.services.nodes.container_changes import (
-    ContainerChanges,
-    PodTemplate,
-    as_tenant,
-    changed,
-)
+from ebbflow.services.nodes.container_changes import ContainerChanges, as_tenant, changed
 from ebbflow.services.nodes.job_source import COMMIT, GitSource
 from ebbflow.services.nodes.kind import (
     Call,
@@ -34,6 +29,7 @@ from ebbflow.services.nodes.kind import (
     Succeeded,
 )
 from ebbflow.services.nodes.spec import NodeSpec
+from ebbflow.services.nodes.workload_spec import PodTemplate
 
 CONTAINER: Final = "main"
 """The name of the container where the document gives only an image."""
