@@ -11,39 +11,13 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
-from ebbflow.adapters.clock import SystemClock
-from ebbflow.adapters.kube.client import KubeClient
-from ebbflow.adapters.kube.connection import Connection, Kubeconfig
-from ebbflow.adapters.kube.discovery import Discovery
-from ebbflow.adapters.kube.objects import KubeObjects
-from ebbflow.adapters.kube.system_namespaces import SystemNamespaces
 from ebbflow.api.base import JsonObject
 from ebbflow.devcluster.cluster import ControlPlane
 from ebbflow.domain.objects import OWNER_LABEL, owner_mark
-from tests.support.installation import ACCOUNT, operator_kubeconfig
 from tests.support.kubectl import Kubectl
+from tests.support.real_objects import RBAC, SECONDS, binding, run_to, until, within, world_on
 from tests.support.run_stage import SHOP, RunWorld, config_map
 from tests.support.waiting import soon
-
-SECONDS = 20
-RBAC = "rbac.authorization.k8s.io"
-TENANT = {"kind": "ServiceAccount", "name": "default", "namespace": "default"}
-
-
-class Uncounted:
-    def rest_request(self, code: str, method: str, host: str, seconds: float) -> None:
-        assert host
-
-
-def binding(kind: str, name: str, namespace: str, role_kind: str, role: str) -> JsonObject:
-    metadata = {"name": name} | ({"namespace": namespace} if namespace else {})
-    return {
-        "apiVersion": f"{RBAC}/v1",
-        "kind": kind,
-        "metadata": metadata,
-        "roleRef": {"apiGroup": RBAC, "kind": role_kind, "name": role},
-        "subjects": [TENANT],
-    }
 
 
 @pytest.fixture
@@ -99,6 +73,8 @@ async def until(world: RunWorld, phase: str) -> None:
         return False
 
     await soon(there, SECONDS, f"the Run to be {phase}")
+    async with world_on(cluster) as made:
+        yield made
 
 
 async def test_short_forms_make_what_the_api_server_takes(

@@ -59,12 +59,12 @@ _NO_HOST: Final = Checked(
     "must be left out: a probe or hook goes to its own pod",
 )
 
-_CAPABILITIES: Final = (
+CAPABILITIES: Final = (
     *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD"),
     *("NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"),
 )
 
-_SYSCTLS: Final = (
+SYSCTLS: Final = (
     *("kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.tcp_syncookies"),
     *("net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range"),
     *("net.ipv4.ip_local_reserved_ports", "net.ipv4.tcp_keepalive_time"),
@@ -91,12 +91,9 @@ def _is_common_class(value: Any) -> bool:
 
 _PROFILE: Final = Fields({"type": _one_of("RuntimeDefault", "Localhost"), "localhostProfile": ANY})
 
-_SELINUX: Final = Fields(
-    {
-        "type": _one_of("container_t", "container_init_t", "container_kvm_t", "container_engine_t"),
-        "level": ANY,
-    }
-)
+SELINUX_TYPES: Final = ("container_t", "container_init_t", "container_kvm_t", "container_engine_t")
+
+_SELINUX: Final = Fields({"type": _one_of(*SELINUX_TYPES), "level": ANY})
 
 _WINDOWS: Final = Fields(
     {**_free("gmsaCredentialSpecName gmsaCredentialSpec runAsUserName"), "hostProcess": _FALSE}
@@ -115,7 +112,7 @@ CONTAINER_SECURITY: Final = Fields(
     {
         **_SECURITY,
         **_free("allowPrivilegeEscalation readOnlyRootFilesystem"),
-        "capabilities": Fields({"add": Each(_one_of(*_CAPABILITIES)), "drop": ANY}),
+        "capabilities": Fields({"add": Each(_one_of(*CAPABILITIES)), "drop": ANY}),
         "privileged": _FALSE,
         "procMount": _one_of("Default"),
     }
@@ -126,7 +123,7 @@ _POD_SECURITY: Final = Fields(
         **_SECURITY,
         **_free("fsGroup fsGroupChangePolicy supplementalGroups supplementalGroupsPolicy"),
         "seLinuxChangePolicy": ANY,
-        "sysctls": Each(Fields({"name": _one_of(*_SYSCTLS), "value": ANY})),
+        "sysctls": Each(Fields({"name": _one_of(*SYSCTLS), "value": ANY})),
     }
 )
 
