@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("ebbflow.cli.run_commands:run", "Start a Run of a Template."),
     "runs": ("ebbflow.cli.run_commands:runs", "List Runs, the newest first."),
     "watch": ("ebbflow.cli.run_commands:watch", "Show a Run's nodes live until it ends."),
+    "logs": ("ebbflow.cli.run_commands:logs", "Show the logs of a Run's pods."),
     "cancel": ("ebbflow.cli.run_commands:cancel", "Stop a Run."),
     "retry": ("ebbflow.cli.run_commands:retry", "Go on where a Run failed."),
     "approve": ("ebbflow.cli.run_commands:approve", "Approve what a Run waits for."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -34,12 +35,17 @@ def completion(shell: str) -> None:
     click.echo(found(root.command, {}, name, variable).source())
 
 
-class ObjectName(click.ParamType[Any]):
-    """The name of an object of one of our kinds, completed from the cluster."""
+Choices = Callable[["Session", click.Context], Awaitable[list[str]]]
+"""Ask the cluster what there is to choose from."""
 
-    def __init__(self, *plurals: str) -> None:
-        self.name = "name"
-        self._plurals = plurals
+
+class Completed(click.ParamType[Any]):
+    """A text that is completed from the cluster."""
+
+    name = "name"
+
+    def __init__(self, choices: Choices) -> None:
+        self._choices = choices
 
     @override
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
@@ -52,13 +58,34 @@ class ObjectName(click.ParamType[Any]):
         from ebbflow.cli.options import Where  # noqa: PLC0415
         from ebbflow.cli.session import converse  # noqa: PLC0415 - the client loads slowly
 
+        async def ask(session: Session) -> list[str]:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await self._choices(session, ctx)
+
         where = Where(ctx.params.get("context"), ctx.params.get("namespace"))
         try:
-            names = converse(where, self._names)
+            names = converse(where, ask)
         except Exception:  # noqa: BLE001 - a shell in the middle of a line can be told nothing
             return []
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
-    async def _names(self, session: Session) -> list[str]:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            return [name for plural in self._plurals for name in await session.names(plural)]
+
+class ObjectName(Completed):
+    """The name of an object of one of our kinds."""
+
+    def __init__(self, *plurals: str) -> None:
+        async def names(session: Session, _ctx: click.Context) -> list[str]:
+            return [name for plural in plurals for name in await session.names(plural)]
+
+        super().__init__(names)
+
+
+class NodeName(Completed):
+    """The ref, or else the path, of a node of the Run that is the argument before it."""
+
+    def __init__(self) -> None:
+        async def names(session: Session, ctx: click.Context) -> list[str]:
+            run = (await session.run(ctx.params["name"])).model
+            return [node.ref or node.path for node in run.status.nodes or () if node.path]
+
+        super().__init__(names)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ebbflow.cli.arguments import argument_from_option, argument_options
-from ebbflow.cli.completion import ObjectName
+from ebbflow.cli.completion import NodeName, ObjectName
 from ebbflow.cli.durations import DurationType
 from ebbflow.cli.options import Where, ascii_option, cluster_options, output_option
 
@@ -157,6 +157,40 @@ def watch(name: str, where: Where, *, timeout: timedelta | None, plain: bool) ->
     from ebbflow.cli import listing  # noqa: PLC0415
 
     sys.exit(listing.watch(where, name, timeout.total_seconds() if timeout else None, plain=plain))
+
+
+@click.command()
+@click.argument("name", type=ObjectName("runs", "templates"))
+@click.argument("node", required=False, type=NodeName())
+@click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until the Run ends.")
+@click.option(
+    "-c",
+    "--container",
+    metavar="NAME",
+    help="The container; absent: the one that failed, or the first.",
+)
+@click.option(
+    "--tail", type=click.IntRange(0), metavar="N", help="Only so many lines of each, the last."
+)
+@cluster_options()
+def logs(
+    name: str,
+    node: str | None,
+    where: Where,
+    *,
+    follow: bool,
+    container: str | None,
+    tail: int | None,
+) -> None:
+    """Show the logs of the pods that a Run's nodes started, with your own rights.
+
+    NAME is a Run, or a Template for its newest Run; NODE is the ref or path of a node, absent: all,
+    each line with its node before it. With -f the exit code is 0 if the Run succeeded, else 1.
+    """
+    from ebbflow.cli import logs as showing  # noqa: PLC0415
+
+    wanted = showing.Wanted(node, container, tail)
+    sys.exit(showing.logs(where, name, wanted, follow=follow))
 
 
 @click.command()

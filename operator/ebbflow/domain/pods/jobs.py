@@ -17,6 +17,12 @@ from ebbflow.domain.health_verdict import condition, is_true, mapping, words_of
 ATTEMPT: Final = f"{GROUP}/attempt"
 """The annotation that tells which attempt of which node of which Run a Job is."""
 
+NODE: Final = f"{GROUP}/node"
+"""The annotation on Jobs and their pods with the path of the node."""
+
+RUN: Final = f"{GROUP}/run"
+"""The label on Jobs and their pods with the name of the Run."""
+
 JOB_NAME: Final = "batch.kubernetes.io/job-name"
 """The label on the pods of a Job; a label's value is what bounds the names of Jobs."""
 

@@ -17,6 +17,8 @@ from ebbflow.domain.pods.jobs import (
     JOB_NAME,
     KEPT_ELSEWHERE,
     MANAGER,
+    NODE,
+    RUN,
     annotation,
     first_container,
     for_one_attempt,
@@ -38,12 +40,6 @@ from ebbflow.services.nodes.job_source import (
 )
 from ebbflow.services.nodes.kind import Call, Failed, NotNow, Working
 from ebbflow.services.nodes.pod_trouble import PATIENCE, RECHECK
-
-NODE: Final = f"{GROUP}/node"
-"""The annotation on Jobs and their pods with the path of the node."""
-
-RUN: Final = f"{GROUP}/run"
-"""The label on Jobs and their pods with the name of the Run."""
 
 _JOB: Final = "batch/v1"
 _LASTING: Final = ("violates PodSecurity", "error looking up service account")

@@ -110,7 +110,9 @@ VALUES = {
 WAITING = {
     "Delay": "Waiting",
     "Approval": "Waiting",
-} | dict.fromkeys(("Manifest", "DeploymentService", "Job", "Addon"), "Running")
+} | dict.fromkeys(
+    ("Manifest", "DeploymentService", "Job", "JobRun", "Build", "Addon"), "Running"
+)
 """How far examples come by themselves; the others are done at once."""
 
 
@@ -126,6 +128,14 @@ def world() -> RunWorld:
             "kind": "PersistentVolumeClaim",
             "metadata": {"name": "data"},
             "status": {"phase": "Bound"},
+        },
+        {
+            "apiVersion": "batch/v1",
+            "kind": "CronJob",
+            "metadata": {"name": "reports"},
+            "spec": {
+                "jobTemplate": {"spec": {"template": {"spec": {"containers": [{"name": "a"}]}}}}
+            },
         },
     ):
         made.objects.put(raw)
