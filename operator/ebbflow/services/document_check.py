@@ -29,7 +29,8 @@ SHOWN: Final = 5
 class Fault:
     """One thing that is wrong. `steps` lead to it; `line` and `column`, from 1, where a file is.
 
-    `cannot_be_run`: the document is sound, but names a kind of node that ebbflow only reads.
+    `cannot_be_run`: the document is sound, but names a kind of node that ebbflow only reads, or
+    says too little of one.
     """
 
     message: str
@@ -103,8 +104,9 @@ class DocumentCheck:
             )
             yield replace(self._placed(parsed, message, (*steps, "kind")), cannot_be_run=True)
             return
-        for location, message in static_faults(spec, node.spec):
-            yield self._placed(parsed, message, (*steps, "spec", *location))
+        for fault in static_faults(spec, node.spec):
+            placed = self._placed(parsed, fault.message, (*steps, "spec", *fault.location))
+            yield replace(placed, cannot_be_run=fault.cannot_be_run)
         until = node.spec.get(UNTIL)
         if UNTIL in spec.model_fields and isinstance(until, str) and BEGIN not in until:
             yield from self._condition(_compile_until, until, (*steps, "spec", UNTIL), parsed)

@@ -307,7 +307,7 @@ class RunNodes:
 
     def _goes_on(self, result: Working, envelope: Envelope) -> bool:
         """Tell whether the document goes on although the node's work has not come to its end."""
-        if result.anew or self._kinds[envelope.kind].only_waits:
+        if result.anew or result.unmade or self._kinds[envelope.kind].only_waits:
             return False
         return envelope.wait == "none" or (envelope.wait == "running" and result.running)
 

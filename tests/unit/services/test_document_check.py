@@ -204,8 +204,19 @@ def test_all_that_is_said_of_northflanks_files_is_which_nodes_cannot_be_run_yet(
     faults = checks.faults(parsed.value, parsed=parsed)
     assert faults
     for fault in faults:
-        assert "can be in a document, but ebbflow cannot run them" in fault.message
+        assert fault.cannot_be_run
         assert fault.line is not None
+
+
+def test_northflanks_service_has_no_fault_once_it_says_how_it_is_built(
+    checks: DocumentCheck,
+) -> None:
+    parsed = parse((NORTHFLANK / "demo-service.json").read_bytes(), "file.json")
+    (fault,) = checks.faults(parsed.value, parsed=parsed)
+    assert "build is missing: say with what the image is built" in fault.message
+    service = parsed.value["spec"]["spec"]["steps"][1]["spec"]["steps"][0]
+    service["spec"]["build"] = {"image": "registry.example.com/demo", "builder": {"image": "b:1"}}
+    assert checks.faults(parsed.value) == ()
 
 
 async def test_a_run_of_a_synced_document_names_file_line_and_column() -> None:

@@ -6,13 +6,8 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from ebbflow.api.run import PlannedChange
-from ebbflow.domain.pods.images import Pushed
 from ebbflow.services.nodes.building import Builds, BuildSettings, Built
 from ebbflow.services.nodes.kind import Call, NodeKind, Planned, Result, Succeeded
-
-UNKNOWN_DIGEST = f"sha256:{'0' * 64}"
-"""Stands in for the digest of an image that a dry run does not build."""
 
 
 class BuildSpec(BuildSettings):
@@ -36,12 +31,7 @@ class Build(NodeKind[BuildSpec]):
 
     @override
     async def plan(self, call: Call[BuildSpec]) -> Planned:
-        """Nothing is built, and the digest not known."""
-        planned = await self._builds.plan(call, call.spec)
-        image = Pushed(call.spec.image, planned.tag, UNKNOWN_DIGEST)
-        name = f"{image.repository}:{image.tag}"
-        change = PlannedChange(node=call.path, object=f"image {name}", action="create")
-        return Planned((change,), Built(image, planned.source.commit, "").outputs)
+        return await self._builds.planned(call, call.spec)
 
     @override
     async def stop(self, call: Call[BuildSpec]) -> None:

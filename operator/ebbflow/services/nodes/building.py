@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from ebbflow.api.base import GROUP, JsonObject
+from ebbflow.api.run import PlannedChange
 from ebbflow.domain.health_verdict import mapping
 from ebbflow.domain.objects import ObjectId, Objects
 from ebbflow.domain.pods.exit import exit_of
@@ -25,7 +26,7 @@ from ebbflow.domain.pods.jobs import annotation, job_spec_of, standing
 from ebbflow.services.nodes.attempt_job import AttemptJobs, Ended
 from ebbflow.services.nodes.container_changes import ContainerChanges, as_tenant, changed
 from ebbflow.services.nodes.job_source import COMMIT, GitSource, JobSources, Source
-from ebbflow.services.nodes.kind import Call, CannotDo, Failed, Working
+from ebbflow.services.nodes.kind import Call, CannotDo, Failed, Planned, Working
 from ebbflow.services.nodes.short_form import LEFT_ASIDE
 from ebbflow.services.nodes.spec import NodeSpec
 from ebbflow.services.nodes.workload_spec import PodTemplate
@@ -40,6 +41,9 @@ MANAGER: Final = "ebbflow-build"
 CONTAINER: Final = "builder"
 RECHECK: Final = timedelta(seconds=5)
 """How soon to look again at a build that another run has begun."""
+
+UNKNOWN_DIGEST: Final = f"sha256:{'0' * 64}"
+"""Stands in for the digest of an image that a dry run does not build."""
 
 HOW_TO_TELL: Final = (
     "have the builder write the digest (sha256:…) to /dev/termination-log, with kaniko by "
@@ -193,6 +197,14 @@ class Builds:
             live = await self._jobs.make(call, target, plan.spec, git, {BUILD: plan.key})
         seen = await self._jobs.look(call, target, live, git=settings.source)
         return await self._ended(call, settings, seen) if isinstance(seen, Ended) else seen
+
+    async def planned(self, call: Call[Any], settings: BuildSettings) -> Planned:
+        """Say what would be built. Nothing is, and the digest is not known."""
+        plan = await self.plan(call, settings)
+        image = Pushed(settings.image, plan.tag, UNKNOWN_DIGEST)
+        name = f"{image.repository}:{image.tag}"
+        change = PlannedChange(node=call.path, object=f"image {name}", action="create")
+        return Planned((change,), Built(image, plan.source.commit, "").outputs)
 
     async def stop(self, call: Call[Any]) -> None:
         """End the build that the attempt began; that of another run goes on."""

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from ebbflow.api.base import JsonObject
 from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.objects import Objects
+from ebbflow.domain.pods.overrides import overridden
 from ebbflow.services.nodes.applying import Applying
 from ebbflow.services.nodes.kind import Call, Planned, Result, Succeeded, Working
 from ebbflow.services.nodes.service_ports import (
@@ -93,14 +94,19 @@ class Deploying:
         self._objects = objects
         self._cel = cel
 
-    async def act(self, call: Call[Any], spec: ServiceSpec, image: str) -> Result:
-        """Apply the objects with the image, or see how they stand; raises as `apply_and_wait`."""
+    async def act(
+        self, call: Call[Any], spec: ServiceSpec, image: str, notes: JsonObject | None = None
+    ) -> Result:
+        """Apply the objects with the image, or see how they stand; raises as `apply_and_wait`.
+
+        `notes` are annotations of the Deployment.
+        """
         result = await apply_workload(
             self._objects,
             self._cel,
             call,
             _pods(call, spec, image),
-            lambda template: _manifests(spec, template),
+            lambda template: _manifests(spec, template, notes or {}),
             Applying(wait=spec.wait),
         )
         if isinstance(result, Succeeded | Working):
@@ -111,7 +117,7 @@ class Deploying:
         """Say what `act` would change."""
         pods = _pods(call, spec, image)
         planned = await plan_workload(
-            self._objects, call, pods, lambda template: _manifests(spec, template)
+            self._objects, call, pods, lambda template: _manifests(spec, template, {})
         )
         return replace(planned, outputs=_outputs(call, spec, image, planned.applied))
 
@@ -124,14 +130,15 @@ def _pods(call: Call[Any], spec: ServiceSpec, image: str) -> Pods:
     return pods_of(call, spec, image, COMPONENT, {"spec": {"containers": [container]}})
 
 
-def _manifests(spec: ServiceSpec, template: JsonObject) -> list[JsonObject]:
+def _manifests(spec: ServiceSpec, template: JsonObject, notes: JsonObject) -> list[JsonObject]:
     labels, metadata = selected(spec.name, COMPONENT), head(spec, spec.name, COMPONENT)
     body: JsonObject = {"selector": {"matchLabels": labels}, "template": template}
     replicas = spec.replicas if spec.replicas is not None else spec.deployment.instances
     if replicas is not None:
         body["replicas"] = replicas
+    noted = overridden(metadata, {"annotations": notes}) if notes else metadata
     made: list[JsonObject] = [
-        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": body}
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": noted, "spec": body}
     ]
     if spec.ports:
         made.append(service(metadata, spec.ports, labels))

@@ -8,11 +8,12 @@ from typing import Any, ClassVar, Final, Literal
 from pydantic import Field, field_validator
 from typing_extensions import override
 
-from ebbflow.api.base import GROUP, JsonObject
+from ebbflow.api.base import JsonObject
 from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.health import Failed as Unhealthy
 from ebbflow.domain.health import InProgress, health
 from ebbflow.domain.objects import OWNER_LABEL, Invalid, ObjectId, Objects, owner_mark
+from ebbflow.domain.pods.jobs import ATTEMPT, annotation
 from ebbflow.services.nodes.applying import Applying
 from ebbflow.services.nodes.kind import (
     Call,
@@ -32,9 +33,6 @@ from ebbflow.services.nodes.workload import (
     pods_of,
 )
 from ebbflow.services.nodes.workload_spec import ImagePodSpec
-
-ATTEMPT: Final = f"{GROUP}/attempt"
-"""The annotation of a Job that says which attempt of which node of which run wanted it last."""
 
 COMPONENT: Final = "job"
 LONGEST_CRON_NAME: Final = 52
@@ -133,7 +131,7 @@ class Job(NodeKind[OneJobSpec]):
     async def plan(self, call: Call[OneJobSpec]) -> Planned:
         live = await self._mine(call)
         # Which attempt wanted it is of no interest to whoever reads a plan.
-        attempt = call.idempotency_key if live is None else _attempt(live)
+        attempt = call.idempotency_key if live is None else annotation(live, ATTEMPT)
         planned = await plan_workload(
             self._objects, call, _pods(call), lambda made: [_job(call.spec, made, attempt)]
         )
@@ -143,7 +141,11 @@ class Job(NodeKind[OneJobSpec]):
     async def stop(self, call: Call[OneJobSpec]) -> None:
         """The Job of this attempt is deleted with its pods, if it has not ended."""
         live = await self._mine(call)
-        if live is not None and _attempt(live) == call.idempotency_key and _under_way(live):
+        if (
+            live is not None
+            and annotation(live, ATTEMPT) == call.idempotency_key
+            and _under_way(live)
+        ):
             await self._delete(call, live)
 
     async def _apply(self, call: Call[OneJobSpec]) -> Result:
@@ -161,7 +163,7 @@ class Job(NodeKind[OneJobSpec]):
     async def _remove_failed(self, call: Call[OneJobSpec]) -> None:
         """A Job that failed stays failed: another attempt needs another one."""
         live = await self._mine(call)
-        if live is None or _attempt(live) == call.idempotency_key:
+        if live is None or annotation(live, ATTEMPT) == call.idempotency_key:
             return
         if isinstance(health(live), Unhealthy):
             await self._delete(call, live)
@@ -308,10 +310,6 @@ def _schedule(spec: CronJobSpec) -> JsonObject:
 
 def _given(fields: JsonObject) -> JsonObject:
     return {key: value for key, value in fields.items() if value is not None}
-
-
-def _attempt(live: JsonObject) -> object:
-    return (live["metadata"].get("annotations") or {}).get(ATTEMPT)
 
 
 def _under_way(live: JsonObject) -> bool:

@@ -97,7 +97,8 @@ class Working:
     `waiting`: not the cluster is at work, but a person or a condition is waited for. `anew`: the
     effect was not made in full, so the next call is fresh again. `running`: what was made runs,
     though not to its end yet (`condition: running` waits for no more). `outputs` and `applied` count
-    where a document does not wait for the node's end (`condition: none`).
+    where a document does not wait for the node's end (`condition: none`). `unmade`: what the node
+    is to make is not there yet, so that no document can go on without it.
     """
 
     message: str
@@ -107,6 +108,7 @@ class Working:
     waiting: bool = False
     anew: bool = False
     running: bool = False
+    unmade: bool = False
     outputs: Any = None
     applied: tuple[JsonObject, ...] = ()
 

@@ -20,6 +20,7 @@ from ebbflow.services.nodes.approval import Approval
 from ebbflow.services.nodes.attempt_job import AttemptJobs
 from ebbflow.services.nodes.build import Build
 from ebbflow.services.nodes.building import Builds
+from ebbflow.services.nodes.combined_service import CombinedService
 from ebbflow.services.nodes.condition import Condition
 from ebbflow.services.nodes.delay import Delay
 from ebbflow.services.nodes.deployment_service import DeploymentService
@@ -78,6 +79,7 @@ NODES: Final[tuple[Callable[[Ports], NodeKind[Any]], ...]] = (
     lambda ports: Project(ports.objects, ports.cel),
     lambda ports: Namespace(ports.objects, ports.cel),
     lambda ports: DeploymentService(ports.objects, ports.cel),
+    lambda ports: CombinedService(ports.objects, ports.cel, ports.builds),
     lambda ports: Job(ports.objects, ports.cel),
     lambda ports: CronJob(ports.objects, ports.cel),
     lambda ports: ManualJob(ports.objects, ports.cel),

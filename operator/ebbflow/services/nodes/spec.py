@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
 
 from pydantic import ConfigDict, ValidationError, WithJsonSchema
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from ebbflow.api.base import JsonObject, Model
 from ebbflow.domain.expression import SecretKey
@@ -15,6 +16,8 @@ from ebbflow.domain.expression.parser import BEGIN
 from ebbflow.domain.secret import Tainted
 
 SHOWN = 5
+_ABSENT: Final = "absent"
+_TOO_LITTLE: Final = "too_little"
 
 SecretText = Annotated[str | Tainted, WithJsonSchema({"type": "string"})]
 """A text that may come from a secret. Texts of any other type refuse secrets."""
@@ -31,8 +34,20 @@ def spec_problem(error: ValidationError) -> str:
     return _sentence(_errors(error))
 
 
-def static_faults(spec: type[NodeSpec], raw: JsonObject) -> list[tuple[tuple[int | str, ...], str]]:
-    """Return what is wrong with a spec before it is rendered: steps within it, and a sentence.
+@dataclass(frozen=True, slots=True)
+class StaticFault:
+    """What is wrong with a spec before it is rendered: the steps to it, and a sentence.
+
+    `cannot_be_run`: the document is sound, but says too little for being run here.
+    """
+
+    location: tuple[int | str, ...]
+    message: str
+    cannot_be_run: bool = False
+
+
+def static_faults(spec: type[NodeSpec], raw: JsonObject) -> list[StaticFault]:
+    """Return what is wrong with a spec before it is rendered.
 
     A field whose value holds an expression is judged when it is rendered.
     """
@@ -41,9 +56,23 @@ def static_faults(spec: type[NodeSpec], raw: JsonObject) -> list[tuple[tuple[int
     except ValidationError as error:
         names = [field.alias or name for name, field in spec.model_fields.items()]
         return [
-            (one["loc"], _words(one, names)) for one in _errors(error) if not _undecided(raw, one)
+            StaticFault(one["loc"], _words(one, names), one["type"] == _TOO_LITTLE)
+            for one in _errors(error)
+            if not _undecided(raw, one)
         ]
     return []
+
+
+def absent(words: str) -> PydanticCustomError:
+    """Return the error of a validator of the whole spec that misses a field: unlike what depends on
+    values, that can be told before they are rendered. `words` say which, and what to do.
+    """
+    return PydanticCustomError(_ABSENT, words)
+
+
+def too_little(words: str) -> PydanticCustomError:
+    """Return the same for a field that sound documents of Northflank's do not have."""
+    return PydanticCustomError(_TOO_LITTLE, words)
 
 
 def no_references(value: Any) -> Any:
@@ -93,7 +122,7 @@ def _words(problem: ErrorDetails, names: Sequence[str] = ()) -> str:
 
 def _undecided(raw: JsonObject, problem: ErrorDetails) -> bool:
     """Tell whether only rendering can show if this is a problem."""
-    if problem["type"] == "missing":
+    if problem["type"] in ("missing", _ABSENT, _TOO_LITTLE):
         holder = _at(raw, problem["loc"][:-1])
         return not isinstance(holder, dict) or any(BEGIN in key for key in holder)
     return any(_open(step) for step in problem["loc"]) or _open(_at(raw, problem["loc"]))

@@ -12,7 +12,7 @@ from ebbflow.api.base import JsonObject
 from ebbflow.domain.pods.allowed import listed, refused, refused_context
 from ebbflow.services.nodes.file_contents import FileContent, key_of
 from ebbflow.services.nodes.short_form import DESCRIPTION, LEFT_ASIDE, ObjectName
-from ebbflow.services.nodes.spec import NodeSpec
+from ebbflow.services.nodes.spec import NodeSpec, absent
 
 MAX_REPLICAS: Final = 1000
 MAX_MEGABYTES: Final = 64 * 1024 * 1024
@@ -253,7 +253,7 @@ class ImagePodSpec(PodSpec):
     @model_validator(mode="after")
     def _has_image(self) -> Self:
         if self.image_given is None:
-            raise ValueError(
+            raise absent(
                 "there is no image; give image (such as registry.example.com/acme/api:1.8.2), or "
                 "deployment.external.imagePath"
             )

@@ -111,7 +111,11 @@ WAITING = {
     "Delay": "Waiting",
     "Approval": "Waiting",
 } | dict.fromkeys(
-    ("Manifest", "DeploymentService", "Job", "JobRun", "Build", "Addon"), "Running"
+    (
+        *("Manifest", "DeploymentService", "CombinedService", "Job", "JobRun"),
+        *("Build", "Addon"),
+    ),
+    "Running",
 )
 """How far examples come by themselves; the others are done at once."""
 
