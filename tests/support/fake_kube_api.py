@@ -26,6 +26,13 @@ class Request:
 Reply = tuple[int, Any] | tuple[int, Any, dict[str, str]]
 
 
+@dataclass(frozen=True)
+class Broken:
+    """A body that breaks off after this text, as a connection that is lost."""
+
+    text: str
+
+
 @dataclass
 class FakeApi:
     """Answers with `replies` one by one, then with `otherwise`; keeps what was asked.
@@ -55,6 +62,8 @@ class FakeApi:
         status, body, *headers = reply
         if isinstance(body, asyncio.Queue):
             return await _stream(request, body)
+        if isinstance(body, Broken):
+            return await _break_off(request, body)
         text = body if isinstance(body, str) else json.dumps(body)
         return web.Response(status=status, text=text, headers=headers[0] if headers else {})
 
@@ -65,6 +74,15 @@ async def _stream(request: web.Request, lines: asyncio.Queue[Any]) -> web.Stream
     await response.prepare(request)
     while (line := await lines.get()) is not None:
         await response.write(json.dumps(line).encode() + b"\n")
+    return response
+
+
+async def _break_off(request: web.Request, body: Broken) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    await response.write(body.text.encode())
+    assert request.transport is not None
+    request.transport.close()
     return response
 
 

@@ -60,19 +60,20 @@ def logs(where: Where, name: str, wanted: Wanted, *, follow: bool) -> int:
 
     With `follow` that tells how the Run ended, as `watch` does. Raises Problem where there is none.
     """
+    return converse(where, lambda session: show(session, name, wanted, follow=follow))
 
-    async def talk(session: Session) -> int:
-        run = (await session.run(await find_run(session, name))).model
-        path = _path_of(run, wanted.node)
-        if follow:
-            return await _Follower(session, run, path, wanted).go()
-        pods = await _pods(session, run, path)
-        shown = [await _print(session, pod, wanted, _prefix(run, pod, pods)) for pod in pods]
-        if not any(shown):
-            raise _nothing(session, run, path, pods)
-        return 0
 
-    return converse(where, talk)
+async def show(session: Session, name: str, wanted: Wanted, *, follow: bool) -> int:
+    """Print logs as `logs` does, in one conversation."""
+    run = (await session.run(await find_run(session, name))).model
+    path = _path_of(run, wanted.node)
+    if follow:
+        return await _Follower(session, run, path, wanted).go()
+    pods = await _pods(session, run, path)
+    shown = [await _print(session, pod, wanted, _prefix(run, pod, pods)) for pod in pods]
+    if not any(shown):
+        raise _nothing(session, run, path, pods)
+    return 0
 
 
 class _Follower:
