@@ -264,6 +264,17 @@ async def test_a_busy_api_server_does_not_make_a_second_job(
     assert len(kubelet.jobs) == 1
 
 
+async def test_a_job_costs_few_requests(world: RunWorld, kubelet: Kubelet) -> None:
+    await begin(world, node())
+    kubelet.end(log=b"done\n")
+    await world.look()
+    assert [" ".join(call.split()[:2]) for call in world.objects.calls if "Run" not in call] == [
+        "create Job",
+        "get Job",
+        "list Pod",
+    ]
+
+
 # From what is there
 
 
