@@ -61,7 +61,7 @@ def refused(template: JsonObject, account: str | None = None) -> tuple[Refused, 
         found.append(
             Refused(
                 f"spec.{ACCOUNT}",
-                f"must be {account}, the ServiceAccount that the node acts as; give the context of "
+                f"must be {account}, the ServiceAccount of the node's pods; give the context of "
                 "the workflow another serviceAccountName, or apply the object with a Manifest node",
             )
         )

@@ -24,7 +24,7 @@ from ebbflow.domain.pods.images import (
 )
 from ebbflow.domain.pods.jobs import annotation, job_spec_of, standing
 from ebbflow.services.nodes.attempt_job import AttemptJobs, Ended
-from ebbflow.services.nodes.container_changes import ContainerChanges, as_tenant, changed
+from ebbflow.services.nodes.container_changes import ContainerChanges, changed, whole_template
 from ebbflow.services.nodes.job_source import COMMIT, GitSource, JobSources, Source
 from ebbflow.services.nodes.kind import Call, CannotDo, Failed, Planned, Working
 from ebbflow.services.nodes.short_form import LEFT_ASIDE
@@ -235,7 +235,7 @@ class Builds:
             return {**job, "template": _told(mapping(job["template"]), told)}
         given = settings.builder.template or {"spec": {"containers": [{"name": CONTAINER}]}}
         template = _told(changed(given, settings.builder), told)
-        return {"template": as_tenant(template, call.run.account, namespace)}
+        return {"template": whole_template(template, call.run.account, namespace)}
 
     async def _builder_job(self, call: Call[Any], name: str, namespace: str) -> JsonObject:
         target = ObjectId("batch", "CronJob", namespace, name, "v1")

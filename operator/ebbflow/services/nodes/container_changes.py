@@ -7,14 +7,12 @@ from typing import Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from ebbflow.api.base import JsonObject
-from ebbflow.domain.health_verdict import mapping
 from ebbflow.domain.objects import Account, tainted_texts
-from ebbflow.domain.pods.allowed import listed, refused
 from ebbflow.domain.pods.jobs import NoSuchContainer, Overrides, overridden
-from ebbflow.domain.pods.restricted import restricted
 from ebbflow.services.nodes.kind import CannotDo
 from ebbflow.services.nodes.short_form import LEFT_ASIDE
 from ebbflow.services.nodes.spec import NodeSpec
+from ebbflow.services.nodes.tenant_pods import as_tenant
 from ebbflow.services.nodes.workload_spec import Docker, ExternalImage, Image, SecurityContext
 
 Env = tuple[JsonObject, ...]
@@ -126,22 +124,17 @@ def changed(template: JsonObject, changes: ContainerChanges) -> JsonObject:
         raise CannotDo(f"spec.container: {error}") from error
 
 
-def as_tenant(template: JsonObject, account: Account, namespace: str) -> JsonObject:
-    """Return a pod template that is restricted, and whose pods run as the account that acts.
+def whole_template(template: JsonObject, account: Account, namespace: str) -> JsonObject:
+    """Return the template that only the document describes, as `as_tenant` makes it.
 
-    Raises CannotDo where the template names another one, or holds a secret.
+    Raises CannotDo for what is not allowed, and where it holds a secret.
     """
     if tainted_texts(template):
         raise CannotDo(
             "spec.template: a secret would be readable in the Job; write ${{secrets…}} as the value of "
             "an environment variable"
         )
-    # An account can run pods of its own namespace only; elsewhere it is the default one.
-    name = account.name if account.namespace == namespace else "default"
-    if faults := refused(template, name):
-        raise CannotDo(f"spec.template: {listed(faults)}")
-    pod = mapping(template.get("spec"))
-    return restricted({**template, "spec": {**pod, "serviceAccountName": name}})
+    return as_tenant(template, account, namespace, "spec.template")
 
 
 def _as_list(value: Any) -> Any:

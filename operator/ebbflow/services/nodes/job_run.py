@@ -17,7 +17,7 @@ from ebbflow.domain.pods.jobs import (
     job_spec_of,
 )
 from ebbflow.services.nodes.attempt_job import AttemptJobs, Ended, manifest
-from ebbflow.services.nodes.container_changes import ContainerChanges, as_tenant, changed
+from ebbflow.services.nodes.container_changes import ContainerChanges, changed, whole_template
 from ebbflow.services.nodes.job_source import COMMIT, GitSource
 from ebbflow.services.nodes.kind import (
     Call,
@@ -144,7 +144,7 @@ class JobRun(NodeKind[JobRunSpec]):
         spec, account = call.spec, call.run.account
         if spec.from_ is None and spec.job_id is None:
             given = spec.template or {"spec": {"containers": [{"name": CONTAINER}]}}
-            template = as_tenant(changed(given, spec), account, namespace)
+            template = whole_template(changed(given, spec), account, namespace)
             return {"template": template}
         job = job_spec_of(await self._from(call, namespace))
         return {**job, "template": changed(mapping(job["template"]), spec)}

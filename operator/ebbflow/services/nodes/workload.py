@@ -10,9 +10,8 @@ from typing import Any, Final
 from ebbflow.api.base import GROUP, JsonObject
 from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.objects import Objects, tainted_texts
-from ebbflow.domain.pods.allowed import listed, refused
 from ebbflow.domain.pods.overrides import overridden
-from ebbflow.domain.pods.restricted import CONTAINER_LISTS, restricted
+from ebbflow.domain.pods.restricted import CONTAINER_LISTS
 from ebbflow.services.nodes.applying import Applying, apply_and_wait, plan_objects
 from ebbflow.services.nodes.file_contents import key_of
 from ebbflow.services.nodes.kind import (
@@ -26,6 +25,7 @@ from ebbflow.services.nodes.kind import (
 )
 from ebbflow.services.nodes.object_texts import encoded
 from ebbflow.services.nodes.short_form import DESCRIPTION
+from ebbflow.services.nodes.tenant_pods import as_tenant
 from ebbflow.services.nodes.workload_spec import PodSpec
 
 NAME: Final = "app.kubernetes.io/name"
@@ -62,7 +62,8 @@ def pods_of(
     template, kept = _without_secrets(overridden(own, spec.pod_template), secret_name)
     # The labels are what selects the pods, whatever the override has.
     template = overridden(template, {"metadata": {"labels": selected(spec.name, component)}})
-    template = _as_account(call, spec, template)
+    namespace = spec.project_id or call.context.namespace
+    template = as_tenant(template, call.run.account, namespace, "spec.podTemplate")
     files = {
         key_of(path): file.encoded("spec.runtimeFiles", path)
         for path, file in spec.runtime_files.items()
@@ -233,14 +234,3 @@ def _by_reference(container: Any, secret_name: str, kept: JsonObject) -> Any:
 def _is_secret(variable: Any) -> bool:
     named = isinstance(variable, dict) and isinstance(variable.get("name"), str)
     return named and bool(tainted_texts(variable.get("value")))
-
-
-def _as_account(call: Call[Any], spec: PodSpec, template: JsonObject) -> JsonObject:
-    """Return the template, restricted, run by the account that the node acts as."""
-    account, namespace = call.run.account, spec.project_id or call.context.namespace
-    # An account can run pods of its own namespace only; elsewhere it is the default one.
-    name = account.name if account.namespace == namespace else "default"
-    faults = refused(template, name)
-    if faults:
-        raise CannotDo(f"spec.podTemplate: {listed(faults)}")
-    return restricted(overridden(template, {"spec": {"serviceAccountName": name}}))
