@@ -66,9 +66,9 @@ def logs(where: Where, name: str, wanted: Wanted, *, follow: bool) -> int:
 async def show(session: Session, name: str, wanted: Wanted, *, follow: bool) -> int:
     """Print logs as `logs` does, in one conversation."""
     run = (await session.run(await find_run(session, name))).model
-    path = _path_of(run, wanted.node)
     if follow:
-        return await _Follower(session, run, path, wanted).go()
+        return await _Follower(session, run, wanted).go()
+    path = _path_of(run, wanted.node)
     pods = await _pods(session, run, path)
     shown = [await _print(session, pod, wanted, _prefix(run, pod, pods)) for pod in pods]
     if not any(shown):
@@ -79,15 +79,16 @@ async def show(session: Session, name: str, wanted: Wanted, *, follow: bool) -> 
 class _Follower:
     """Prints the log of each pod from its beginning to its end, new pods as they come."""
 
-    def __init__(self, session: Session, run: Run, path: str | None, wanted: Wanted) -> None:
+    def __init__(self, session: Session, run: Run, wanted: Wanted) -> None:
         self._session = session
         self._run = run
-        self._path = path
         self._wanted = wanted
         self._seen: set[str] = set()
 
     async def go(self) -> int:
-        """Follow until the Run has ended; return the exit code."""
+        """Follow until the Run has ended; return the exit code. Raises Problem for a node that the
+        Run turned out not to have.
+        """
         over = asyncio.Event()
         try:
             async with asyncio.TaskGroup() as group:
@@ -96,29 +97,37 @@ class _Follower:
         except ExceptionGroup as errors:
             # What one of them met is what there is to say; the others were broken off for it.
             raise errors.exceptions[0] from None
+        _path_of(self._run, self._wanted.node)
         return exit_code(self._run)
 
     async def _stream_all(self, group: asyncio.TaskGroup, over: asyncio.Event) -> None:
         while True:
             ended = over.is_set()
             # Once more after the end: a pod may have come and gone in the meantime.
-            for pod in await _pods(self._session, self._run, self._path):
+            for pod in await _pods(self._session, self._run, None):
                 if pod.name not in self._seen:
                     self._seen.add(pod.name)
-                    group.create_task(self._stream(pod, over))
+                    await self._begin(group, pod, over)
             if ended:
                 return
             await self._session.pause(LOOK_SECONDS)
 
+    async def _begin(self, group: asyncio.TaskGroup, pod: Pod, over: asyncio.Event) -> None:
+        if all(one.path != pod.node for one in self._run.status.nodes or ()):
+            # The node began after the Run was read; its status was written before its pod was made.
+            self._run = (await self._session.run(self._run.metadata.name)).model
+        if self._wanted.node in (None, pod.node, _ref_of(self._run, pod)):
+            group.create_task(self._stream(pod, over))
+
     async def _follow_run(self, over: asyncio.Event) -> None:
         async for found in self._session.follow(self._run.metadata.name):
-            if found.model.status.phase in OVER:
-                self._run = found.model
+            self._run = found.model
+            if self._run.status.phase in OVER:
                 over.set()
                 return
 
     async def _stream(self, pod: Pod, over: asyncio.Event) -> None:
-        prefix = b"" if self._path is not None else _label(self._run, pod)
+        prefix = b"" if self._wanted.node is not None else _label(self._run, pod)
         while True:
             try:
                 await _print(self._session, pod, self._wanted, prefix, follow=True)
@@ -208,8 +217,11 @@ def _prefix(run: Run, pod: Pod, pods: list[Pod]) -> bytes:
 
 
 def _label(run: Run, pod: Pod) -> bytes:
-    refs = {one.path: one.ref for one in run.status.nodes or ()}
-    return f"{refs.get(pod.node) or pod.node} | ".encode()
+    return f"{_ref_of(run, pod) or pod.node} | ".encode()
+
+
+def _ref_of(run: Run, pod: Pod) -> str | None:
+    return next((one.ref for one in run.status.nodes or () if one.path == pod.node), None)
 
 
 def _nothing(session: Session, run: Run, path: str | None, pods: list[Pod]) -> Problem:

@@ -114,7 +114,13 @@ class AttemptJobs:
         live = await self._created(call, made)
         if is_given(live) or annotation(live, COMMIT) != source.commit:
             return live  # an earlier call of this attempt made it; what it lacks comes next
-        return await self._sources.give(call, live, parts)
+        try:
+            return await self._sources.give(call, live, parts)
+        except ObjectError as error:
+            if not error.passing:
+                # The attempt fails for it, and nobody would let the Job go on.
+                await self._delete(call, target, live)
+            raise
 
     async def get(self, call: Call[Any], target: ObjectId) -> JsonObject | None:
         """Return the attempt's Job; None if it is not there (any more)."""

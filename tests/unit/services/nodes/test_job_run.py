@@ -200,6 +200,33 @@ async def test_a_job_deleted_by_hand_is_a_failure_that_says_so(
     assert "was deleted before its end was seen" in message(world)
 
 
+@pytest.mark.parametrize(
+    ("change", "phase", "words"),
+    [
+        pytest.param(
+            {"metadata": {"deletionTimestamp": "2026-11-21T12:00:00Z"}},
+            "Failed",
+            "was deleted before its end",
+            id="is-being-deleted",
+        ),
+        pytest.param(
+            {"spec": {"suspend": True}}, "Running", "somebody suspended the Job", id="suspended"
+        ),
+    ],
+)
+async def test_what_somebody_does_to_the_job_is_said(
+    world: RunWorld, kubelet: Kubelet, change: JsonObject, phase: str, words: str
+) -> None:
+    await begin(world, node())
+    held = world.objects.live("Job", kubelet.job["metadata"]["name"], group="batch")
+    for part, fields in change.items():
+        held[part] |= fields
+    await world.look()
+    await world.told()
+    assert world.phase() == phase
+    assert words in (world.node("0").message or "")
+
+
 async def test_a_pod_that_is_lost_with_its_node_is_a_failure_that_says_so(
     world: RunWorld, kubelet: Kubelet
 ) -> None:
@@ -505,4 +532,18 @@ async def test_a_clone_that_cannot_be_had_makes_no_job(
     await with_git(world, **git)
     assert world.phase() == "Failed"
     assert words in message(world)
+    assert kubelet.jobs == []
+
+
+async def test_an_account_that_may_make_no_secrets_leaves_no_job_behind(
+    world: RunWorld, kubelet: Kubelet
+) -> None:
+    def deny(words: str) -> ObjectError | None:
+        denied = words.startswith("create Secret")
+        return Denied("it may not create secrets", code=403) if denied else None
+
+    world.objects.refusals.append(deny)
+    await with_git(world)
+    assert world.phase() == "Failed"
+    assert "it may not create secrets" in message(world)
     assert kubelet.jobs == []
