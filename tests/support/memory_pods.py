@@ -110,3 +110,8 @@ class Kubelet:
             self.jobs if name is None else [j for j in self.jobs if j["metadata"]["name"] == name]
         )
         return jobs[-1]
+
+
+def job_run(**spec: Any) -> JsonObject:
+    """Return a JobRun node of an image alone, with more in its spec."""
+    return {"kind": "JobRun", "ref": "migrate", "spec": {"image": "busybox:1.36", **spec}}
