@@ -283,10 +283,21 @@ def _runs(
     )
     stack.push_async_callback(http.close)
     guard, verbs = KubeApprovalGuard(client), KubeVerbs(client, system)
-    ports = Ports(objects, cel, secrets, files, http, cluster, store, guard, verbs, queue.add)
-    guard = KubeApprovalGuard(client)
     pod_logs = KubePodLogs(client, system, redact)
-    ports = Ports(objects, cel, secrets, files, http, cluster, store, guard, pod_logs, trees)
+    ports = Ports(
+        objects,
+        cel,
+        secrets,
+        files,
+        http,
+        cluster,
+        store,
+        guard,
+        verbs,
+        queue.add,
+        pod_logs,
+        trees,
+    )
     nodes = RunNodes(node_kinds(ports), secrets, clock, redact)
     inventories, removal = Inventories(cluster, store), Removal(objects)
     start = RunStart(

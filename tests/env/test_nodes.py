@@ -32,47 +32,6 @@ def tenant(kubectl: Kubectl, namespace: str) -> Iterator[str]:
 
 @pytest_asyncio.fixture
 async def world(cluster: ControlPlane, tenant: str, rbac_usage: None) -> AsyncIterator[RunWorld]:
-    source = Kubeconfig(str(operator_kubeconfig(cluster)), None)
-    client = KubeClient(await Connection.open(source), Uncounted())
-    discovery = Discovery(client, SystemClock())
-    made = RunWorld()
-    made.use(
-        KubeObjects(
-            client,
-            discovery,
-            SystemNamespaces([ACCOUNT.namespace]),
-            on_secret=made.secrets.append,
-            redact=lambda text: text,
-        )
-    )
-    yield made
-    await client.close()
-
-
-def within(namespace: str, *steps: JsonObject) -> JsonObject:
-    spec = {"type": "sequential", "context": {"namespace": namespace}, "steps": list(steps)}
-    return {"kind": "Workflow", "spec": spec}
-
-
-async def run_to(world: RunWorld, phase: str, namespace: str, *steps: JsonObject) -> None:
-    world.template(within(namespace, *steps))
-    world.ask()
-    await world.settle()
-    await until(world, phase)
-
-
-async def until(world: RunWorld, phase: str) -> None:
-    """Make passes until the Run is in a phase: rights and definitions take a moment to bite."""
-
-    async def there() -> bool:
-        if world.phase() == phase:
-            return True
-        if world.phase() not in ("Running", "Waiting"):
-            pytest.fail(f"the Run is {world.phase()}: {world.run().status.message}")
-        await world.told()
-        return False
-
-    await soon(there, SECONDS, f"the Run to be {phase}")
     async with world_on(cluster) as made:
         yield made
 

@@ -5,9 +5,10 @@ They are made as the ServiceAccount default/default, which needs its rights: see
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+
+import pytest
 
 from ebbflow.adapters.clock import SystemClock
 from ebbflow.adapters.kube.client import KubeClient
@@ -18,6 +19,7 @@ from ebbflow.adapters.kube.system_namespaces import SystemNamespaces
 from ebbflow.api.base import JsonObject
 from tests.support.installation import ACCOUNT, AccountIssuer, operator_kubeconfig
 from tests.support.run_stage import RunWorld
+from tests.support.waiting import soon
 
 SECONDS = 20
 RBAC = "rbac.authorization.k8s.io"
@@ -80,8 +82,13 @@ async def run_to(world: RunWorld, phase: str, namespace: str, *steps: JsonObject
 
 async def until(world: RunWorld, phase: str, name: str = "one") -> None:
     """Make passes until the Run is in a phase: rights and definitions take a moment to bite."""
-    async with asyncio.timeout(SECONDS):
-        while world.phase(name) != phase:
-            assert world.phase(name) in ("Running", "Waiting"), world.run(name).status.message
-            await asyncio.sleep(0.1)
-            await world.told(name)
+
+    async def there() -> bool:
+        if world.phase(name) == phase:
+            return True
+        if world.phase(name) not in ("Running", "Waiting"):
+            pytest.fail(f"the Run is {world.phase(name)}: {world.run(name).status.message}")
+        await world.told(name)
+        return False
+
+    await soon(there, SECONDS, f"the Run to be {phase}")

@@ -10,9 +10,8 @@ from ebbflow.domain.approvals import ApprovalGuard
 from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.http import HttpClient
 from ebbflow.domain.objects import Objects
-from ebbflow.domain.ports import Cluster, Wake
 from ebbflow.domain.pods.logs import PodLogs
-from ebbflow.domain.ports import Cluster
+from ebbflow.domain.ports import Cluster, Wake
 from ebbflow.domain.run_store import RunStore
 from ebbflow.domain.verbs import Verbs
 from ebbflow.services.nodes.addon import Addon
@@ -90,7 +89,6 @@ NODES: Final[tuple[Callable[[Ports], NodeKind[Any]], ...]] = (
     lambda ports: TemplateNode(ports.objects, ports.cel),
     lambda ports: Condition(ports.objects, ports.cel),
     lambda ports: RunTemplate(ports.cluster, ports.runs, ports.verbs, ports.wake),
-    lambda ports: RunTemplate(ports.cluster, ports.runs),
     lambda ports: Build(ports.builds),
     lambda ports: JobRun(ports.objects, ports.jobs),
     lambda ports: Http(ports.http, ports.secrets),
