@@ -183,11 +183,11 @@ class Builds:
     async def build(self, call: Call[Any], settings: BuildSettings) -> Working | Failed | Built:
         """Begin the build, or see how it stands. Raises CannotDo, NotNow, ObjectError."""
         target = self._jobs.target(call)
-        if not call.fresh or call.recalled:
-            live = await self._jobs.get(call, target)
-            if live is None and call.recalled:
-                return await self._recalled(call, settings)
-        else:
+        # Where a killed operator had begun the build, nothing is to be looked up in Git again.
+        live = await self._jobs.get(call, target)
+        if live is None and call.recalled:
+            return await self._recalled(call, settings)
+        if live is None and call.fresh:
             plan = await self.plan(call, settings)
             if settings.reuse_existing_builds:
                 there = await self._of_others(call, target, plan)

@@ -91,6 +91,11 @@ class JobRunSpec(ContainerChanges):
             raise ValueError("give exactly one of from, jobId and template, or an image alone")
         return self
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that the Job is made from stands here."""
+        return self.from_ is None and self.job_id is None and self.git is None
+
 
 class JobRun(NodeKind[JobRunSpec]):
     """One Job for each attempt, under a name that follows from it."""
@@ -106,11 +111,12 @@ class JobRun(NodeKind[JobRunSpec]):
     @override
     async def act(self, call: Call[JobRunSpec]) -> Result:
         spec, target = call.spec, self._target(call)
-        if call.fresh and not call.recalled:
+        begins = call.fresh and not call.recalled
+        # A killed operator may have made the Job, and what it was made from may be gone by now.
+        live = None if begins and spec.is_whole else await self._jobs.get(call, target)
+        if live is None and begins:
             job = await self._job_spec(call, target.namespace)
-            live: JsonObject | None = await self._jobs.make(call, target, job, spec.git)
-        else:
-            live = await self._jobs.get(call, target)
+            live = await self._jobs.make(call, target, job, spec.git)
         seen = await self._jobs.look(call, target, live, git=spec.git, container=spec.container)
         return _result(seen, spec.expect) if isinstance(seen, Ended) else seen
 

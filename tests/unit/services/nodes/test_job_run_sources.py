@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from ebbflow.api.base import JsonObject
-from ebbflow.domain.objects import Busy, Denied, ObjectError
+from ebbflow.domain.git import Unreachable
+from ebbflow.domain.objects import Busy, Denied, ObjectError, ObjectId
 from ebbflow.domain.source_archive import PART
 from tests.support.memory_pods import Kubelet, job_run
 from tests.support.run_stage import REPOSITORY, RunWorld
@@ -84,6 +85,29 @@ async def test_a_cron_jobs_job_is_run_with_what_the_node_changes(
         ],
         "restartPolicy": "Never",
     }
+
+
+async def test_a_job_goes_on_whose_cron_job_has_gone_while_no_operator_was_there(
+    world: RunWorld, kubelet: Kubelet
+) -> None:
+    world.objects.put(cron_job())
+    await begin(world, {"kind": "JobRun", "spec": {"jobId": "reports"}})
+    world.objects.remove(ObjectId("batch", "CronJob", "default", "reports"))
+    world.restart()
+    kubelet.end()
+    await world.look()
+    assert world.phase() == "Succeeded", message(world)
+
+
+async def test_a_job_goes_on_whose_repository_has_gone_while_no_operator_was_there(
+    world: RunWorld, kubelet: Kubelet
+) -> None:
+    await with_git(world)
+    world.git.fail(REPOSITORY, Unreachable("it is away"))
+    world.restart()
+    kubelet.end()
+    await world.look()
+    assert world.phase() == "Succeeded", message(world)
 
 
 async def test_northflanks_overrides_are_read(world: RunWorld, kubelet: Kubelet) -> None:
