@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 
 from typing_extensions import override
 
-from ebbflow.adapters.git.signing import sign
 from ebbflow.devcluster.gitrepository import Content, Entry, LoggedCommit
 from ebbflow.domain.addresses import check_branch_name, normalise_path
 from ebbflow.domain.git import (
@@ -45,6 +44,7 @@ from ebbflow.domain.git import (
 from ebbflow.domain.ports import GitBackend
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.source_archive import FileKind, TreeBounds, TreeFile
+from tests.support.memory_commits import logged, look_up, prepared
 from tests.support.memory_objects import BLOB, COMMIT, DIRECTORY, TREE, Objects, TreeEntry
 
 MAIN = "main"
@@ -127,7 +127,7 @@ class MemoryGit(GitBackend):
         """Return the bytes of a file at a branch or commit."""
         repository = self.repositories[url]
         commit = repository.branches.get(revision, revision)
-        entry = _look_up(repository.objects, repository.objects.tree_of(commit), path)
+        entry = look_up(repository.objects, repository.objects.tree_of(commit), path)
         assert entry is not None, f"nothing at {path} in {revision}"
         return repository.objects.found[entry[1]][1]
 
@@ -135,7 +135,7 @@ class MemoryGit(GitBackend):
         """Return the commits of a branch, newest first."""
         repository = self.repositories[url]
         ancestry = repository.objects.ancestry(repository.branches[branch])
-        return [_logged(repository.objects, sha) for sha in ancestry]
+        return [logged(repository.objects, sha) for sha in ancestry]
 
     def rewrite_history(self, url: str, files: Mapping[str, Content]) -> CommitId:
         """Replace everything by one new commit, as a forced push and a clean-up do; its id."""
@@ -171,7 +171,7 @@ class MemoryGit(GitBackend):
     ) -> GitFile | None:
         _checked(normalise_path, path)
         repository = await self._fetch(remote, commit)
-        entry = _look_up(repository.objects, repository.objects.tree_of(commit), path)
+        entry = look_up(repository.objects, repository.objects.tree_of(commit), path)
         if entry is None:
             return None
         if entry[0] not in REGULAR:
@@ -191,7 +191,7 @@ class MemoryGit(GitBackend):
         found: dict[str, BlobId | None] = {}
         for path in paths:
             try:
-                entry = _look_up(repository.objects, repository.objects.tree_of(commit), path)
+                entry = look_up(repository.objects, repository.objects.tree_of(commit), path)
             except (NotAFile, ValueError):
                 entry = None
             found[path] = entry[1] if entry and entry[0] in REGULAR else None
@@ -211,7 +211,7 @@ class MemoryGit(GitBackend):
             if before[path] != blob:
                 break
             commit = parents[0]
-        return Signature.parse(_logged(objects, commit).author)
+        return Signature.parse(logged(objects, commit).author)
 
     @override
     async def read_blob(self, remote: Remote, blob: BlobId) -> bytes | None:
@@ -254,49 +254,64 @@ class MemoryGit(GitBackend):
         _checked(normalise_path, path)
         repository = await self._fetch(remote, parent)
         tree = repository.objects.tree_of(parent)
-        there = _look_up(repository.objects, tree, path)
+        there = look_up(repository.objects, tree, path)
         if there is not None and there[0] not in REGULAR:
             raise NotAFile(f"{path} is no regular file")
         made = Objects(dict(repository.objects.found))
         blob = made.add(BLOB, data)
         new_tree = made.put(tree, normalise_path(path), (there[0] if there else "100644", blob))
-        message = header.message if header.message.endswith("\n") else f"{header.message}\n"
-        text = (
-            f"tree {new_tree}\nparent {parent}\n"
-            f"author {_person(header.author)} {header.time} +0000\n"
-            f"committer {_person(header.committer)} {header.time} +0000\n"
-        )
-        signature = ""
-        if header.signing_key is not None:
-            signed = sign(f"{text}\n{message}".encode(), header.signing_key).decode()
-            signature = "gpgsig " + signed.replace("\n", "\n ") + "\n"
-        commit = made.add(COMMIT, f"{text}{signature}\n{message}".encode())
-        new = tuple(
-            value for sha, value in made.found.items() if sha not in repository.objects.found
-        )
-        return PreparedCommit(commit, parent, str(new_tree), blob, new)
+        return prepared(repository.objects, made, parent, str(new_tree), header, blob)
 
     @override
-    async def push(self, remote: Remote, branch: str, commit: PreparedCommit) -> PushResult:
+    async def prepare_files(
+        self,
+        remote: Remote,
+        branch: str,
+        parent: CommitId,
+        files: Mapping[str, bytes | None],
+        header: CommitHeader,
+    ) -> PreparedCommit | None:
+        for path in files:
+            _checked(normalise_path, path)
+        repository = await self._fetch(remote, parent)
+        old = repository.objects.tree_of(parent)
+        made = Objects(dict(repository.objects.found))
+        tree: str | None = old
+        for path, data in sorted(files.items()):
+            there = look_up(repository.objects, old, path)
+            if there is not None and there[0] not in REGULAR:
+                raise NotAFile(f"{path} is no regular file")
+            entry = (there[0] if there else "100644", made.add(BLOB, data)) if data is not None else None  # fmt: skip
+            if entry is not None and tree is not None:
+                look_up(made, tree, path)
+            if entry is not None or there is not None:
+                tree = made.put(tree, normalise_path(path), entry)
+        tree = tree or made.add(TREE, b"")
+        return None if tree == old else prepared(repository.objects, made, parent, tree, header, "")
+
+    @override
+    async def push(
+        self, remote: Remote, branch: str, commit: PreparedCommit, *, new: bool = False
+    ) -> PushResult:
         for hook in list(self.before_push):
             hook()
         repository = await self._request("push", remote)
         if self.hold_next_push:
             self.hold_next_push = False
-            self.late.append(lambda: self._receive(repository, branch, commit))
+            self.late.append(lambda: self._receive(repository, branch, commit, new=new))
             raise Unreachable(f"{remote.url} did not answer")
-        result = self._receive(repository, branch, commit)
+        result = self._receive(repository, branch, commit, new=new)
         if isinstance(result, Pushed) and (remote, commit.parent) in self._fetched:
             self._fetched.add((remote, commit.commit))
         return result
 
     def _receive(
-        self, repository: MemoryRepository, branch: str, commit: PreparedCommit
+        self, repository: MemoryRepository, branch: str, commit: PreparedCommit, *, new: bool
     ) -> PushResult:
         head = repository.branches.get(branch)
         if head == commit.commit:
             return Pushed()
-        if head != commit.parent:
+        if head != (None if new else commit.parent):
             return BranchMoved(head)
         if repository.refusal is not None:
             return PushRefused(repository.refusal)
@@ -313,6 +328,16 @@ class MemoryGit(GitBackend):
             return True
         repository = await self._request("history", remote)
         return commit in repository.objects.ancestry(head)
+
+    @override
+    async def find_commit(
+        self, remote: Remote, branch: str, head: CommitId, line: str
+    ) -> CommitId | None:
+        objects = (await self._request("history", remote)).objects
+        for sha in objects.ancestry(head):
+            if line in objects.found[sha][1].decode().partition("\n\n")[2].split("\n"):
+                return sha
+        return None
 
     async def _request(self, operation: str, remote: Remote) -> MemoryRepository:
         self.operations[operation] += 1
@@ -362,31 +387,3 @@ def _checked(check: Callable[[str], object], text: str) -> None:
         check(text)
     except ValueError as error:
         raise InvalidRequest(str(error)) from error
-
-
-def _look_up(objects: Objects, tree: str, path: str) -> TreeEntry | None:
-    *directories, name = normalise_path(path).split("/")
-    for directory in directories:
-        entry = objects.tree(tree).get(directory)
-        if entry is None:
-            return None
-        if entry[0] != DIRECTORY:
-            raise NotAFile(f"{directory} on the way to {path} is no directory")
-        tree = entry[1]
-    return objects.tree(tree).get(name)
-
-
-def _person(signature: Signature) -> str:
-    name, email = (
-        "".join(" " if c in "<>\n\r\0" else c for c in text).strip()
-        for text in (signature.name, signature.email)
-    )
-    return f"{' '.join(name.split())} <{''.join(email.split())}>"
-
-
-def _logged(objects: Objects, sha: CommitId) -> LoggedCommit:
-    header, _, message = objects.found[sha][1].decode().partition("\n\n")
-    people = {line.split(" ", 1)[0]: line.split(" ", 1)[1] for line in header.split("\n")}
-    author, time, _ = people["author"].rsplit(" ", 2)
-    committer = people["committer"].rsplit(" ", 2)[0]
-    return LoggedCommit(sha, objects.parents_of(sha), author, committer, int(time), message)

@@ -114,7 +114,10 @@ class CommitHeader:
 
 @dataclass(frozen=True, slots=True)
 class PreparedCommit:
-    """A commit that exists in memory only, with the objects that a push must carry."""
+    """A commit that exists in memory only, with the objects that a push must carry.
+
+    `blob` is the file's that it puts; empty for one that changes several files.
+    """
 
     commit: CommitId
     parent: CommitId

@@ -18,7 +18,7 @@ from ebbflow.domain.git import (
     Remote,
     Signature,
 )
-from ebbflow.domain.outcome import Report
+from ebbflow.domain.outcome import Notice, Report
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.source_archive import TreeBounds, TreeFile
 
@@ -110,6 +110,17 @@ class StatusWriter(Protocol):
         ...
 
 
+class Events(Protocol):
+    """Events of Kubernetes about our own objects."""
+
+    async def emit(self, about: Resource, notice: Notice, now: datetime) -> None:
+        """Record that `notice` happened to `about`; equal arguments make one event.
+
+        Texts are cut to what an event can hold. Never raises for what the API server says.
+        """
+        ...
+
+
 class GitBackend(Protocol):
     """Git without a work tree. Every method raises GitError; texts never hold a credential."""
 
@@ -173,10 +184,34 @@ class GitBackend(Protocol):
         """
         ...
 
-    async def push(self, remote: Remote, branch: str, commit: PreparedCommit) -> PushResult:
+    async def prepare_files(
+        self,
+        remote: Remote,
+        branch: str,
+        parent: CommitId,
+        files: Mapping[str, bytes | None],
+        header: CommitHeader,
+    ) -> PreparedCommit | None:
+        """Build the commit that puts all `files` (None: removes one) on top of `parent`; None if
+        they are so already. Else as `prepare_commit`.
+        """
+        ...
+
+    async def push(
+        self, remote: Remote, branch: str, commit: PreparedCommit, *, new: bool = False
+    ) -> PushResult:
         """Move the branch from the commit's parent to the commit, if it is still at the parent.
 
-        Never forces, never deletes, never creates a branch.
+        `new`: make the branch, if there is none yet. Never forces, never deletes, and creates no
+        branch but a new one.
+        """
+        ...
+
+    async def find_commit(
+        self, remote: Remote, branch: str, head: CommitId, line: str
+    ) -> CommitId | None:
+        """Return the newest commit, of the 1,000 that `head` is made of, whose message has this
+        whole line.
         """
         ...
 

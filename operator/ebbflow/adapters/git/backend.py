@@ -25,7 +25,7 @@ from typing_extensions import override
 from ebbflow.adapters.git import errors
 from ebbflow.adapters.git.authors import author_of
 from ebbflow.adapters.git.cache import ObjectCache, SessionDirectory, directory_name
-from ebbflow.adapters.git.commits import build_commit
+from ebbflow.adapters.git.commits import build_commit, build_commit_of_files
 from ebbflow.adapters.git.flights import HeadsBatcher
 from ebbflow.adapters.git.limits import HostPolicy, Limits, Timeouts
 from ebbflow.adapters.git.network import Network
@@ -203,10 +203,29 @@ class DulwichBackend(GitBackend):
         return await self._at(remote, parent, build)
 
     @override
-    async def push(self, remote: Remote, branch: str, commit: PreparedCommit) -> PushResult:
+    async def prepare_files(
+        self,
+        remote: Remote,
+        branch: str,
+        parent: CommitId,
+        files: Mapping[str, bytes | None],
+        header: CommitHeader,
+    ) -> PreparedCommit | None:
+        for path in files:
+            _check_path(path)
+
+        def build(cache: ObjectCache) -> PreparedCommit | None:
+            return build_commit_of_files(cache.reader(parent), parent, files, header)
+
+        return await self._at(remote, parent, build)
+
+    @override
+    async def push(
+        self, remote: Remote, branch: str, commit: PreparedCommit, *, new: bool = False
+    ) -> PushResult:
         _check_branch(branch)
         async with self._use(remote) as repository:
-            result = await repository.push(branch, commit)
+            result = await repository.push(branch, commit, new=new)
         if isinstance(result, NotTaken):
             return PushRefused(errors.clean_words(result.words, remote.credential))
         return result
@@ -215,6 +234,13 @@ class DulwichBackend(GitBackend):
     async def contains(self, remote: Remote, branch: str, head: CommitId, commit: CommitId) -> bool:
         async with self._use(remote) as repository:
             return await repository.contains(head, commit)
+
+    @override
+    async def find_commit(
+        self, remote: Remote, branch: str, head: CommitId, line: str
+    ) -> CommitId | None:
+        async with self._use(remote) as repository:
+            return await repository.find_commit(head, line)
 
     async def _list_heads(self, remote: Remote, branches: frozenset[str]) -> Mapping[str, CommitId]:
         async with self._use(remote) as repository:

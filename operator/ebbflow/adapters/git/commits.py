@@ -1,15 +1,16 @@
-"""A commit in memory: one blob, the trees on the way to it, and the commit itself."""
+"""A commit in memory: the files that it changes, the trees on the way to them, and itself."""
 
 from __future__ import annotations
 
-from typing import Final, cast
+from collections.abc import Mapping
+from typing import Final
 
-from dulwich.objects import Blob, Commit, ObjectID, ShaFile, Tree
+from dulwich.objects import Commit, ObjectID, ShaFile
 
+from ebbflow.adapters.git.changed_trees import ChangedTrees
 from ebbflow.adapters.git.signing import sign
-from ebbflow.adapters.git.trees import DIRECTORY, REGULAR_FILE, TreeReader
-from ebbflow.domain.addresses import normalise_path
-from ebbflow.domain.git import CommitHeader, CommitId, PreparedCommit, Signature
+from ebbflow.adapters.git.trees import TreeReader
+from ebbflow.domain.git import BlobId, CommitHeader, CommitId, PreparedCommit, Signature
 
 _STRIPPED: Final = str.maketrans(dict.fromkeys("<>\n\r\0", " "))
 
@@ -26,18 +27,43 @@ def build_commit(
         ValueError: the path cannot name a file.
         InvalidRequest: the key to sign with cannot be used.
     """
-    there = reader.find(path)
-    blob = Blob.from_string(data)
-    trees = _changed_trees(
-        reader, normalise_path(path), there.mode if there else REGULAR_FILE, blob.id
-    )
-    commit = _commit(trees[-1].id, parent, header)
-    new: list[ShaFile] = [blob, *trees, commit]
+    trees = ChangedTrees(reader)
+    blob = trees.put(path, data)
+    return _prepared(trees, parent, header, blob.id.decode())
+
+
+def build_commit_of_files(
+    reader: TreeReader,
+    parent: CommitId,
+    files: Mapping[str, bytes | None],
+    header: CommitHeader,
+) -> PreparedCommit | None:
+    """Return the commit that puts (None: removes) all these files; None if they are so already.
+
+    Raises as `build_commit`.
+    """
+    trees = ChangedTrees(reader)
+    for path, data in sorted(files.items()):
+        if data is None:
+            trees.remove(path)
+        else:
+            trees.put(path, data)
+    if trees.root.id.decode() == reader.root:
+        return None
+    return _prepared(trees, parent, header, "")
+
+
+def _prepared(
+    trees: ChangedTrees, parent: CommitId, header: CommitHeader, blob: BlobId
+) -> PreparedCommit:
+    root = trees.root
+    commit = _commit(root.id, parent, header)
+    new: list[ShaFile] = [*trees.new_objects(), commit]
     return PreparedCommit(
         commit=commit.id.decode(),
         parent=parent,
-        tree=trees[-1].id.decode(),
-        blob=blob.id.decode(),
+        tree=root.id.decode(),
+        blob=blob,
         objects=tuple((item.type_num, item.as_raw_string()) for item in new),
     )
 
@@ -50,25 +76,6 @@ def person_line(signature: Signature) -> str:
     email = "".join(signature.email.translate(_STRIPPED).split())
     name = " ".join(signature.name.translate(_STRIPPED).split()) or email or "unknown"
     return f"{name} <{email}>"
-
-
-def _changed_trees(reader: TreeReader, path: str, mode: int, sha: ObjectID) -> list[Tree]:
-    """Return the new trees on the way to a file, the innermost first, the root last."""
-    *directories, name = [part.encode() for part in path.split("/")]
-    chain = [_copy(reader.tree(reader.root))]
-    for directory in directories:
-        above = chain[-1]
-        known = directory in above
-        chain.append(_copy(reader.tree(above[directory][1].decode())) if known else Tree())
-    chain.reverse()
-    for tree, entry in zip(chain, [name, *reversed(directories)], strict=True):
-        tree[entry] = (mode, sha)
-        mode, sha = DIRECTORY, tree.id
-    return chain
-
-
-def _copy(tree: Tree) -> Tree:
-    return cast("Tree", tree.copy())
 
 
 def _commit(tree: ObjectID, parent: CommitId, header: CommitHeader) -> Commit:

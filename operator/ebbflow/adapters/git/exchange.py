@@ -15,7 +15,7 @@ from ebbflow.adapters.git.dialect import fetch_version0, gone
 from ebbflow.adapters.git.errors import ServerSaid
 from ebbflow.adapters.git.limits import Limits
 from ebbflow.adapters.git.link import Link
-from ebbflow.adapters.git.trees import is_ancestor
+from ebbflow.adapters.git.trees import LookUp, is_ancestor, with_line
 from ebbflow.adapters.git.unpacking import PackFile, is_small, unpack_apart
 from ebbflow.adapters.git.wire import Advertisement, Want
 from ebbflow.adapters.unpack.order import Unpacked
@@ -109,6 +109,38 @@ def descends(
     limits: Limits,
 ) -> bool:
     """Tell whether `commit` is among the last `limits.history` commits that `head` is made of."""
+
+    def look(look_up: LookUp) -> bool:
+        return is_ancestor(look_up, commit, head, limits.history)
+
+    return _in_history(link, memory, cache, head, limits, look)
+
+
+def find_commit(
+    link: Link,
+    memory: ServerMemory,
+    cache: ObjectCache,
+    head: CommitId,
+    line: str,
+    limits: Limits,
+) -> CommitId | None:
+    """Return the newest of the last `limits.history` commits with this line in its message."""
+
+    def look(look_up: LookUp) -> CommitId | None:
+        return with_line(look_up, head, line, limits.history)
+
+    return _in_history(link, memory, cache, head, limits, look)
+
+
+def _in_history(
+    link: Link,
+    memory: ServerMemory,
+    cache: ObjectCache,
+    head: CommitId,
+    limits: Limits,
+    look: Callable[[LookUp], V],
+) -> V:
+    """Fetch the last commits that `head` is made of, and look at them."""
     with cache.spool() as file, closing(cache.scratch()) as packs:
         pack = PackFile(file, limits)
         # Commits without their trees, where the server can.
@@ -118,7 +150,7 @@ def descends(
             packs.took(apart)
         elif pack.size:
             packs.take(pack)
-        return is_ancestor(packs.get, commit, head, limits.history)
+        return look(packs.get)
 
 
 def _with_server(link: Link, memory: ServerMemory, ask: Callable[[Advertisement], V]) -> V:

@@ -38,8 +38,12 @@ class _Elsewhere(Exception):
         self.head = head
 
 
-def push_commit(link: Link, branch: str, commit: PreparedCommit) -> Pushed | BranchMoved | NotTaken:
+def push_commit(
+    link: Link, branch: str, commit: PreparedCommit, *, new: bool = False
+) -> Pushed | BranchMoved | NotTaken:
     """Move the branch from the commit's parent to the commit (two requests).
+
+    `new`: there is no such branch, and it is made.
 
     Raises:
         GitError, ServerSaid, urllib3 and dulwich errors: whether the commit was taken is unknown
@@ -47,10 +51,11 @@ def push_commit(link: Link, branch: str, commit: PreparedCommit) -> Pushed | Bra
     """
     ref = Ref(f"refs/heads/{branch}".encode())
     target = ObjectID(commit.commit.encode())
+    expected = None if new else commit.parent
 
     def update(refs: dict[Ref, ObjectID]) -> dict[Ref, ObjectID]:
         head = refs[ref].decode() if ref in refs else None
-        if head not in {commit.parent, commit.commit}:
+        if head not in {expected, commit.commit}:
             raise _Elsewhere(head)
         return {ref: target}
 

@@ -22,7 +22,7 @@ from ebbflow.adapters.git.limits import Limits
 from ebbflow.adapters.git.link import Link
 from ebbflow.adapters.git.network import Network
 from ebbflow.adapters.git.push import NotTaken, push_commit
-from ebbflow.adapters.git.trees import is_ancestor
+from ebbflow.adapters.git.trees import is_ancestor, with_line
 from ebbflow.adapters.git.unpacking import PackFile
 from ebbflow.adapters.git.wire import Want
 from ebbflow.adapters.unpack.order import Unpacked
@@ -108,19 +108,33 @@ class Repository:
                 self._descents.popitem(last=False)
         return self._descents[key]
 
-    async def push(self, branch: str, commit: PreparedCommit) -> Pushed | BranchMoved | NotTaken:
+    async def find_commit(self, head: CommitId, line: str) -> CommitId | None:
+        """Return the newest of the last commits that `head` is made of with this line."""
+        limit = self._limits.history
+
+        def ask(link: Link) -> CommitId | None:
+            return exchange.find_commit(link, self._memory, self._cache, head, line, self._limits)
+
+        found = await self.peek(lambda cache: with_line(cache.get, head, line, limit))
+        if found is not None:
+            return found
+        return await self._ask_history(ask)
+
+    async def push(
+        self, branch: str, commit: PreparedCommit, *, new: bool
+    ) -> Pushed | BranchMoved | NotTaken:
         """Send a commit; a refused one is told apart from a branch that moved meanwhile."""
         with self._network.measured("push") as tell:
             result = await self._network.run(
                 self.remote,
                 self._limits.listing_bytes,
-                lambda link: push_commit(link, branch, commit),
+                lambda link: push_commit(link, branch, commit, new=new),
             )
             if isinstance(result, BranchMoved) and result.head is None:
                 # Gone, or among the references that this server keeps from who pushes.
                 result = NotTaken(_NOT_OFFERED)
             if isinstance(result, NotTaken):
-                result = await self._after_refusal(branch, commit, result)
+                result = await self._after_refusal(branch, commit, result, new=new)
             match result:
                 case BranchMoved():
                     tell("BranchMoved")
@@ -140,13 +154,13 @@ class Repository:
             await self._work(ObjectCache.close)
 
     async def _after_refusal(
-        self, branch: str, commit: PreparedCommit, refusal: NotTaken
+        self, branch: str, commit: PreparedCommit, refusal: NotTaken, *, new: bool
     ) -> Pushed | BranchMoved | NotTaken:
         # Servers word a lost race in many ways; where the branch is now tells it for certain.
         head = (await self.list_heads({branch})).get(branch)
         if head == commit.commit:
             return Pushed()
-        return refusal if head == commit.parent else BranchMoved(head)
+        return refusal if head == (None if new else commit.parent) else BranchMoved(head)
 
     async def _descends(self, head: CommitId, commit: CommitId) -> bool:
         limit = self._limits.history
@@ -156,6 +170,9 @@ class Repository:
         def ask(link: Link) -> bool:
             return exchange.descends(link, self._memory, self._cache, head, commit, self._limits)
 
+        return await self._ask_history(ask)
+
+    async def _ask_history(self, ask: Callable[[Link], V]) -> V:
         with self._network.measured("history"):
             try:
                 return await self._network.run(self.remote, self._limits.fetch_bytes, ask)

@@ -176,6 +176,29 @@ def is_ancestor(look_up: LookUp, commit: CommitId, head: CommitId, limit: int) -
     return commit in seen
 
 
+def with_line(look_up: LookUp, head: CommitId, line: str, limit: int) -> CommitId | None:
+    """Return the newest commit that `head` is made of, of those here, whose message has a line."""
+    wanted = line.encode()
+    seen = {head}
+    layer = [head]
+    while layer and len(seen) <= limit:
+        for commit in layer:
+            if wanted in _message_lines(look_up, commit):
+                return commit
+        above = dict.fromkeys(p for child in layer for p in parents_of(look_up, child))
+        layer = [parent for parent in above if parent not in seen]
+        seen.update(layer)
+    return None
+
+
+def _message_lines(look_up: LookUp, commit: CommitId) -> list[bytes]:
+    try:
+        kind, data = look_up(commit)
+    except (KeyError, Oversized):
+        return []
+    return data.partition(b"\n\n")[2].split(b"\n") if kind == COMMIT else []
+
+
 def _check(path: str, place: str, mode: int, *, last: bool) -> None:
     if last and mode in {REGULAR_FILE, EXECUTABLE_FILE}:
         return
