@@ -38,6 +38,7 @@ from ebbflow.adapters.kube.leadership import LeaseLeadership
 from ebbflow.adapters.kube.made_objects import MadeObjects
 from ebbflow.adapters.kube.objects import KubeObjects
 from ebbflow.adapters.kube.own_writes import OwnWrites
+from ebbflow.adapters.kube.pod_exec import KubePodExec
 from ebbflow.adapters.kube.pod_logs import KubePodLogs
 from ebbflow.adapters.kube.run_store import KubeRunStore
 from ebbflow.adapters.kube.status import KubeStatusWriter
@@ -67,6 +68,7 @@ from ebbflow.services.inventories import Inventories
 from ebbflow.services.made_objects import MadeLog, NotingObjects
 from ebbflow.services.nodes.registry import Ports, node_kinds
 from ebbflow.services.removal import Removal
+from ebbflow.services.repository_commits import RepositoryCommits
 from ebbflow.services.repository_files import RepositoryFiles
 from ebbflow.services.repository_watch import RepositoryWatch
 from ebbflow.services.run_aftermath import RunAftermath
@@ -218,6 +220,8 @@ def _compose(
         receiver.record_key,
         SyncedFiles(git, access),
         SourceTrees(source_git, access),
+        RepositoryCommits(git, access),
+        events,
         stack,
     )
     reconcilers: dict[str, Reconciler] = {
@@ -264,6 +268,8 @@ def _runs(
     record_key: RecordKey,
     synced: SyncedFiles,
     trees: SourceTrees,
+    commits: RepositoryCommits,
+    events: EventRecorder,
     stack: AsyncExitStack,
 ) -> tuple[RunQueue, RunExecution]:
     """Return what works on the queues of sources, and on Runs."""
@@ -296,7 +302,11 @@ def _runs(
         verbs,
         queue.add,
         pod_logs,
+        KubePodExec(client, system, redact),
         trees,
+        events,
+        commits,
+        logs.redactor.holds,
     )
     nodes = RunNodes(node_kinds(ports), secrets, clock, redact)
     inventories, removal = Inventories(cluster, store), Removal(objects)

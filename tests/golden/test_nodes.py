@@ -3,7 +3,8 @@
 A case is a file `nodes/<kind>/<case>.yaml`. `given` is what is there beforehand (objects, files in
 Git, answers of HTTP servers, other Templates), `steps` are the nodes of the document. What comes
 out: `phase` (Succeeded if absent), `message` (a part of it), `objects` that were made or changed,
-`requests` that were sent, `runs` that were made, and `outputs` by ref, as later nodes read them.
+`requests` that were sent, `runs` that were made, `committed` files of the repository by path (null:
+it is not there), and `outputs` by ref, as later nodes read them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pytest
 import yaml
 
 from ebbflow.api.base import JsonObject, Key
+from ebbflow.domain.git import Remote
 from ebbflow.domain.http import HttpAnswer
 from ebbflow.domain.objects import OWNER_LABEL, owner_mark
 from ebbflow.services.run_queue import queue_key
@@ -112,6 +114,15 @@ def specs(world: RunWorld) -> list[JsonObject]:
     return [run["spec"] for run in runs if run]
 
 
+async def committed(world: RunWorld, paths: JsonObject) -> JsonObject:
+    """Return the files at these paths of the repository's branch main."""
+    head = world.git.head(REPOSITORY) or ""
+    found = {
+        path: await world.git.read_file(Remote(REPOSITORY), "main", head, path) for path in paths
+    }
+    return {path: file and file.data.decode() for path, file in found.items()}
+
+
 def outputs(world: RunWorld) -> JsonObject:
     data = world.objects.live("ConfigMap", PROBE)["data"]
     return {ref: settled(json.loads(text)) for ref, text in data.items()}
@@ -142,5 +153,7 @@ async def test_the_document_has_its_effect(path: Path) -> None:
             spec.items() >= want.items()
             for spec, want in zip(specs(world), case["runs"], strict=True)
         ] == [True] * len(case["runs"])
+    if "committed" in case:
+        assert await committed(world, case["committed"]) == case["committed"]
     if "outputs" in case:
         assert outputs(world) == case["outputs"]

@@ -89,6 +89,8 @@ KINDS: Mapping[str, Kind] = {
     ),
     "Namespace": Kind("v1", "namespaces", namespaced=False),
     "Lease": Kind("coordination.k8s.io/v1", "leases"),
+    "Deployment": Kind("apps/v1", "deployments"),
+    "CronJob": Kind("batch/v1", "cronjobs"),
     "ControllerRevision": Kind("apps/v1", "controllerrevisions"),
     "ClusterRole": Kind(RBAC, "clusterroles", namespaced=False),
     "ClusterRoleBinding": Kind(RBAC, "clusterrolebindings", namespaced=False),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from typing_extensions import override
 
 from ebbflow.api.base import JsonObject
 from ebbflow.domain.objects import Account, ObjectError, ObjectId
+from ebbflow.domain.pods.exec import Command, Outcome, PodExec
 from ebbflow.domain.pods.jobs import JOB_NAME
 from ebbflow.domain.pods.log_tail import readable
 from ebbflow.domain.pods.logs import Container, PodLogs
@@ -33,6 +35,27 @@ class MemoryPodLogs(PodLogs):
         if self.refusal is not None:
             raise self.refusal
         return self.warnings.get(about.name, "")
+
+
+class MemoryPodExec(PodExec):
+    """Commands that run nowhere. `commands` are those that began; `outcomes` are how they end, one
+    by one, then with 0. While `released` is not set, none comes to its end.
+    """
+
+    def __init__(self) -> None:
+        self.commands: list[Command] = []
+        self.outcomes: list[Outcome | ObjectError] = []
+        self.released = asyncio.Event()
+        self.released.set()
+
+    @override
+    async def run(self, command: Command, account: Account) -> Outcome:
+        outcome = self.outcomes.pop(0) if self.outcomes else Outcome(0, "")
+        if isinstance(outcome, ObjectError):
+            raise outcome
+        self.commands.append(command)
+        await self.released.wait()
+        return outcome
 
 
 class Kubelet:

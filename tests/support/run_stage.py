@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from ebbflow.adapters.cel import CelConditions
-from ebbflow.api.base import JsonObject, Key
+from ebbflow.api.base import JsonObject, Key, Resource
 from ebbflow.api.run import CREATED_BY, NodeStatus, Run
 from ebbflow.api.template import Template
 from ebbflow.domain.approvals import ApprovalGuard
 from ebbflow.domain.document import document_hash, parse
 from ebbflow.domain.objects import Account, Denied, ObjectId, Objects, ObjectWatch
-from ebbflow.domain.outcome import Postponed, Report
-from ebbflow.domain.ports import Leadership, StaleWrite
+from ebbflow.domain.outcome import Notice, Postponed, Report
+from ebbflow.domain.ports import Events, Leadership, StaleWrite
 from ebbflow.domain.runs.creation import NewPlace, by_user
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.verbs import Verbs
@@ -24,9 +24,11 @@ from ebbflow.services.git_access import GitAccess
 from ebbflow.services.inventories import Inventories
 from ebbflow.services.made_objects import MadeLog, NotingObjects
 from ebbflow.services.node_statuses import MESSAGE_EVERY
-from ebbflow.services.nodes.http import PATIENCE, Http
+from ebbflow.services.nodes.errands import PATIENCE
+from ebbflow.services.nodes.http import Http
 from ebbflow.services.nodes.registry import Ports, node_kinds
 from ebbflow.services.removal import Removal
+from ebbflow.services.repository_commits import RepositoryCommits
 from ebbflow.services.repository_files import RepositoryFiles
 from ebbflow.services.run_aftermath import RunAftermath
 from ebbflow.services.run_execution import RunExecution
@@ -44,7 +46,7 @@ from tests.support.memory_cluster import ManualClock, MemoryCluster, MemoryStatu
 from tests.support.memory_git import MemoryGit
 from tests.support.memory_http import MemoryHttp
 from tests.support.memory_objects import BLOB, object_id
-from tests.support.memory_pods import MemoryPodLogs
+from tests.support.memory_pods import MemoryPodExec, MemoryPodLogs
 from tests.support.memory_run_store import RECORD_KEY, MemoryRunStore
 from tests.support.memory_tenant import MemoryObjects
 
@@ -95,6 +97,17 @@ class Rights(Verbs):
             raise Denied(f"{account.name} lacks {verb} on {source}; kubectl …", code=403)
 
 
+class Heard(Events):
+    """Notes the events of the world: about whom, and what."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[Key, Notice, datetime]] = []
+
+    async def emit(self, about: Resource, notice: Notice, now: datetime) -> None:
+        if (about.key, notice, now) not in self.all:
+            self.all.append((about.key, notice, now))
+
+
 class Leads(Leadership):
     """A process that leads."""
 
@@ -124,6 +137,8 @@ class RunWorld:
         self.verbs = Rights()
         self.statuses = MemoryStatusWriter(self.cluster, self.clock)
         self.pod_logs = MemoryPodLogs()
+        self.pods = MemoryPodExec()
+        self.events = Heard()
         self.restart()
 
     def use(self, objects: Objects) -> None:
@@ -150,7 +165,11 @@ class RunWorld:
             self.verbs,
             self.woken.append,
             self.pod_logs,
+            self.pods,
             SourceTrees(self.git, access),
+            self.events,
+            RepositoryCommits(self.git, access),
+            lambda text: any(secret.reveal() in text for secret in self.secrets),
         )
         kinds = [
             Http(self.http, secrets, self._http_patience) if kind.name == "HTTP" else kind

@@ -203,6 +203,7 @@ class Reason(StrEnum):
         "ObjectsLeft",
         "Something that runs made is still there, although `deletionPolicy` is Delete. The message says what and why; delete it by hand.",
     )
+    MESSAGE = "Message", "A Message node of a Run says something. Read it; nothing has to be done."
     EDIT_REVERTED = (
         "EditReverted",
         "An edit in the cluster was reverted, because `sync.direction` is FromGit.",

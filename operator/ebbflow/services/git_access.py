@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ebbflow.api.base import Key
-from ebbflow.api.gitaccount import Committer, GitAccount
+from ebbflow.api.gitaccount import Committer, GitAccount, Provider
 from ebbflow.api.reasons import Reason
 from ebbflow.api.template import AccountReference
 from ebbflow.domain.access import (
@@ -37,11 +37,12 @@ class Place(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The repository may be used, in this way."""
+    """The repository may be used, in this way; `provider` is the account's."""
 
     remote: Remote
     committer: Committer
     signing_key: SigningKey | None = None
+    provider: Provider | None = None
 
 
 class GitAccess:
@@ -128,7 +129,7 @@ class GitAccess:
         if isinstance(signing_key, Refused):
             return signing_key
         remote = Remote(git.repository, method.credential, account.spec.ca_bundle)
-        return Granted(remote, account.spec.committer, signing_key)
+        return Granted(remote, account.spec.committer, signing_key, account.spec.provider)
 
 
 async def read_secret(read: ReadSecret, account: GitAccount) -> SecretObject | None:

@@ -276,6 +276,11 @@ class RunExecution:
         if memory is None or uid != run.metadata.uid:
             content = await self._content(visit)
             memory = await self._start.recollect(run, visit.parent, content)
+            memory.inherited = {
+                state.path: state.attempt
+                for state in read_states(run.status).values()
+                if state.phase == "Running" and state.attempt
+            }
             self._memories[run.key] = run.metadata.uid, memory
         return memory
 

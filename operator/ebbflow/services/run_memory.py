@@ -35,8 +35,8 @@ class RunMemory:
     """One Run under way. `root`: where its tree begins, which is elsewhere for a teardown.
 
     All by path: `outputs` are whole; `applied` the objects that nodes made; `begun` the latest
-    attempt that this process has begun, `ended` which attempt ended how, in case that could not be
-    written down, `refused` which must not be made again yet, `words` what nodes said last that may
+    attempt that this process has begun, `inherited` those that another one had on record as
+    running, `ended` which attempt ended how, in case that could not be written down, `refused` which must not be made again yet, `words` what nodes said last that may
     not be written down yet; `items` those of loops; `contexts` of workflows. `secrets` by name are what was
     read in the tenant's name, None for what is not there. `once`: what other Runs have done once and
     for all. Of a dry run: `undecided` says of nodes, by path, what was not known when they were planned;
@@ -58,6 +58,7 @@ class RunMemory:
     outputs: dict[str, Json] = field(default_factory=dict)
     applied: dict[str, tuple[JsonObject, ...]] = field(default_factory=dict)
     begun: dict[str, int] = field(default_factory=dict)
+    inherited: Mapping[str, int] = field(default_factory=dict)
     ended: dict[str, tuple[int, Result]] = field(default_factory=dict)
     refused: dict[str, Refused] = field(default_factory=dict)
     words: dict[str, tuple[int, str]] = field(default_factory=dict)

@@ -263,6 +263,8 @@ class RunNodes:
             attempt_at=begun_at,
             now=now,
             fresh=turn.fresh,
+            inherited=memory.inherited.get(place.path) == state.attempt,
+            waits=state.phase == "Waiting",
             context=context,
             run=replace(run, account=account),
             wanted=memory.needs.paths(node.envelope.ref),

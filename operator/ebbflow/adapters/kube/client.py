@@ -7,7 +7,7 @@ import json
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -39,10 +39,23 @@ LONGEST_PAUSE: Final = 10.0
 JITTER: Final = 0.25
 """Up to this share is added to a wait, so that refused requests do not come back together."""
 
+HEARTBEAT: Final = 20.0
+"""Seconds between pings on a WebSocket; without an answer the connection is given up."""
+
+MAX_REFUSAL: Final = 64 * 1024
+
 NO_ANSWER: Final = "<error>"
 """What client-go counts as `code` where there was no response."""
 
 _SLOW_DOWN: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+class UpgradeRefused(Exception):
+    """The API server opened no WebSocket; `answer` is what it said instead."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(f"no WebSocket (HTTP {answer.status})")
+        self.answer = answer
 
 
 class RestMetrics(Protocol):
@@ -185,6 +198,37 @@ class KubeClient:
         async with request as response:
             yield response
 
+    @asynccontextmanager
+    async def web_socket(
+        self, path: str, *, impersonate: str, protocols: Sequence[str]
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """Open a WebSocket at a path with its query, on a connection of its own.
+
+        It pings, so that a peer that is gone is noticed. Raises UpgradeRefused with what the API
+        server says; aiohttp.ClientError, OSError and TimeoutError.
+        """
+        call = _call("GET", path, None, JSON, None, impersonate)
+        info = await self._connection.current()
+        options = self._options(call, info)
+        del options["allow_redirects"]  # none is followed: it would be a refusal
+        async with aiohttp.ClientSession(
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": f"ebbflow/{__version__}"},
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
+            middlewares=(_upgraded,),
+        ) as session:
+            try:
+                async with asyncio.timeout(TOTAL_TIMEOUT):
+                    socket = await session.ws_connect(
+                        protocols=protocols, heartbeat=HEARTBEAT, **options
+                    )
+            except UpgradeRefused as refused:
+                if refused.answer.status == HTTPStatus.UNAUTHORIZED:
+                    await self._connection.renew(info)
+                raise
+            async with socket:
+                yield socket
+
     async def _send_patiently(self, call: Call) -> Answer:
         async with self._slots:
             answer = await self._send(call)
@@ -238,6 +282,19 @@ class KubeClient:
             "proxy": info.proxy_url,
             "allow_redirects": False,  # the API server sends none, and they would get the token
         }
+
+
+async def _upgraded(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Raise UpgradeRefused with the whole answer: aiohttp itself would drop the server's words."""
+    response = await handler(request)
+    if response.status != HTTPStatus.SWITCHING_PROTOCOLS:
+        body = await response.content.read(MAX_REFUSAL)
+        after = read_retry_after(response.headers.get("Retry-After"))
+        response.close()
+        raise UpgradeRefused(Answer(response.status, body, after))
+    return response
 
 
 def _call(

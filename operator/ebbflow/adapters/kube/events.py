@@ -7,11 +7,13 @@ import logging
 from datetime import UTC, datetime
 from typing import Final
 
+from typing_extensions import override
+
 from ebbflow.adapters.kube.client import KubeClient
 from ebbflow.adapters.kube.naming import segment
 from ebbflow.api.base import API_VERSION, GROUP, JsonObject, Resource
 from ebbflow.domain.outcome import Notice
-from ebbflow.domain.ports import ClusterError, StaleWrite
+from ebbflow.domain.ports import ClusterError, Events, StaleWrite
 
 CONTROLLER: Final = f"{GROUP}/operator"
 ACTION: Final = "Reconcile"
@@ -26,13 +28,14 @@ MAX_STEM: Final = 220
 logger = logging.getLogger(__name__)
 
 
-class EventRecorder:
+class EventRecorder(Events):
     """Writes one Event for each notice. Events are a courtesy: a refused one is only logged."""
 
     def __init__(self, client: KubeClient, identity: str) -> None:
         self._client = client
         self._instance = identity[:MAX_INSTANCE]
 
+    @override
     async def emit(self, about: Resource, notice: Notice, now: datetime) -> None:
         """Record that `notice` happened to `about`; never raises for what the server says."""
         namespace = segment(about.metadata.namespace)

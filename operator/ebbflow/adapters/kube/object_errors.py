@@ -54,6 +54,8 @@ _CONFLICT: Final = re.compile(r'conflict with "([^"]+)"')
 _TOO_LARGE: Final = ("request is too large", "larger than max", "Request entity too large")
 _GRANTS: Final = "attempting to grant RBAC permissions not currently held"
 
+_EXEC: Final = "pods/exec"
+
 _READ: Final = ("get", "list", "watch")
 _WRITE: Final = ("create", "patch")
 
@@ -180,6 +182,8 @@ def _denied(refusal: Refusal, attempt: Attempt, found: re.Match[str]) -> Denied:
             f"{namespace}; install its rights: ebbflow install --rbac-only",
             code=refusal.code,
         )
+    # A WebSocket begins as a get; from Kubernetes 1.35 on exec needs the right to create too.
+    verb = "create" if resource == _EXEC else verb
     place = f"in namespace {namespace}" if namespace else "in the whole cluster"
     return Denied(
         f"{attempt.what}: it may not {verb} {full} {place}; an admin can allow it: "

@@ -91,15 +91,7 @@ async def plan_objects(
             before, after = None, manifest
         known = tainted_texts(manifest)
         after = tainted_where_known(after, known)
-        plan = plan_object(before and tainted_where_known(before, known), after)
-        changes.append(
-            PlannedChange(
-                node=call.path,
-                object=f"{target.api_version} {ObjectId.of(after).title}",
-                action=plan.action,
-                fields=tuple(FieldChange.model_validate(f.dump()) for f in plan.fields) or None,
-            )
-        )
+        changes.append(planned_change(call, before and tainted_where_known(before, known), after))
         results.append(after)
         outputs.append(_to_come(after) if before is None else after)
     return Planned(tuple(changes), outputs_of(outputs), tuple(results))
@@ -109,6 +101,18 @@ def _to_come(after: JsonObject) -> JsonObject:
     """Return an object that a dry run made up, without what the API server will choose anew."""
     metadata = {key: value for key, value in after["metadata"].items() if key not in _CHOSEN}
     return {**after, "metadata": metadata}
+
+
+def planned_change(call: Call[Any], before: JsonObject | None, after: JsonObject) -> PlannedChange:
+    """Return what becomes of an object. Their secrets must be tainted."""
+    plan = plan_object(before, after)
+    target = ObjectId.of(after)
+    return PlannedChange(
+        node=call.path,
+        object=f"{target.api_version} {target.title}",
+        action=plan.action,
+        fields=tuple(FieldChange.model_validate(f.dump()) for f in plan.fields) or None,
+    )
 
 
 def prepared(call: Call[Any], manifests: Iterable[JsonObject]) -> list[JsonObject]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -19,6 +16,7 @@ from ebbflow.domain.conditions import clip
 from ebbflow.domain.http import HttpAnswer, HttpClient, HttpError, HttpRequest
 from ebbflow.domain.objects import tainted_texts, tainted_where_known
 from ebbflow.domain.secret import Tainted
+from ebbflow.services.nodes.errands import PATIENCE, RECHECK, Errands
 from ebbflow.services.nodes.kind import (
     Call,
     CannotDo,
@@ -32,14 +30,7 @@ from ebbflow.services.nodes.kind import (
 from ebbflow.services.nodes.spec import NodeSpec, SecretText, no_references
 from ebbflow.services.tenant_secrets import TenantSecrets, ValueMissing
 
-PATIENCE: Final = 1.0
-"""Seconds for which an answer is waited for at once; the other nodes of the run wait meanwhile."""
-
-RECHECK: Final = timedelta(seconds=1)
 SHOWN: Final = 200
-KEPT: Final = timedelta(minutes=10)
-"""How long an answer is kept that nobody asks for: a request ends long before."""
-
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _VALUE: Final = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 _SECRET_HEADERS: Final = frozenset(("authorization", "proxy-authorization", "cookie"))
@@ -100,14 +91,6 @@ class HttpSpec(NodeSpec):
         return self
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """A request on its way, or its answer; `at`: when it was sent."""
-
-    task: asyncio.Task[Result]
-    at: datetime
-
-
 class Http(NodeKind[HttpSpec]):
     """Sends each attempt's request once, as long as the operator lives. One that was killed may
     have sent it: then it is sent again with the same Idempotency-Key.
@@ -122,30 +105,25 @@ class Http(NodeKind[HttpSpec]):
     ) -> None:
         self._client = client
         self._secrets = secrets
-        self._patience = patience
-        self._sent: dict[str, _Sent] = {}
+        self._requests = Errands(patience)
 
     @property
     def on_their_way(self) -> int:
         """How many requests have no answer yet that somebody took."""
-        return len(self._sent)
+        return len(self._requests)
 
     @override
     async def act(self, call: Call[HttpSpec]) -> Result:
         key = call.idempotency_key
-        sent = self._sent.get(key)
-        if sent is None and not call.fresh:
-            return Failed("the answer was lost: whether the request had its effect is not known")
-        if sent is None:
+        if key not in self._requests:
+            if not call.fresh:
+                return Failed(
+                    "the answer was lost: whether the request had its effect is not known"
+                )
             request = await self._request(call)
-            self._forget_old(call.now)
-            task = asyncio.create_task(self._send(request, call.spec))
-            sent = self._sent[key] = _Sent(task, call.now)
-        await asyncio.wait((sent.task,), timeout=self._patience)
-        if not sent.task.done():
-            return Working("waits for the answer", after=RECHECK)
-        del self._sent[key]
-        return sent.task.result()
+            self._requests.begin(key, self._send(request, call.spec), call.now)
+        answered = await self._requests.result(key)
+        return answered or Working("waits for the answer", after=RECHECK)
 
     @override
     async def plan(self, call: Call[HttpSpec]) -> Planned:
@@ -158,9 +136,7 @@ class Http(NodeKind[HttpSpec]):
 
     @override
     async def stop(self, call: Call[HttpSpec]) -> None:
-        sent = self._sent.pop(call.idempotency_key, None)
-        if sent is not None:
-            sent.task.cancel()
+        self._requests.give_up(call.idempotency_key)
 
     async def _request(self, call: Call[HttpSpec]) -> HttpRequest:
         spec = call.spec
@@ -192,12 +168,6 @@ class Http(NodeKind[HttpSpec]):
             return Succeeded(outputs, f"answered {answer.status}")
         wanted = f", not {' or '.join(map(str, spec.expect))}" if spec.expect else ""
         return Failed(f"{request.method}: it answered {answer.status}{wanted}{_said(outputs)}")
-
-    def _forget_old(self, now: datetime) -> None:
-        """Nobody asks for some answers: documents that do not wait, runs that ended otherwise."""
-        old = [key for key, sent in self._sent.items() if sent.at + KEPT < now]
-        for key in old:
-            self._sent.pop(key).task.cancel()
 
 
 def _check_header(name: str, value: str | Tainted) -> None:

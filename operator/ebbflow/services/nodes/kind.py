@@ -61,8 +61,10 @@ class Running:
 class Call(Generic[S]):
     """One attempt of one node. Texts in `spec` that a secret went into are `Tainted`.
 
-    `fresh`: the attempt has just begun in this process (or a killed one had begun it, which nobody
-    can tell); later calls of the same attempt only look. `recalled`: the attempt has succeeded and
+    `fresh`: the attempt has just begun in this process (or a killed one had begun it); later calls
+    of the same attempt only look. `inherited`: another process had it on record as running, so
+    whether it has had its effect nobody can tell. `waits`: the record says that it waits; what may
+    be done once only must be on record as running first. `recalled`: the attempt has succeeded and
     only its outputs are asked for: nothing may be made. `raw` is the node's spec after rendering,
     before it was read as `spec`. `wanted` are the paths within the outputs that expressions of the
     document name. `timeout`: after which the engine ends the attempt, where the document has one.
@@ -80,6 +82,8 @@ class Call(Generic[S]):
     context: Context
     run: Running
     recalled: bool = False
+    inherited: bool = False
+    waits: bool = False
     wanted: frozenset[tuple[str, ...]] = frozenset()
     timeout: timedelta | None = None
 

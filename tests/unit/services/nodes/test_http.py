@@ -6,7 +6,8 @@ import pytest
 
 from ebbflow.domain.http import HttpError
 from ebbflow.domain.secret import Tainted
-from ebbflow.services.nodes.http import KEPT, Http
+from ebbflow.services.nodes.errands import KEPT
+from ebbflow.services.nodes.http import Http
 from tests.support.run_stage import RunWorld, config_map
 
 CALL = {"kind": "HTTP", "ref": "call", "spec": {"method": "POST", "url": "https://a.example.com/"}}

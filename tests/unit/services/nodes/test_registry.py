@@ -96,7 +96,7 @@ def test_no_example_and_no_golden_case_is_left_over() -> None:
 def test_the_kinds_are_in_the_contract_that_keeps_them_apart() -> None:
     text = (ROOT / "pyproject.toml").read_text()
     _, _, contract = text.partition('"Kinds of nodes do not know each other"')
-    (layer,) = re.findall(r'"(addon \|[^"]*)"', contract)
+    (layer,) = re.findall(r'"(action \|[^"]*)"', contract)
     assert set(layer.split(" | ")) == {one.__module__.rpartition(".")[2] for one in classes()}
 
 
@@ -113,11 +113,41 @@ WAITING = {
 } | dict.fromkeys(
     (
         *("Manifest", "DeploymentService", "CombinedService", "Job", "JobRun"),
-        *("Build", "Addon"),
+        *("Build", "Addon", "AddonBackup"),
     ),
     "Running",
 )
 """How far examples come by themselves; the others are done at once."""
+
+
+API = {"app": "api"}
+WORKLOADS = (
+    {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "api", "uid": "api"},
+        "spec": {"selector": {"matchLabels": API}, "template": {"metadata": {"labels": API}}},
+    },
+    {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": "api-1",
+            "labels": API,
+            "ownerReferences": [{"kind": "ReplicaSet", "uid": "api", "controller": True}],
+        },
+        "spec": {"containers": [{"name": "api"}]},
+        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
+    },
+    {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "db"},
+        "spec": {"volumeClaimTemplates": [{"metadata": {"name": "data"}}]},
+    },
+    {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "nightly"}, "spec": {}},
+)
+"""What examples act on."""
 
 
 @pytest.fixture
@@ -141,6 +171,7 @@ def world() -> RunWorld:
                 "jobTemplate": {"spec": {"template": {"spec": {"containers": [{"name": "a"}]}}}}
             },
         },
+        *WORKLOADS,
     ):
         made.objects.put(raw)
     migrate = {
@@ -162,7 +193,13 @@ async def test_the_example_of_the_page_runs(world: RunWorld, name: str) -> None:
     steps = yaml.safe_load((EXAMPLES / f"{file_name(name)}.yaml").read_text())
     world.template(
         *steps,
-        arguments={"SIZE": "5Gi", "VERSION": "1.8.2", "HOST": "example.com", "REPLICAS": "2"},
+        arguments={
+            "SIZE": "5Gi",
+            "VERSION": "1.8.2",
+            "HOST": "example.com",
+            "REPLICAS": "2",
+            "BACKUP": "db-1",
+        },
         git={"repository": REPOSITORY, "branch": "main", "path": "shop.yaml"},
     )
     world.synced(REPOSITORY)
