@@ -187,6 +187,7 @@ def test_more_faults_than_people_read_are_counted(checks: DocumentCheck) -> None
                             "steps": [
                                 {"kind": "AddonBackup", "spec": {"addonId": "postgres-prod"}},
                                 {"kind": "JobRun", "spec": {"jobId": "j"}, "condition": "success"},
+                                {"kind": "OpenTofu", "spec": {"stateKey": "network"}},
                             ],
                         },
                     },

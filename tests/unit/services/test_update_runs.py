@@ -297,7 +297,7 @@ def owned_by(uid: str) -> list[dict[str, Any]]:
     ("uid", "why"),
     [
         pytest.param(None, "it belongs to another object, or to an earlier one", id="nobodys"),
-        pytest.param("gone", "it belongs to another object, or to an earlier one", id="anothers"),
+        pytest.param("gone", "it belongs to another object, or to an earlier one", id="other"),
         pytest.param("ours", "it was made for something else", id="ours-for-another-reason"),
     ],
 )
