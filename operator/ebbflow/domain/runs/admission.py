@@ -176,11 +176,14 @@ def _wait_in_line(
 ) -> tuple[QueueState, Decision]:
     if _may_run_now(state, request, parent):
         return _activated(state, request.name)
-    if len(state.queue) >= parent.limit:
-        return state, Refused(Reason.QUEUE_FULL, state.queue[-1])
     known = {**facts, request.name: request.made}
-    state = replace(state, queue=in_order((*state.queue, request.name), known))
-    return state, Enqueued(state.queue.index(request.name) + 1)
+    line = in_order((*state.queue, request.name), known)
+    before = line.index(request.name)
+    # Whoever was made later and is in the line already takes no place away: if a refusal were not
+    # written before a crash, the next look would let the refused one start after the later one.
+    if before >= parent.limit:
+        return state, Refused(Reason.QUEUE_FULL, state.queue[-1])
+    return replace(state, queue=line), Enqueued(before + 1)
 
 
 def _only_if_idle(

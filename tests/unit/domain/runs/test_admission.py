@@ -105,8 +105,24 @@ def test_a_request_is_decided_on_by_the_policy(policy, state, request_, expected
 
 def test_past_the_limit_a_request_is_refused_and_what_waits_stays():
     full = QueueState(("x",), ("a", "b"))
-    decided = admit(full, MADE, parent("Queue", limit=2), facts(X))
+    decided = admit(full, MADE, parent("Queue", limit=2), facts(X, fact("a"), fact("b", 5)))
     assert decided == (full, Refused(Reason.QUEUE_FULL, "b"))
+
+
+def test_what_was_made_later_takes_no_place_from_what_was_made_earlier():
+    known = facts(X, fact("a", 4), fact("z", 6))
+    state = QueueState(("x",), ("a", "z"))
+    state, decision = admit(state, MADE, parent("Queue", limit=2), known)
+    assert (state.queue, decision) == (("a", "r", "z"), Enqueued(2))
+
+
+def test_a_refusal_that_a_crash_kept_from_being_written_comes_after_nobody_made_later():
+    """The first look gives `a` its turn; were `r` refused in it, the second would let it follow."""
+    asked = [MADE]
+    known = facts(fact("a", 6), MADE.made)
+    state, _ = accept(QueueState((), ("a",)), asked, parent("Queue", limit=1), known)
+    state, turn = advance(state, parent("Queue", limit=1), known)
+    assert (turn.admitted, state.queue) == (("r",), ("a",))
 
 
 def test_an_automatic_trigger_is_held_back_and_a_person_is_not():

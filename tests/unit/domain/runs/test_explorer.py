@@ -88,6 +88,9 @@ EXPLORED = [
         for policy in POLICIES
     ),
     pytest.param(Setting(THREE, squatted=("b",), crashes=1), id="a-name-that-is-taken"),
+    pytest.param(
+        Setting((Trigger("a", 0),), ("p", "q"), limit=1, crashes=2), id="Queue-full-crash"
+    ),
 ]
 
 
