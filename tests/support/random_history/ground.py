@@ -7,6 +7,7 @@ changes is the operator's doing, and is held against the model after every call 
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from random import Random
@@ -15,6 +16,7 @@ from typing import Any
 from ebbflow.api.base import Key
 from ebbflow.domain.document import document_hash
 from ebbflow.domain.sync import RESOLVE
+from ebbflow.domain.taken import TAKEN
 from tests.support import builders
 from tests.support.memory_cluster import ManualClock, MemoryCluster, MemoryStatusWriter
 from tests.support.memory_git import MemoryGit
@@ -52,6 +54,7 @@ class Ground:
         self.in_effect: list[dict[str, str]] = [{}]
         self.ever_overruled = False
         self._seen: dict[str, str | None] = {}
+        self._resolving: dict[str, str] = {}
         text = write(START, path, random)
         self.git.create_repository(URL, {"README.md": b"# Infra\n", path: text})
         for name in names:
@@ -94,8 +97,16 @@ class Ground:
             self._seen[name] = version
             if "document" in raw["spec"]:
                 self.model.found(name, raw["spec"]["document"])
+            self._look_at_resolution(name, raw["metadata"]["annotations"])
             self.model.agreed(raw.get("status", {}).get("sync", {}).get("documentHash"))
         self._look_at_git()
+
+    def _look_at_resolution(self, name: str, annotations: JsonObject) -> None:
+        """Tell the model which document of Git a resolution decided against, once it is used up."""
+        if self._resolving.get(name) == annotations.get(RESOLVE):
+            return
+        if self._resolving.pop(name) == "cluster" and TAKEN in annotations:
+            self.model.decided(name, json.loads(annotations[TAKEN])["documentHash"])
 
     def _look_at_git(self) -> None:
         head = self.git.head(URL)
@@ -145,6 +156,7 @@ class Ground:
         key = self.keys[name]
         self.cluster.edit(key, lambda raw: raw["metadata"]["annotations"].update({RESOLVE: side}))
         self._note(name)
+        self._resolving[name] = side
         self.in_effect.append({"resolve": side})
         self.ever_overruled = True
         self.model.rules = rules_of(self.in_effect)

@@ -146,6 +146,24 @@ class Model:
         if document is not None:
             self._had_in_common(registers(document))
 
+    def decided(self, side: str, over: str) -> None:
+        """Take note that a resolution kept what a side holds, over the document with this hash.
+
+        It is a write of its own: who goes on in Git from there has not seen it, and who had written
+        there before has. Other documents than this one it does not speak of.
+        """
+        document = self.documents.get(f"#{over}")
+        if document is None:
+            return
+        refused = registers(document)
+        for path in self._changed(side, refused):
+            kept, value = self.held(side, path), refused.get(path)
+            line = self.held(GIT, path).line()
+            before = next((write for write in line if write.value == value), kept)
+            made = Write(path, kept.value, before, f"a resolution, for {kept.by}", same=kept)
+            self._writes[path].append(made)
+            self.sides[side][path] = made
+
     def conflicts(self, one: str, other: str = GIT) -> list[str]:
         """Return the places that two sides changed without having seen each other's change.
 

@@ -67,6 +67,18 @@ async def test_a_branch_that_moves_meanwhile_does_not_bring_the_conflict_back(
     assert RESOLVE not in world.shop().metadata.annotations
 
 
+async def test_whoever_goes_on_in_git_meanwhile_is_not_overruled_by_what_he_had_not_seen(
+    world: SyncWorld,
+) -> None:
+    """The resolution was about "7"; "9" is another edit, and comes out as a conflict of its own."""
+    world.annotate(resolve="cluster")
+    world.before_the_next_push(lambda: world.push(world.file().replace(b'"7"', b'"9"')))
+    await world.reconcile()
+    assert world.ready()[:2] == ("False", "Conflict")
+    (conflict,) = world.shop().status.sync.conflicts
+    assert (conflict.path, conflict.cluster, conflict.git) == ("arguments.REPLICAS", "5", "9")
+
+
 async def test_a_crash_after_the_push_uses_the_annotation_up(world: SyncWorld) -> None:
     def crash() -> None:
         raise Unreachable("the line went dead")

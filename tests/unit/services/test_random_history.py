@@ -49,6 +49,20 @@ def test_no_edit_is_lost_whatever_happens(seed: int) -> None:
     )
 
 
+# Once found, and shrunk to the steps that matter
+
+FOUND = [
+    # The branch moves between a resolution's half in the object and its half in the file.
+    pytest.param(1795283673, (5, 18, 24, 28, 30, 32, 33, 40), id="resolved-and-overtaken"),
+]
+
+
+@pytest.mark.parametrize(("seed", "numbers"), FOUND)
+def test_what_went_wrong_once_stays_mended(seed: int, numbers: tuple[int, ...]) -> None:
+    failure = play(seed, numbers)
+    assert failure is None, "\n".join((failure.words, *failure.trace))
+
+
 # Whether it would notice
 
 
