@@ -22,11 +22,15 @@ def register(registry: kopf.OperatorRegistry, intake: Intake) -> None:
 
 def is_under_way(body: kopf.Body) -> bool:
     """Tell whether there is anything to do for a Run itself: not before its parent's queue took it
-    in, nor after that has let it go. A Run of what has no queue is told so.
+    in, nor while it waits there, nor after that has let it go. A Run of what has no queue is told so.
     """
     held = RUN_FINALIZER in body.metadata.get("finalizers", ())
+    phase = body.status.get("phase")
+    # The queue wakes it when its turn comes, or when it is cancelled or deleted while it waits.
+    waits = phase == "Queued"
     # One that was cut short before it had to wait is not held yet.
-    return held or body.status.get("phase") in STARTED_PHASES or not list(queue_of(body))
+    begun = phase in STARTED_PHASES
+    return (held and not waits) or begun or not list(queue_of(body))
 
 
 def queue_of(body: kopf.Body) -> Iterable[Key]:

@@ -50,9 +50,10 @@ NEAR: Final = 1
 """Who is next always knows their place; the others may know it a little late."""
 
 PLACES_EVERY: Final = timedelta(seconds=5)
-PLACE_TAKES: Final = timedelta(milliseconds=50)
+PLACE_TAKES: Final = timedelta(milliseconds=250)
 """How late: so long, and longer where many wait. Each end of a Run moves all that wait, and telling
-each of them each time would cost more than the Runs themselves.
+each of them each time would cost more than the Runs themselves. So it is four writes a second at
+most, however many wait: the next Run's turn comes after them.
 """
 
 SOURCE_RECHECK: Final = timedelta(seconds=10)
@@ -269,7 +270,8 @@ class RunQueue:
         before = active[0] if active else None
         now = self._clock.monotonic()
         pause = max(PLACES_EVERY, len(line) * PLACE_TAKES).total_seconds()
-        due = self._places_told.get(source, now - pause) + pause
+        # A process that has just started does not know when they were told: perhaps just now.
+        due = self._places_told.setdefault(source, now) + pause
         said: list[Deed[object]] = []
         late = False
         for place, name in enumerate(line, 1):

@@ -152,6 +152,7 @@ async def test_a_foreign_event_while_we_write_makes_a_pass_after_it(at: Fixture)
     [
         pytest.param(SOURCE, [], None, [QUEUE], id="not-taken-in-yet"),
         pytest.param(SOURCE, [RUN_FINALIZER], None, [RUN, QUEUE], id="taken-in"),
+        pytest.param(SOURCE, [RUN_FINALIZER], "Queued", [QUEUE], id="waits-for-its-turn"),
         pytest.param(SOURCE, [], "Running", [RUN, QUEUE], id="cut-short-before-it-was-held"),
         pytest.param(SOURCE, [], "Succeeded", [QUEUE], id="let-go"),
         pytest.param({"kind": "Preview", "name": "p"}, [], None, [RUN], id="of-what-has-no-queue"),

@@ -136,6 +136,21 @@ async def test_places_far_back_are_told_now_and_then(world: RunWorld) -> None:
     assert [world.run(name).status.position for name in names[3:]] == [1, 2, 3]
 
 
+async def test_a_process_that_has_just_started_gives_turns_before_it_tells_places(
+    world: RunWorld,
+) -> None:
+    names = [f"r{number}" for number in range(6)]
+    await under_way(world, "Queue", *names)
+    await ended(world, "r0")
+    world.restart()
+    world.cluster.calls.clear()
+    later = await world.one_pass(QUEUE)
+    assert written(world) == []
+    world.advance(later)
+    await world.one_pass(QUEUE)
+    assert [world.run(name).status.position for name in names[2:]] == [1, 2, 3, 4]
+
+
 # What goes wrong
 
 
