@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from pathlib import Path
 PLACES = ("/etc", "/opt", "/run", "/usr/libexec", "/var/lib", "/var/log", "/var/run")
 SETTINGS = ("kernel/panic", "kernel/panic_on_oops", "vm/overcommit_memory", "vm/panic_on_oom")
 OWN_LINKS = "ebbflow"
+CONTROL_GROUPS = Path("/sys/fs/cgroup")
+# Where containerd makes the groups of containers that it is told no place for.
+STRAY_GROUPS = "k8s.io"
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class Traces:
     routes: str
     settings: tuple[str, ...]
     files: frozenset[str]
+    groups: frozenset[str]
 
     @classmethod
     def now(cls) -> Traces:
@@ -33,6 +38,7 @@ class Traces:
             routes=_output("ip", "route", "show", "table", "main", "default"),
             settings=tuple(Path("/proc/sys", name).read_text() for name in SETTINGS),
             files=frozenset(str(each) for place in PLACES for each in Path(place).iterdir()),
+            groups=frozenset(group for group in control_groups() if f"/{STRAY_GROUPS}/" in group),
         )
 
 
@@ -61,8 +67,8 @@ class Belongings:
 
     def left(self) -> list[str]:
         """Name everything of it that is still there."""
-        groups = [*Path("/sys/fs/cgroup").glob(f"**/{self.control_group}")]
-        found = [f"control group {each}" for each in groups]
+        own = self.control_group
+        found = [f"control group {group}" for group in control_groups() if own in group.split("/")]
         found += [f"link {name}" for name in links() if name == self.link]
         for process in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
@@ -76,6 +82,11 @@ class Belongings:
 def mount_points() -> list[str]:
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     return [line.split()[4] for line in lines]
+
+
+def control_groups() -> list[str]:
+    # Other groups come and go meanwhile, which os.walk passes over.
+    return [directory for directory, _, _ in os.walk(CONTROL_GROUPS)]
 
 
 def links() -> list[str]:

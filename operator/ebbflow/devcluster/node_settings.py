@@ -84,7 +84,7 @@ def kubelet_settings(certificates: Certificates, directory: Path, cgroup: str) -
             "failCgroupV1": False,
             "cgroupDriver": "cgroupfs",
             "cgroupRoot": f"/{cgroup}",
-            "cgroupsPerQOS": False,
+            "cgroupsPerQOS": True,
             "enforceNodeAllocatable": [],
             "authentication": {
                 "anonymous": {"enabled": False},

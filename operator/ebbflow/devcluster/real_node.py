@@ -83,6 +83,7 @@ class RealNode:
     def start(self, client: AdminClient, ports: Ports, launch: Launch) -> None:
         """Import the images, start the node's parts, and create what the cluster begins with."""
         link = Link.at(ports.address)
+        make_control_groups(link)
         self._write_cluster_settings(link)
         self._import_images()
         flags = command_lines.kubelet(
@@ -170,14 +171,26 @@ def control_group(link: Link) -> str:
     return f"ebbflow-{link.slot}"
 
 
+def make_control_groups(link: Link) -> None:
+    """Make the group in each hierarchy; the kubelet wants to find it there."""
+    for group in _control_groups(link):
+        group.mkdir(exist_ok=True)
+
+
 def close(link: Link) -> None:
     """Remove what the end of the node's processes leaves of it."""
     link.remove()
-    name = control_group(link)
-    for top in (CONTROL_GROUPS / name, *CONTROL_GROUPS.glob(f"*/{name}")):
+    for top in _control_groups(link):
         for directory, _, _ in os.walk(top, topdown=False):
             with suppress(OSError):
                 Path(directory).rmdir()
+
+
+def _control_groups(link: Link) -> list[Path]:
+    """Return the node's group in each hierarchy: one with version 2, else one a controller."""
+    own = control_group(link)
+    hierarchies = [CONTROL_GROUPS, *CONTROL_GROUPS.iterdir()]
+    return [each / own for each in hierarchies if (each / "cgroup.procs").exists()]
 
 
 def _succeeds(command: list[str]) -> bool:
