@@ -2,18 +2,22 @@
 
 Run as a file by real_node.py in fresh network, mount and process namespaces, so it imports the
 standard library only. It hides the directories of the machine that a node writes to behind
-directories of the node's own, keeps the kernel's settings from the kubelet, starts containerd and
-takes the exit codes of processes that lost their parent.
+directories of the node's own, keeps the kernel's settings from the kubelet, opens volumes to
+pods, starts containerd and takes the exit codes of processes that lost their parent.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
+import signal
 import subprocess
 import sys
 
 # Where containerd, the kubelet, kube-proxy and the CNI plugins write, sockets and state alike.
 HIDDEN = ("/run", "/tmp", "/var/lib", "/var/log")  # noqa: S108 - names of mount points
+# Where the controller manager makes volumes.
+VOLUMES = "/tmp/hostpath_pv"  # noqa: S108 - a directory of the node's own
 # What the kubelet would set for the whole machine: it finds the values that it wants.
 SETTINGS = {
     "kernel/keys/root_maxbytes": 25_000_000,
@@ -65,6 +69,25 @@ def keep_settings(own: str) -> None:
         mount(file, f"/proc/sys/{name}")
 
 
+def open_volumes() -> None:
+    """Let any user write to the volumes that are made from now on.
+
+    The controller manager makes them for root alone, and Kubernetes gives a directory of the node
+    to no group, so restricted pods could not use them.
+    """
+    os.makedirs(VOLUMES, exist_ok=True)  # noqa: PTH103
+    watched = os.open(VOLUMES, os.O_RDONLY | os.O_DIRECTORY)
+
+    def look(*_: object) -> None:
+        # First, so that what is made meanwhile is told again: a watch tells once.
+        fcntl.fcntl(watched, fcntl.F_NOTIFY, fcntl.DN_CREATE)
+        for volume in os.scandir(VOLUMES):
+            os.chmod(volume.path, 0o777)  # noqa: PTH101, S103
+
+    signal.signal(signal.SIGIO, look)
+    look()
+
+
 def run(command: list[str]) -> int:
     """Run `command` and take every exit code until its own comes; return that."""
     child = subprocess.Popen(command)  # noqa: S603 - what real_node.py asks for
@@ -80,6 +103,7 @@ def main(arguments: list[str]) -> int:
     own, kept = arguments[0], arguments[1:split]
     hide(own, kept)
     keep_settings(own)
+    open_volumes()
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)  # noqa: S607 - of PATH
     return run(arguments[split + 1 :])
 
