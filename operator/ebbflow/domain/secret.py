@@ -10,6 +10,17 @@ from typing_extensions import TypeVar, override
 
 T = TypeVar("T", default=str)
 
+PUBLIC_KEYS: Final = frozenset(
+    (
+        *("username", "knownHosts", "appID", "installationID", "clientID", "ca.crt", "tls.crt"),
+        *("host", "port", "database", "dbname"),
+        *("USERNAME", "HOST", "PORT", "DATABASE"),
+    )
+)
+"""Keys of a Secret whose values are no secrets to look for in texts: a user's name, or that of a
+database and where it is, are ordinary words in other texts.
+"""
+
 
 class Tainted(Generic[T]):
     """A secret: a text, or any JSON value that was made from one.

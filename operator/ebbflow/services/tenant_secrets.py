@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from ebbflow.api.template import KeyReference, ValueSource
 from ebbflow.domain.expression import SecretNotFound
 from ebbflow.domain.objects import Account, ObjectId, Objects
-from ebbflow.domain.secret import Tainted
+from ebbflow.domain.secret import PUBLIC_KEYS, Tainted
 
 T = TypeVar("T")
 
@@ -37,8 +37,9 @@ class TenantSecrets:
         if found is None:
             return None
         values = {key: _decoded(value, name) for key, value in (found.get("data") or {}).items()}
-        for value in values.values():
-            self._on_secret(value)
+        for key, value in values.items():
+            if key not in PUBLIC_KEYS:
+                self._on_secret(value)
         return values
 
     async def complete(

@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from typing_extensions import override
 
@@ -27,18 +27,10 @@ from ebbflow.adapters.kube.parsing import parse
 from ebbflow.api.base import JsonObject, Resource
 from ebbflow.api.template import PendingWrite, Template
 from ebbflow.domain.ports import Cluster, SecretObject
-from ebbflow.domain.secret import Tainted
-from ebbflow.domain.source_archive import PART
+from ebbflow.domain.secret import PUBLIC_KEYS, Tainted
 from ebbflow.domain.sync import pending_of
 
 R = TypeVar("R", bound=Resource)
-
-PUBLIC_KEYS: Final = frozenset(
-    ("username", "knownHosts", "appID", "installationID", "clientID", "ca.crt", "tls.crt", PART)
-)
-"""Keys of a Secret whose values are no secrets to look for: a user name is an ordinary word in
-other texts, and packed files are in no text at all.
-"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from typing_extensions import override
 from ebbflow.adapters.kube.accounts import AccountCheck
 from ebbflow.adapters.kube.answer import Answer
 from ebbflow.adapters.kube.client import KubeClient
-from ebbflow.adapters.kube.cluster import PUBLIC_KEYS
 from ebbflow.adapters.kube.discovery import Discovery, Served
 from ebbflow.adapters.kube.naming import APPLY, JSON
 from ebbflow.adapters.kube.object_errors import (
@@ -51,7 +50,8 @@ from ebbflow.domain.objects import (
     tainted_where_known,
 )
 from ebbflow.domain.ports import ClusterError
-from ebbflow.domain.secret import Tainted, revealed
+from ebbflow.domain.secret import PUBLIC_KEYS, Tainted, revealed
+from ebbflow.domain.source_archive import PART
 
 PAGE: Final = 500
 MOST_LISTED: Final = 5_000
@@ -292,7 +292,8 @@ class KubeObjects(Objects):
 
     def _secret_values(self, values: Mapping[str, str]) -> dict[str, Tainted]:
         for key, value in values.items():
-            if key not in PUBLIC_KEYS:
+            # Packed files are in no text at all.
+            if key not in PUBLIC_KEYS and key != PART:
                 self._on_secret(Tainted(_decoded(value)))
         return {key: Tainted(value) for key, value in values.items()}
 

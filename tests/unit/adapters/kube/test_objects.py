@@ -333,7 +333,8 @@ async def test_a_secret_that_comes_back_is_tainted_and_what_names_the_object_is_
 
 
 async def test_the_values_of_a_secret_are_tainted_and_made_known(stage: Stage) -> None:
-    data = {"token": base64.b64encode(CANARY.encode()).decode(), "username": "Ym9i"}
+    token = base64.b64encode(CANARY.encode()).decode()
+    data = {"token": token, "username": "Ym9i", "HOST": "ZGIuc2hvcC5zdmM="}
     stage.reply = (200, {"apiVersion": "v1", "kind": "Secret", "metadata": {}, "data": data})
     live = await stage.objects.get(ObjectId("", "Secret", "shop", "keys", "v1"), WORKER)
     assert live is not None
