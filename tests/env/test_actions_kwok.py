@@ -6,18 +6,16 @@ import hashlib
 import hmac
 import json
 import secrets
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from typing_extensions import override
 
 from ebbflow.devcluster.cluster import ControlPlane
 from tests.support.builders import git_account, secret
 from tests.support.job_runs import Place, message, place_on
+from tests.support.message_server import Received, message_server
 from tests.support.ran import config_map
 from tests.support.waiting import eventually
 
@@ -165,42 +163,21 @@ def test_a_backup_can_be_any_object(place: Place, dumps: str, phase: str, ended:
     place.wait(source, name, ended)
 
 
-class Receiver(BaseHTTPRequestHandler):
-    """Takes note of what comes; whether to say no_service is in the path."""
-
-    seen: list[tuple[str, dict[str, str], bytes]]
-
-    @override
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.seen.append((self.path, dict(self.headers), body))
-        refused = self.path.startswith("/none")
-        self.send_response(404 if refused else 200)
-        self.end_headers()
-        self.wfile.write(b"no_service" if refused else b"ok")
-
-
 @pytest.fixture
-def receiver(place: Place) -> Iterator[list[tuple[str, dict[str, str], bytes]]]:
+def receiver(place: Place) -> Iterator[list[Received]]:
     """A server of messages, and a Secret `chat` with its addresses; what came."""
-    seen: list[tuple[str, dict[str, str], bytes]] = []
-    handler = type("Noting", (Receiver,), {"seen": seen})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    root = f"http://127.0.0.1:{server.server_port}"
-    data = {"slack": f"{root}/s", "none": f"{root}/none", "hook": f"{root}/h", "key": SIGNING_KEY}
-    metadata = {"name": "chat", "namespace": place.namespace}
-    place.kubectl.apply(
-        {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": data}
-    )
-    yield seen
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with message_server() as server:
+        data = {name: server.url(f"/{name}") for name in ("slack", "none", "hook")}
+        metadata = {"name": "chat", "namespace": place.namespace}
+        place.kubectl.apply(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": metadata,
+                "stringData": {**data, "key": SIGNING_KEY},
+            }
+        )
+        yield server.received
 
 
 def told(type_: str, key: str, **spec: Any) -> JsonObject:
@@ -210,22 +187,23 @@ def told(type_: str, key: str, **spec: Any) -> JsonObject:
 
 
 def test_messages_arrive_and_their_signature_is_right(
-    place: Place, receiver: list[tuple[str, dict[str, str], bytes]]
+    place: Place, receiver: list[Received]
 ) -> None:
     signed = {"secretFrom": {"secretKeyRef": {"name": "chat", "key": "key"}}}
     run = place.run(told("Slack", "slack"), told("Webhook", "hook", **signed))
-    (slack, _, text), (hook, headers, body) = receiver
-    assert (slack, json.loads(text)) == ("/s", {"text": "1.8.2 is out"})
-    assert (hook, json.loads(body)["run"]["name"]) == ("/h", run["metadata"]["name"])
-    stamp = headers["Ebbflow-Timestamp"]
-    mac = hmac.new(SIGNING_KEY.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    slack, hook = receiver
+    assert (slack.path, json.loads(slack.body)) == ("/slack", {"text": "1.8.2 is out"})
+    assert (hook.path, json.loads(hook.body)["run"]["name"]) == ("/hook", run["metadata"]["name"])
+    headers, stamp = hook.headers, hook.headers["Ebbflow-Timestamp"]
+    signed_text = stamp.encode() + b"." + hook.body
+    mac = hmac.new(SIGNING_KEY.encode(), signed_text, hashlib.sha256).hexdigest()
     assert headers["Ebbflow-Signature"] == f"sha256={mac}"
     assert abs(time.time() - int(stamp)) < 60
     assert headers["Idempotency-Key"].endswith("/1/1")
 
 
 def test_what_slack_says_is_told_without_the_address(
-    place: Place, receiver: list[tuple[str, dict[str, str], bytes]]
+    place: Place, receiver: list[Received]
 ) -> None:
     run = place.run(told("Slack", "none"), phase="Failed")
     assert "Slack answered 404: no_service" in message(run)

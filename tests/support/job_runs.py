@@ -85,8 +85,8 @@ class Place:
 
 
 @contextmanager
-def place_on(cluster: ControlPlane, directory: Path, group: int) -> Iterator[Place]:
-    """Yield a place on a cluster, with an operator that ends with it."""
+def place_on(cluster: ControlPlane, directory: Path, group: int, *flags: str) -> Iterator[Place]:
+    """Yield a place on a cluster, with an operator (and flags for it) that ends with it."""
     install_crds(cluster)
     install_rbac(cluster)
     kubectl, search, canary = Kubectl(cluster), CanarySearch(), Canary.generate()
@@ -99,7 +99,7 @@ def place_on(cluster: ControlPlane, directory: Path, group: int) -> Iterator[Pla
         FaultyGitServer(directory / "git", username="ebbflow", password=canary.value) as git,
         Operators(cluster, directory, [namespace], search, group) as operators,
     ):
-        yield Place(cluster, kubectl, namespace, operators(), git, canary.value, robot)
+        yield Place(cluster, kubectl, namespace, operators(*flags), git, canary.value, robot)
         search.look_at_cluster(kubectl.api.get)
         kubectl.delete("Namespace", namespace)
     search.verify()
