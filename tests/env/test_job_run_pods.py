@@ -10,7 +10,8 @@ import pytest
 
 from ebbflow.devcluster.cluster import ControlPlane
 from tests.support.builders import git_account, secret
-from tests.support.job_runs import END_SECONDS, Place, message, node, place_on
+from tests.support.job_runs import END_SECONDS, IMAGE, NOBODY, Place, message, node, place_on
+from tests.support.ran import Source
 from tests.support.waiting import eventually
 
 JsonObject = dict[str, Any]
@@ -178,6 +179,53 @@ def test_a_pod_that_no_node_takes_is_waited_for_with_a_message(place: Place) -> 
     source, name = place.start(node("true", resources=spec) | {"timeout": "20s"})
     run = place.wait(source, name, "Failed")
     assert "Insufficient cpu" in message(run)
+
+
+@pytest.mark.timeout(300)
+def test_a_node_that_does_not_answer_is_named_until_it_is_back_or_its_pods_are_gone(
+    place: Place,
+) -> None:
+    """What the cluster tells of a dead node comes late: about a minute after its death."""
+    stays = place.start(node("sleep 15; echo done"))
+    retried = {"maxAttempts": 2, "backoff": {"delay": 1}}
+    goes = place.start(leaving_soon("sleep 15") | {"settings": retried})
+
+    def run(started: tuple[Source, str]) -> bool:
+        return [one["status"].get("phase") for one in place.pods(started[1])] == ["Running"]
+
+    def says(started: tuple[Source, str], words: str) -> bool:
+        source, name = started
+        nodes = source.run(name).get("status", {}).get("nodes", [])
+        assert any(words in (one.get("message") or "") for one in nodes), nodes
+        return True
+
+    eventually(lambda: run(stays) and run(goes), END_SECONDS, "the pods to run")
+    place.cluster.pause_node()
+    try:
+        eventually(lambda: says(stays, "its node node-0 does not answer"), 120, "its node")
+        eventually(lambda: says(goes, "kubectl delete node node-0"), 60, "why it is taken away")
+        (pod,) = place.pods(goes[1])
+        arguments = ("-n", place.namespace, "--force", "--grace-period=0")
+        place.kubectl.run("delete", "pod", pod["metadata"]["name"], *arguments)
+        eventually(lambda: len(place.jobs(goes[1])) == 2, END_SECONDS, "another attempt")
+        first = next(one for one in goes[0].run(goes[1])["status"]["nodes"] if one.get("ref"))
+        assert first["attempt"] == 2
+    finally:
+        place.cluster.resume_node()
+    assert place.wait(*stays, "Succeeded")
+    assert place.wait(*goes, "Succeeded")
+
+
+def leaving_soon(script: str) -> JsonObject:
+    """Return a node whose pod does not stay long on a Node that does not answer."""
+    container = {"name": "main", "image": IMAGE, "command": ["sh", "-c", script]}
+    keys = ("node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready")
+    tolerations = [
+        {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 1}
+        for key in keys
+    ]
+    pod = {"containers": [container], "tolerations": tolerations, "securityContext": NOBODY}
+    return {"kind": "JobRun", "ref": "job", "spec": {"template": {"spec": pod}}}
 
 
 def test_pods_that_a_quota_refuses_are_waited_for_with_a_message(place: Place) -> None:

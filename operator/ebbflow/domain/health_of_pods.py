@@ -45,6 +45,14 @@ def _not_ready(live: JsonObject, phase: str) -> str:
     scheduled = condition(live, "PodScheduled")
     if scheduled.get("status") == "False":
         return f"no node takes it: {words_of(scheduled, 'it is not scheduled')}"
+    spec = mapping(live.get("spec"))
+    if is_true(condition(live, "ContainersReady")) and not spec.get("readinessGates"):
+        # The cluster says so of a pod whose node it has not heard of for a while.
+        node = text(spec.get("nodeName"))
+        return (
+            f"its node {node} does not answer, so nobody knows how it is; repair the node, or, if it "
+            f"is gone for good, delete it (kubectl delete node {node})"
+        )
     return words_of(condition(live, "Ready"), f"its phase is {phase or 'not known yet'}")
 
 

@@ -227,6 +227,21 @@ from tests.support.live_objects import (
             id="pod: unschedulable",
         ),
         pytest.param(pod("Pending"), InProgress("its phase is Pending"), id="pod: pending"),
+        pytest.param(
+            made(
+                "v1 Pod",
+                {"nodeName": "n1"},
+                {
+                    "phase": "Running",
+                    "conditions": [state("Ready", "False"), state("ContainersReady", "True")],
+                },
+            ),
+            InProgress(
+                "its node n1 does not answer, so nobody knows how it is; repair the node, or, if it "
+                "is gone for good, delete it (kubectl delete node n1)"
+            ),
+            id="pod: its node is silent",
+        ),
         # the rest
         pytest.param(
             made("v1 PersistentVolumeClaim", status={"phase": "Bound"}),

@@ -87,6 +87,18 @@ def why_lost(pod: JsonObject) -> str:
     return ""
 
 
+def why_going(pod: JsonObject) -> str:
+    """Return why the cluster takes the Pod away, while it is still there; empty if it does not."""
+    lost = why_lost(pod)
+    if not lost or not mapping(pod.get("metadata")).get("deletionTimestamp"):
+        return ""
+    node = text(mapping(pod.get("spec")).get("nodeName"))
+    return (
+        f"{lost}; it may run on until its node says that it has ended. If the node is gone for good, "
+        f"delete it (kubectl delete node {node})"
+    )
+
+
 def hopeless(pod: JsonObject) -> str:
     """Return why a Pod will not start however long one waits; empty if it may.
 

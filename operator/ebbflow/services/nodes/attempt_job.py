@@ -11,7 +11,7 @@ from ebbflow.api.base import GROUP, VERSION, JsonObject
 from ebbflow.domain.health import Current, health
 from ebbflow.domain.health_verdict import count, mapping
 from ebbflow.domain.objects import AlreadyExists, ObjectError, ObjectId, Objects
-from ebbflow.domain.pods.exit import Exit, first_failure, hopeless, why_lost
+from ebbflow.domain.pods.exit import Exit, first_failure, hopeless, why_going, why_lost
 from ebbflow.domain.pods.jobs import (
     ATTEMPT,
     JOB_NAME,
@@ -308,7 +308,7 @@ def _trouble(pods: list[JsonObject]) -> str:
     for pod in pods:
         verdict = health(pod)
         if not isinstance(verdict, Current):
-            return f"Pod {ObjectId.of(pod).name}: {verdict.message}"
+            return f"Pod {ObjectId.of(pod).name}: {why_going(pod) or verdict.message}"
     return ""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ebbflow.domain.pods.exit import exit_of, first_failure, hopeless, why_lost
+from ebbflow.domain.pods.exit import exit_of, first_failure, hopeless, why_going, why_lost
 
 JsonObject = dict[str, Any]
 
@@ -74,6 +74,30 @@ def test_the_end_of_one_container_has_its_message() -> None:
 )
 def test_a_pod_that_the_cluster_took_away_says_why(status: JsonObject, words: str) -> None:
     assert why_lost(pod(**status)) == words
+
+
+TAKEN = {"type": "DisruptionTarget", "status": "True", "message": "deleting due to a taint"}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "conditions", "words"),
+    [
+        pytest.param({"deletionTimestamp": "2026-11-21T12:00:00Z"}, [], "", id="by-somebody"),
+        pytest.param({}, [TAKEN], "", id="has-gone"),
+        pytest.param(
+            {"deletionTimestamp": "2026-11-21T12:00:00Z"},
+            [TAKEN],
+            "the cluster took it away: deleting due to a taint (it ran on node n1); it may run on "
+            "until its node says that it has ended. If the node is gone for good, delete it "
+            "(kubectl delete node n1)",
+            id="on-a-node-that-is-silent",
+        ),
+    ],
+)
+def test_a_pod_that_is_being_taken_away_says_what_it_waits_for(
+    metadata: JsonObject, conditions: list[JsonObject], words: str
+) -> None:
+    assert why_going({**pod(conditions=conditions), "metadata": metadata}) == words
 
 
 @pytest.mark.parametrize(
