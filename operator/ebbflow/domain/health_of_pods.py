@@ -19,8 +19,10 @@ from ebbflow.domain.health_verdict import (
     text,
     words_of,
 )
+from ebbflow.domain.pods.exit import Exit, end_of
 
-_BROKEN_IMAGE: Final = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName")
+_ON_ITS_WAY: Final = ("ContainerCreating", "PodInitializing")
+_SAID_ALL: Final = ("OOMKilled", "StartError", "ContainerCannotRun")
 _CRASHES: Final = "CrashLoopBackOff"
 
 
@@ -28,7 +30,7 @@ def pod(live: JsonObject) -> Health:
     """A Pod is ready, or has succeeded. One that crashes again and again has failed."""
     status = mapping(live.get("status"))
     phase = text(status.get("phase"))
-    troubles = "; ".join([*_troubles(status)][:3])
+    troubles = "; ".join([*_troubles(live)][:3])
     if phase == "Succeeded":
         return Current("it has ended well")
     if phase == "Failed":
@@ -62,30 +64,39 @@ def replica_trouble(live: JsonObject) -> str:
     return words_of(failure, "its pods cannot be made") if is_true(failure) else ""
 
 
-def _troubles(status: JsonObject) -> Iterator[str]:
+def _troubles(live: JsonObject) -> Iterator[str]:
     """What is wrong with the containers, each as one sentence for people."""
-    for field in ("initContainerStatuses", "containerStatuses"):
-        for container in items(status.get(field)):
-            name = text(container.get("name"))
-            waiting = mapping(mapping(container.get("state")).get("waiting"))
-            ended = mapping(mapping(container.get("state")).get("terminated"))
-            reason = text(waiting.get("reason"))
-            if reason in _BROKEN_IMAGE:
-                words = text(waiting.get("message")) or text(container.get("image"))
-                yield f"container {name}: {reason}: {words}"
-            elif reason == _CRASHES:
-                yield f"container {name}: {reason}: {_last_end(container)}"
-            elif reason.startswith("CreateContainer"):
-                yield f"container {name}: {reason}: {text(waiting.get('message'))}"
-            elif count(ended, "exitCode"):
-                yield f"container {name} ended with exit code {count(ended, 'exitCode')}: {_why(ended)}"
+    status = mapping(live.get("status"))
+    runs_on = mapping(live.get("spec")).get("restartPolicy") == "Always"
+    for container in items(status.get("initContainerStatuses")):
+        yield from _trouble(live, container, runs_on=False)
+    for container in items(status.get("containerStatuses")):
+        yield from _trouble(live, container, runs_on=runs_on)
 
 
-def _last_end(container: JsonObject) -> str:
-    last = mapping(mapping(container.get("lastState")).get("terminated"))
-    restarts = count(container, "restartCount")
-    return f"exit code {count(last, 'exitCode')} after {restarts} restarts: {_why(last)}"
+def _trouble(live: JsonObject, container: JsonObject, *, runs_on: bool) -> Iterator[str]:
+    name = text(container.get("name"))
+    waiting = mapping(mapping(container.get("state")).get("waiting"))
+    reason, ended = text(waiting.get("reason")), end_of(container, "state")
+    if reason == _CRASHES:
+        again = f"container {name}: {_CRASHES} after {count(container, 'restartCount')} restarts"
+        last = end_of(container, "lastState")
+        yield f"{again}: {_words(live, last, '--previous ')}" if last is not None else again
+    elif reason and reason not in _ON_ITS_WAY:
+        words = text(waiting.get("message")) or text(container.get("image"))
+        yield f"container {name}: {reason}: {words}"
+    elif ended is not None and (ended.code or runs_on):
+        yield _words(live, ended)
 
 
-def _why(ended: JsonObject) -> str:
-    return text(ended.get("message")) or text(ended.get("reason")) or "read its log"
+def _words(live: JsonObject, ended: Exit, flag: str = "") -> str:
+    """Return how a container ended, in its own words if it left some, else where its log is."""
+    if ended.code and ended.reason in _SAID_ALL:
+        return ended.words
+    said = f"{ended.words}{'' if ended.code else ', and is to run on'}"
+    if ended.message:
+        return f"{said}: {ended.message}"
+    metadata = mapping(live.get("metadata"))
+    namespace, name = text(metadata.get("namespace")), text(metadata.get("name"))
+    where = f"-n {namespace} {name}" if namespace else name
+    return f"{said}; its log: kubectl logs {flag}{where} -c {ended.container}"

@@ -29,6 +29,8 @@ from tests.support.live_objects import (
     waiting,
 )
 
+OUT_OF_MEMORY = {"exitCode": 137, "reason": "OOMKilled"}
+
 
 @pytest.mark.parametrize(
     ("live", "expected"),
@@ -203,13 +205,49 @@ from tests.support.live_objects import (
         pytest.param(pod("Failed", reason="Evicted"), Failed("Evicted"), id="pod: evicted"),
         pytest.param(
             pod("Failed", {"name": "app", "state": {"terminated": {"exitCode": 3}}}),
-            Failed("container app ended with exit code 3: read its log"),
+            Failed("container app ended with exit code 3; its log: kubectl logs x -c app"),
             id="pod: failed",
         ),
         pytest.param(
             pod("Running", CRASHED),
-            Failed("container app: CrashLoopBackOff: exit code 2 after 4 restarts: no database"),
+            Failed(
+                "container app: CrashLoopBackOff after 4 restarts: container app ended with exit "
+                "code 2: no database"
+            ),
             id="pod: crashes",
+        ),
+        pytest.param(
+            made(
+                "v1 Pod",
+                {"restartPolicy": "Always"},
+                {"containerStatuses": [{"name": "app", "state": {"terminated": {"exitCode": 0}}}]},
+            ),
+            InProgress(
+                "container app ended with exit code 0, and is to run on; its log: kubectl logs x "
+                "-c app"
+            ),
+            id="pod: ends though it is to run on",
+        ),
+        pytest.param(
+            {
+                **pod("Failed", {"name": "app", "state": {"terminated": OUT_OF_MEMORY}}),
+                "metadata": {"name": "x", "namespace": "shop"},
+            },
+            Failed(
+                "container app was killed because it used more memory than its limit (OOMKilled, "
+                "exit code 137): raise its resources.limits.memory, or have it use less"
+            ),
+            id="pod: out of memory",
+        ),
+        pytest.param(
+            pod("Running", waiting("RunContainerError", "nosuch: not found in $PATH")),
+            InProgress("container app: RunContainerError: nosuch: not found in $PATH"),
+            id="pod: its command is missing",
+        ),
+        pytest.param(
+            pod("Pending", waiting("ContainerCreating", "")),
+            InProgress("its phase is Pending"),
+            id="pod: its container is being made",
         ),
         pytest.param(
             pod("Pending", waiting("ImagePullBackOff", "no such image")),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,7 +57,22 @@ def exits(pod: JsonObject) -> list[Exit]:
     """Return the ends of a Pod's containers, those of init containers first."""
     status = mapping(pod.get("status"))
     fields = ("initContainerStatuses", "containerStatuses")
-    return [found for field in fields for found in _exits(items(status.get(field)))]
+    found = (end_of(one, "state") for field in fields for one in items(status.get(field)))
+    return [one for one in found if one is not None]
+
+
+def end_of(container: JsonObject, state: str) -> Exit | None:
+    """Return the end that a container's status tells of in `state` or in `lastState`, if any."""
+    ended = mapping(mapping(container.get(state)).get("terminated"))
+    if not ended:
+        return None
+    return Exit(
+        container=text(container.get("name")),
+        code=count(ended, "exitCode"),
+        reason=text(ended.get("reason")),
+        message=text(ended.get("message")),
+        finished_at=text(ended.get("finishedAt")),
+    )
 
 
 def first_failure(pod: JsonObject) -> Exit | None:
@@ -123,19 +137,6 @@ def hopeless(pod: JsonObject) -> str:
                     "securityContext.runAsUser a number above 0, or use another image"
                 )
     return ""
-
-
-def _exits(statuses: Iterable[JsonObject]) -> Iterator[Exit]:
-    for container in statuses:
-        ended = mapping(mapping(container.get("state")).get("terminated"))
-        if ended:
-            yield Exit(
-                container=text(container.get("name")),
-                code=count(ended, "exitCode"),
-                reason=text(ended.get("reason")),
-                message=text(ended.get("message")),
-                finished_at=text(ended.get("finishedAt")),
-            )
 
 
 def _meaning(code: int) -> str:
