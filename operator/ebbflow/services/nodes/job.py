@@ -12,11 +12,13 @@ from ebbflow.api.base import JsonObject
 from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.health import Failed as Unhealthy
 from ebbflow.domain.health import InProgress, health
+from ebbflow.domain.health_verdict import count, mapping
 from ebbflow.domain.objects import OWNER_LABEL, Invalid, ObjectId, Objects, owner_mark
 from ebbflow.domain.pods.jobs import ATTEMPT, annotation
 from ebbflow.services.nodes.applying import Applying
 from ebbflow.services.nodes.kind import (
     Call,
+    Failed,
     NodeKind,
     NotNow,
     Planned,
@@ -24,6 +26,7 @@ from ebbflow.services.nodes.kind import (
     Succeeded,
     Working,
 )
+from ebbflow.services.nodes.pod_trouble import PATIENCE, why_hopeless
 from ebbflow.services.nodes.short_form import LEFT_ASIDE
 from ebbflow.services.nodes.workload import (
     Pods,
@@ -121,11 +124,12 @@ class Job(NodeKind[OneJobSpec]):
         if call.fresh:
             await self._remove_failed(call)
         try:
-            return await self._apply(call)
+            result = await self._apply(call)
         except Invalid as error:
             if "immutable" not in str(error) or not await self._removed(call):
                 raise
-            return await self._apply(call)
+            result = await self._apply(call)
+        return await self._unless_hopeless(call, result)
 
     @override
     async def plan(self, call: Call[OneJobSpec]) -> Planned:
@@ -159,6 +163,20 @@ class Job(NodeKind[OneJobSpec]):
             how,
         )
         return _with_outputs(result, call.spec)
+
+    async def _unless_hopeless(self, call: Call[OneJobSpec], result: Result) -> Result:
+        """Fail instead of waiting for pods that will never start: no timeout might end that."""
+        if not isinstance(result, Working) or call.now - call.attempt_at < PATIENCE:
+            return result
+        for live in (one for one in result.applied if one.get("kind") == "Job"):
+            status = mapping(live.get("status"))
+            if not count(status, "active") or count(status, "ready"):
+                continue
+            why = await why_hopeless(self._objects, live, call.run.account)
+            if why:
+                await self._delete(call, live)
+                return Failed(f"{ObjectId.of(live).title} cannot run: {why}")
+        return result
 
     async def _remove_failed(self, call: Call[OneJobSpec]) -> None:
         """A Job that failed stays failed: another attempt needs another one."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 from ebbflow.api.base import JsonObject
 from ebbflow.domain.health import Current, health
 from ebbflow.domain.objects import Account, ObjectError, ObjectId, Objects
+from ebbflow.domain.pods.exit import hopeless
 
 PATIENCE: Final = timedelta(seconds=5)
 """How long pods may take before they are looked at."""
@@ -30,20 +31,29 @@ async def trouble_with_pods(objects: Objects, live: JsonObject, account: Account
 
     The pods are read in the tenant's name. An account that may not list them misses only words.
     """
-    labels = _selector(live) if has_pods(live) else None
-    if not labels:
-        return ""
-    namespace = ObjectId.of(live).namespace
-    try:
-        pods = await objects.find("", "Pod", namespace, labels, account)
-    except ObjectError:
-        return ""
     # The newest first: those of an earlier revision may be left over for a while.
-    for pod in sorted(pods, key=_made_at, reverse=True):
+    for pod in await _pods(objects, live, account):
         verdict = health(pod)
         if not isinstance(verdict, Current):
             return f"Pod {ObjectId.of(pod).name}: {verdict.message}"
     return ""
+
+
+async def why_hopeless(objects: Objects, live: JsonObject, account: Account) -> str:
+    """Return why a pod of a workload will not start however long one waits; empty if it may."""
+    found = (hopeless(pod) for pod in await _pods(objects, live, account))
+    return next((why for why in found if why), "")
+
+
+async def _pods(objects: Objects, live: JsonObject, account: Account) -> list[JsonObject]:
+    labels = _selector(live) if has_pods(live) else None
+    if not labels:
+        return []
+    try:
+        pods = await objects.find("", "Pod", ObjectId.of(live).namespace, labels, account)
+    except ObjectError:
+        return []
+    return sorted(pods, key=_made_at, reverse=True)
 
 
 def _selector(live: JsonObject) -> dict[str, str] | None:
