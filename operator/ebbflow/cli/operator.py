@@ -108,7 +108,7 @@ def setting(flag: str, **attributes: Any) -> Callable[[Any], Any]:
 @setting(
     "--allowed-hosts",
     multiple=True,
-    help="Git servers that may be used, as globs; commas separate several. None: any.",
+    help="Hosts of Git servers, HTTP and Message nodes, as globs; commas separate several. None: any.",
 )
 @setting("--webhook-address", type=AddressType(), help="Where Git and keyed webhooks are received.")
 @setting("--webhook-url", help="The address under which the webhook receiver is known outside.")

@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 # Where containerd, the kubelet, kube-proxy and the CNI plugins write, sockets and state alike.
 HIDDEN = ("/run", "/tmp", "/var/lib", "/var/log")  # noqa: S108 - names of mount points
@@ -82,7 +83,9 @@ def open_volumes() -> None:
         # First, so that what is made meanwhile is told again: a watch tells once.
         fcntl.fcntl(watched, fcntl.F_NOTIFY, fcntl.DN_CREATE)
         for volume in os.scandir(VOLUMES):
-            os.chmod(volume.path, 0o777)  # noqa: PTH101, S103
+            # One may be removed at this very moment, and the node must not end by it.
+            with suppress(FileNotFoundError):
+                os.chmod(volume.path, 0o777)  # noqa: PTH101, S103
 
     signal.signal(signal.SIGIO, look)
     look()
