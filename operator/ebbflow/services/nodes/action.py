@@ -10,12 +10,12 @@ from typing_extensions import override
 
 from ebbflow.api.run import PlannedChange
 from ebbflow.domain.objects import ObjectId
-from ebbflow.services.nodes.executing import Execution, Executions
 from ebbflow.services.nodes.kind import Call, NodeKind, Planned, Result
-from ebbflow.services.nodes.made_once import MadeOnce, OnceSpec
-from ebbflow.services.nodes.short_form import LEFT_ASIDE
+from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE
+from ebbflow.services.nodes.pods.executing import Execution, Executions
+from ebbflow.services.nodes.pods.made_once import MadeOnce, OnceSpec
+from ebbflow.services.nodes.pods.workload_changes import KINDS, Change, WorkloadChanges
 from ebbflow.services.nodes.spec import NodeSpec
-from ebbflow.services.nodes.workload_changes import KINDS, Change, WorkloadChanges
 
 COMMAND_BYTES: Final = 16 * 1024
 """What a command's arguments may have: they go into the request's line."""

@@ -14,7 +14,11 @@ from ebbflow.api.base import JsonObject
 from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.expression.errors import hint
 from ebbflow.domain.objects import ObjectId, Objects
-from ebbflow.services.nodes.addon_types import (
+from ebbflow.services.nodes.kind import Call, NodeKind, Planned, Result, Succeeded, Working
+from ebbflow.services.nodes.objects.applying import Applying, apply_and_wait, plan_objects
+from ebbflow.services.nodes.objects.object_texts import encoded
+from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE
+from ebbflow.services.nodes.pods.addon_types import (
     DATABASE,
     HOST,
     PASSWORD,
@@ -23,12 +27,8 @@ from ebbflow.services.nodes.addon_types import (
     USERNAME,
     AddonType,
 )
-from ebbflow.services.nodes.applying import Applying, apply_and_wait, plan_objects
-from ebbflow.services.nodes.kind import Call, NodeKind, Planned, Result, Succeeded, Working
-from ebbflow.services.nodes.object_texts import encoded
-from ebbflow.services.nodes.service_ports import Port, service
-from ebbflow.services.nodes.short_form import LEFT_ASIDE
-from ebbflow.services.nodes.workload import (
+from ebbflow.services.nodes.pods.service_ports import Port, service
+from ebbflow.services.nodes.pods.workload import (
     Pods,
     apply_workload,
     head,
@@ -36,7 +36,7 @@ from ebbflow.services.nodes.workload import (
     pods_of,
     selected,
 )
-from ebbflow.services.nodes.workload_spec import MAX_MEGABYTES, PodSpec
+from ebbflow.services.nodes.pods.workload_spec import MAX_MEGABYTES, PodSpec
 
 COMPONENT: Final = "addon"
 PASSWORD_BYTES: Final = 16

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from ebbflow.services.nodes.building import Builds, BuildSettings, Built
 from ebbflow.services.nodes.kind import Call, NodeKind, Planned, Result, Succeeded
+from ebbflow.services.nodes.pods.building import Builds, BuildSettings, Built
 
 
 class BuildSpec(BuildSettings):

@@ -13,10 +13,10 @@ from ebbflow.api.place import BranchName, RepositoryAddress
 from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.objects import ObjectId, Objects
 from ebbflow.domain.pods.jobs import ATTEMPT, annotation
-from ebbflow.services.nodes.building import IMAGE, Builder, Builds, BuildSettings, Built
-from ebbflow.services.nodes.deploying import Deploying, ServiceSpec
 from ebbflow.services.nodes.kind import Call, Failed, NodeKind, Planned, Result, Working
-from ebbflow.services.nodes.short_form import LEFT_ASIDE
+from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE
+from ebbflow.services.nodes.pods.building import IMAGE, Builder, Builds, BuildSettings, Built
+from ebbflow.services.nodes.pods.deploying import Deploying, ServiceSpec
 from ebbflow.services.nodes.spec import NodeSpec, too_little
 
 

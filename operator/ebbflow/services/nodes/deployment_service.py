@@ -8,9 +8,9 @@ from typing_extensions import override
 
 from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.objects import Objects
-from ebbflow.services.nodes.deploying import Deploying, ServiceSpec
 from ebbflow.services.nodes.kind import Call, NodeKind, Planned, Result
-from ebbflow.services.nodes.workload_spec import ImagePodSpec
+from ebbflow.services.nodes.pods.deploying import Deploying, ServiceSpec
+from ebbflow.services.nodes.pods.workload_spec import ImagePodSpec
 
 
 class DeploymentServiceSpec(ServiceSpec, ImagePodSpec):

@@ -15,7 +15,6 @@ from ebbflow.domain.health import InProgress, health
 from ebbflow.domain.health_verdict import count, mapping
 from ebbflow.domain.objects import OWNER_LABEL, Invalid, ObjectId, Objects, owner_mark
 from ebbflow.domain.pods.jobs import ATTEMPT, annotation
-from ebbflow.services.nodes.applying import Applying
 from ebbflow.services.nodes.kind import (
     Call,
     Failed,
@@ -26,16 +25,17 @@ from ebbflow.services.nodes.kind import (
     Succeeded,
     Working,
 )
-from ebbflow.services.nodes.pod_trouble import PATIENCE, why_hopeless
-from ebbflow.services.nodes.short_form import LEFT_ASIDE
-from ebbflow.services.nodes.workload import (
+from ebbflow.services.nodes.objects.applying import Applying
+from ebbflow.services.nodes.objects.pod_trouble import PATIENCE, why_hopeless
+from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE
+from ebbflow.services.nodes.pods.workload import (
     Pods,
     apply_workload,
     head,
     plan_workload,
     pods_of,
 )
-from ebbflow.services.nodes.workload_spec import ImagePodSpec
+from ebbflow.services.nodes.pods.workload_spec import ImagePodSpec
 
 COMPONENT: Final = "job"
 LONGEST_CRON_NAME: Final = 52

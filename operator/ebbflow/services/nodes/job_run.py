@@ -16,9 +16,6 @@ from ebbflow.domain.pods.jobs import (
     annotation,
     job_spec_of,
 )
-from ebbflow.services.nodes.attempt_job import AttemptJobs, Ended, manifest
-from ebbflow.services.nodes.container_changes import ContainerChanges, changed, whole_template
-from ebbflow.services.nodes.job_source import COMMIT, GitSource
 from ebbflow.services.nodes.kind import (
     Call,
     CannotDo,
@@ -28,8 +25,11 @@ from ebbflow.services.nodes.kind import (
     Result,
     Succeeded,
 )
+from ebbflow.services.nodes.pods.attempt_job import AttemptJobs, Ended, manifest
+from ebbflow.services.nodes.pods.container_changes import ContainerChanges, changed, whole_template
+from ebbflow.services.nodes.pods.job_source import COMMIT, GitSource
+from ebbflow.services.nodes.pods.workload_spec import PodTemplate
 from ebbflow.services.nodes.spec import NodeSpec
-from ebbflow.services.nodes.workload_spec import PodTemplate
 
 CONTAINER: Final = "main"
 """The name of the container where the document gives only an image."""

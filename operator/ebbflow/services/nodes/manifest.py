@@ -14,8 +14,8 @@ from ebbflow.domain.document import InvalidDocument
 from ebbflow.domain.git import CommitGone, GitError
 from ebbflow.domain.manifest_file import read_manifests
 from ebbflow.domain.objects import Objects
-from ebbflow.services.nodes.applying import Applying, apply_and_wait, plan_objects
 from ebbflow.services.nodes.kind import Call, CannotDo, NodeKind, NotNow, Planned, Result, Running
+from ebbflow.services.nodes.objects.applying import Applying, apply_and_wait, plan_objects
 from ebbflow.services.nodes.spec import NodeSpec
 from ebbflow.services.repository_files import NoAccess, RepositoryFiles
 

@@ -32,7 +32,7 @@ from ebbflow.services.nodes.kind import (
     Succeeded,
     Working,
 )
-from ebbflow.services.nodes.short_form import LEFT_ASIDE
+from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE
 from ebbflow.services.nodes.spec import NodeSpec, SecretText
 from ebbflow.services.tenant_secrets import TenantSecrets, ValueMissing
 

@@ -20,30 +20,30 @@ from ebbflow.services.nodes.action import Action
 from ebbflow.services.nodes.addon import Addon
 from ebbflow.services.nodes.addon_backup import AddonBackup
 from ebbflow.services.nodes.approval import Approval
-from ebbflow.services.nodes.attempt_job import AttemptJobs
 from ebbflow.services.nodes.build import Build
-from ebbflow.services.nodes.building import Builds
 from ebbflow.services.nodes.combined_service import CombinedService
 from ebbflow.services.nodes.commit import Commit
 from ebbflow.services.nodes.condition import Condition
 from ebbflow.services.nodes.delay import Delay
 from ebbflow.services.nodes.deployment_service import DeploymentService
-from ebbflow.services.nodes.executing import Executions
 from ebbflow.services.nodes.http import Http
 from ebbflow.services.nodes.job import CronJob, Job, ManualJob
 from ebbflow.services.nodes.job_run import JobRun
-from ebbflow.services.nodes.job_source import JobSources
 from ebbflow.services.nodes.kind import NodeKind
-from ebbflow.services.nodes.made_once import MadeOnce
 from ebbflow.services.nodes.manifest import Manifest
 from ebbflow.services.nodes.message import Message
+from ebbflow.services.nodes.pods.attempt_job import AttemptJobs
+from ebbflow.services.nodes.pods.building import Builds
+from ebbflow.services.nodes.pods.executing import Executions
+from ebbflow.services.nodes.pods.job_source import JobSources
+from ebbflow.services.nodes.pods.made_once import MadeOnce
+from ebbflow.services.nodes.pods.workload_changes import WorkloadChanges
 from ebbflow.services.nodes.project import Namespace, Project
 from ebbflow.services.nodes.run_template import RunTemplate
 from ebbflow.services.nodes.secret_group import SecretGroup
 from ebbflow.services.nodes.subdomain import Subdomain
 from ebbflow.services.nodes.template import TemplateNode
 from ebbflow.services.nodes.volume import Volume
-from ebbflow.services.nodes.workload_changes import WorkloadChanges
 from ebbflow.services.repository_commits import RepositoryCommits
 from ebbflow.services.repository_files import RepositoryFiles
 from ebbflow.services.source_trees import SourceTrees

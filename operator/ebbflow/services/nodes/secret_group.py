@@ -13,11 +13,11 @@ from typing_extensions import override
 from ebbflow.api.base import JsonObject
 from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.objects import Objects, tainted_texts
-from ebbflow.services.nodes.applying import Applying, apply_and_wait, plan_objects
-from ebbflow.services.nodes.file_contents import FileContent, key_of
 from ebbflow.services.nodes.kind import Call, CannotDo, NodeKind, Planned, Result
-from ebbflow.services.nodes.object_texts import encoded
-from ebbflow.services.nodes.short_form import (
+from ebbflow.services.nodes.objects.applying import Applying, apply_and_wait, plan_objects
+from ebbflow.services.nodes.objects.file_contents import FileContent, key_of
+from ebbflow.services.nodes.objects.object_texts import encoded
+from ebbflow.services.nodes.objects.short_form import (
     DESCRIPTION,
     LEFT_ASIDE,
     ObjectName,

@@ -11,9 +11,10 @@ from typing_extensions import override
 from ebbflow.api.base import JsonObject
 from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.objects import Objects
-from ebbflow.services.nodes.applying import Applying, apply_and_wait, plan_objects
 from ebbflow.services.nodes.kind import Call, NodeKind, Planned, Result, Succeeded, Working
-from ebbflow.services.nodes.service_ports import (
+from ebbflow.services.nodes.objects.applying import Applying, apply_and_wait, plan_objects
+from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE, ObjectName
+from ebbflow.services.nodes.pods.service_ports import (
     HostName,
     PortName,
     PortNumber,
@@ -22,7 +23,6 @@ from ebbflow.services.nodes.service_ports import (
     ingress_path,
     ingress_rule,
 )
-from ebbflow.services.nodes.short_form import LEFT_ASIDE, ObjectName
 from ebbflow.services.nodes.spec import NodeSpec
 
 GATEWAY_API: Final = "gateway.networking.k8s.io/v1"

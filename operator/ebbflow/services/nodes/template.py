@@ -11,9 +11,9 @@ from ebbflow.api.base import API_VERSION, JsonObject
 from ebbflow.api.template import TemplateSpec
 from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.objects import Objects
-from ebbflow.services.nodes.applying import Applying, apply_and_wait, plan_objects
 from ebbflow.services.nodes.kind import Call, CannotDo, NodeKind, Planned, Result
-from ebbflow.services.nodes.short_form import (
+from ebbflow.services.nodes.objects.applying import Applying, apply_and_wait, plan_objects
+from ebbflow.services.nodes.objects.short_form import (
     ObjectName,
     identified,
     identified_plan,

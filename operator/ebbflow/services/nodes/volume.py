@@ -10,9 +10,9 @@ from typing_extensions import override
 from ebbflow.api.base import JsonObject
 from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.objects import Objects
-from ebbflow.services.nodes.applying import Applying, apply_and_wait, plan_objects
 from ebbflow.services.nodes.kind import Call, NodeKind, Planned, Result
-from ebbflow.services.nodes.short_form import (
+from ebbflow.services.nodes.objects.applying import Applying, apply_and_wait, plan_objects
+from ebbflow.services.nodes.objects.short_form import (
     LEFT_ASIDE,
     ObjectName,
     identified,

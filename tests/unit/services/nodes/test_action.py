@@ -9,7 +9,7 @@ import pytest
 from ebbflow.api.base import JsonObject
 from ebbflow.domain.objects import Busy, ObjectId
 from ebbflow.domain.pods.exec import Command, Outcome
-from ebbflow.services.nodes.executing import POD_RECHECK
+from ebbflow.services.nodes.pods.executing import POD_RECHECK
 from tests.support.run_stage import RunWorld, config_map
 
 LABELS = {"app": "api"}

@@ -12,7 +12,7 @@ from ebbflow.api.base import JsonObject
 from ebbflow.domain.expression import ExpressionError, SecretKey
 from ebbflow.domain.secret import Tainted, revealed
 from ebbflow.services.nodes.kind import CannotDo
-from ebbflow.services.nodes.object_texts import encoded, with_texts
+from ebbflow.services.nodes.objects.object_texts import encoded, with_texts
 
 scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.text().map(Tainted)
 values = st.recursive(

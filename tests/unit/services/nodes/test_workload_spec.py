@@ -10,7 +10,7 @@ from ebbflow.api.base import JsonObject
 from ebbflow.services.nodes.addon import AddonSpec
 from ebbflow.services.nodes.deployment_service import DeploymentServiceSpec
 from ebbflow.services.nodes.job import CronJobSpec
-from ebbflow.services.nodes.service_ports import HealthCheck
+from ebbflow.services.nodes.pods.service_ports import HealthCheck
 from ebbflow.services.nodes.spec import NodeSpec, StaticFault, static_faults
 from ebbflow.services.nodes.subdomain import SubdomainSpec
 

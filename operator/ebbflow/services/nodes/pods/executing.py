@@ -17,7 +17,7 @@ from ebbflow.domain.pods.exec import Command, PodExec
 from ebbflow.domain.pods.log_tail import in_one_line
 from ebbflow.services.nodes.errands import PATIENCE, RECHECK, Errands
 from ebbflow.services.nodes.kind import Call, CannotDo, Failed, Result, Succeeded, Working
-from ebbflow.services.nodes.pod_trouble import trouble_with_pods
+from ebbflow.services.nodes.objects.pod_trouble import trouble_with_pods
 
 LONGEST: Final = timedelta(hours=1)
 """How long a command may run that nobody waits for."""

@@ -11,9 +11,10 @@ from ebbflow.api.base import JsonObject
 from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.objects import Objects
 from ebbflow.domain.pods.overrides import overridden
-from ebbflow.services.nodes.applying import Applying
 from ebbflow.services.nodes.kind import Call, Planned, Result, Succeeded, Working
-from ebbflow.services.nodes.service_ports import (
+from ebbflow.services.nodes.objects.applying import Applying
+from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE
+from ebbflow.services.nodes.pods.service_ports import (
     HealthCheck,
     Port,
     container_ports,
@@ -21,8 +22,7 @@ from ebbflow.services.nodes.service_ports import (
     public_ingress,
     service,
 )
-from ebbflow.services.nodes.short_form import LEFT_ASIDE
-from ebbflow.services.nodes.workload import (
+from ebbflow.services.nodes.pods.workload import (
     Pods,
     apply_workload,
     head,
@@ -30,7 +30,7 @@ from ebbflow.services.nodes.workload import (
     pods_of,
     selected,
 )
-from ebbflow.services.nodes.workload_spec import MAX_REPLICAS, PodDeployment, PodSpec
+from ebbflow.services.nodes.pods.workload_spec import MAX_REPLICAS, PodDeployment, PodSpec
 
 COMPONENT: Final = "service"
 

@@ -10,10 +10,10 @@ from ebbflow.api.base import JsonObject
 from ebbflow.domain.objects import Account, tainted_texts
 from ebbflow.domain.pods.jobs import NoSuchContainer, Overrides, overridden
 from ebbflow.services.nodes.kind import CannotDo
-from ebbflow.services.nodes.short_form import LEFT_ASIDE
+from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE
+from ebbflow.services.nodes.pods.tenant_pods import as_tenant
+from ebbflow.services.nodes.pods.workload_spec import Docker, ExternalImage, Image, SecurityContext
 from ebbflow.services.nodes.spec import NodeSpec
-from ebbflow.services.nodes.tenant_pods import as_tenant
-from ebbflow.services.nodes.workload_spec import Docker, ExternalImage, Image, SecurityContext
 
 Env = tuple[JsonObject, ...]
 

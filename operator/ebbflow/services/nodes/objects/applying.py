@@ -27,8 +27,13 @@ from ebbflow.domain.objects import (
 )
 from ebbflow.domain.plan import plan_object
 from ebbflow.services.nodes.kind import Call, Failed, Planned, Result, Succeeded, Working
-from ebbflow.services.nodes.object_texts import with_texts
-from ebbflow.services.nodes.pod_trouble import PATIENCE, RECHECK, has_pods, trouble_with_pods
+from ebbflow.services.nodes.objects.object_texts import with_texts
+from ebbflow.services.nodes.objects.pod_trouble import (
+    PATIENCE,
+    RECHECK,
+    has_pods,
+    trouble_with_pods,
+)
 
 SHOWN: Final = 3
 

@@ -16,7 +16,6 @@ from ebbflow.domain.health_verdict import count, mapping
 from ebbflow.domain.objects import ObjectId, Objects
 from ebbflow.domain.pods.jobs import annotation
 from ebbflow.domain.runs.queue import format_micro_time
-from ebbflow.services.nodes.applying import planned_change
 from ebbflow.services.nodes.kind import (
     Call,
     CannotDo,
@@ -26,7 +25,8 @@ from ebbflow.services.nodes.kind import (
     Succeeded,
     Working,
 )
-from ebbflow.services.nodes.pod_trouble import PATIENCE, RECHECK, trouble_with_pods
+from ebbflow.services.nodes.objects.applying import planned_change
+from ebbflow.services.nodes.objects.pod_trouble import PATIENCE, RECHECK, trouble_with_pods
 
 RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
 """The annotation of the pod template that `kubectl rollout restart` sets too."""

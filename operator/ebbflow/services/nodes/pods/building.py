@@ -23,13 +23,13 @@ from ebbflow.domain.pods.images import (
     read_reference,
 )
 from ebbflow.domain.pods.jobs import annotation, job_spec_of, standing
-from ebbflow.services.nodes.attempt_job import AttemptJobs, Ended
-from ebbflow.services.nodes.container_changes import ContainerChanges, changed, whole_template
-from ebbflow.services.nodes.job_source import COMMIT, GitSource, JobSources, Source
 from ebbflow.services.nodes.kind import Call, CannotDo, Failed, Planned, Working
-from ebbflow.services.nodes.short_form import LEFT_ASIDE
+from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE
+from ebbflow.services.nodes.pods.attempt_job import AttemptJobs, Ended
+from ebbflow.services.nodes.pods.container_changes import ContainerChanges, changed, whole_template
+from ebbflow.services.nodes.pods.job_source import COMMIT, GitSource, JobSources, Source
+from ebbflow.services.nodes.pods.workload_spec import PodTemplate
 from ebbflow.services.nodes.spec import NodeSpec
-from ebbflow.services.nodes.workload_spec import PodTemplate
 
 BUILD: Final = f"{GROUP}/build"
 """The label of Jobs that build: equal where the image would be the same."""

@@ -12,8 +12,6 @@ from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.objects import Objects, tainted_texts
 from ebbflow.domain.pods.overrides import overridden
 from ebbflow.domain.pods.restricted import CONTAINER_LISTS
-from ebbflow.services.nodes.applying import Applying, apply_and_wait, plan_objects
-from ebbflow.services.nodes.file_contents import key_of
 from ebbflow.services.nodes.kind import (
     Call,
     CannotDo,
@@ -23,10 +21,12 @@ from ebbflow.services.nodes.kind import (
     Succeeded,
     Working,
 )
-from ebbflow.services.nodes.object_texts import encoded
-from ebbflow.services.nodes.short_form import DESCRIPTION
-from ebbflow.services.nodes.tenant_pods import as_tenant
-from ebbflow.services.nodes.workload_spec import PodSpec
+from ebbflow.services.nodes.objects.applying import Applying, apply_and_wait, plan_objects
+from ebbflow.services.nodes.objects.file_contents import key_of
+from ebbflow.services.nodes.objects.object_texts import encoded
+from ebbflow.services.nodes.objects.short_form import DESCRIPTION
+from ebbflow.services.nodes.pods.tenant_pods import as_tenant
+from ebbflow.services.nodes.pods.workload_spec import PodSpec
 
 NAME: Final = "app.kubernetes.io/name"
 COMPONENT: Final = "app.kubernetes.io/component"

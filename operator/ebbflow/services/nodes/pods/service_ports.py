@@ -10,9 +10,9 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from ebbflow.api.base import JsonObject
-from ebbflow.services.nodes.short_form import LEFT_ASIDE
+from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE
+from ebbflow.services.nodes.pods.workload_spec import CommandLine
 from ebbflow.services.nodes.spec import NodeSpec
-from ebbflow.services.nodes.workload_spec import CommandLine
 
 _PORT_NAME: Final = re.compile(r"(?=.{1,15}\Z)(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
 _HOST: Final = re.compile(

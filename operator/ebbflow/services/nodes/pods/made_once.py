@@ -19,8 +19,6 @@ from ebbflow.domain.health import Failed as Unhealthy
 from ebbflow.domain.health_verdict import mapping
 from ebbflow.domain.objects import AlreadyExists, KindMissing, ObjectId, Objects
 from ebbflow.domain.pods.jobs import ATTEMPT, annotation, job_name, job_spec_of
-from ebbflow.services.nodes.applying import prepared
-from ebbflow.services.nodes.attempt_job import AttemptJobs, Ended
 from ebbflow.services.nodes.kind import (
     Call,
     CannotDo,
@@ -31,6 +29,8 @@ from ebbflow.services.nodes.kind import (
     Succeeded,
     Working,
 )
+from ebbflow.services.nodes.objects.applying import prepared
+from ebbflow.services.nodes.pods.attempt_job import AttemptJobs, Ended
 from ebbflow.services.nodes.spec import NodeSpec
 
 MANAGER: Final = "ebbflow-once"

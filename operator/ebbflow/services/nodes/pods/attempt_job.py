@@ -28,8 +28,10 @@ from ebbflow.domain.pods.jobs import (
 )
 from ebbflow.domain.pods.log_tail import in_one_line, last_lines
 from ebbflow.domain.pods.logs import Container, PodLogs
-from ebbflow.services.nodes.applying import prepared
-from ebbflow.services.nodes.job_source import (
+from ebbflow.services.nodes.kind import Call, Failed, NotNow, Working
+from ebbflow.services.nodes.objects.applying import prepared
+from ebbflow.services.nodes.objects.pod_trouble import PATIENCE, RECHECK
+from ebbflow.services.nodes.pods.job_source import (
     COMMIT,
     UNPACKER,
     UNPACKING_NEEDS,
@@ -38,8 +40,6 @@ from ebbflow.services.nodes.job_source import (
     is_given,
     with_source,
 )
-from ebbflow.services.nodes.kind import Call, Failed, NotNow, Working
-from ebbflow.services.nodes.pod_trouble import PATIENCE, RECHECK
 
 _JOB: Final = "batch/v1"
 _LASTING: Final = ("violates PodSecurity", "error looking up service account")

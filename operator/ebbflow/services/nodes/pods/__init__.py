@@ -1,0 +1,1 @@
+"""What kinds of nodes with pods share: workloads, Jobs of attempts, clones, builds, commands."""
