@@ -222,9 +222,9 @@ def test_two_builders_at_once_build_once(tmp_path: Path, builds: Path) -> None:
         subprocess.Popen(command, env=environment, **pipes) as first,
         subprocess.Popen(command, env=environment, **pipes) as second,
     ):
-        eventually(builds.exists, 20, "the first build")
+        eventually(builds.exists, 60, "the first build")
         gate.touch()
-        answers = [each.communicate(timeout=20) for each in (first, second)]
+        answers = [each.communicate(timeout=60) for each in (first, second)]
 
     assert builds.read_text() == "built\n"
     assert [first.returncode, second.returncode] == [0, 0], answers
