@@ -130,13 +130,14 @@ def _locate(
 def main() -> int:
     """Find or build the binaries; print the control plane's directory on standard output."""
     parser = argparse.ArgumentParser(description="Find or build the binaries of a local cluster.")
-    kinds = [node.value for node in Node]
-    parser.add_argument("node", nargs="*", choices=kinds, help="also what this node needs")
-    chosen = parser.parse_args().node
+    # `choices` would refuse that none is given (Python 3.11).
+    kinds = f"{{{','.join(node.value for node in Node)}}}"
+    parser.add_argument("node", nargs="*", type=Node, metavar=kinds, help="also what it needs")
+    chosen: list[Node] = parser.parse_args().node
     try:
         found = locate()
         for node in chosen:
-            locate(node=Node(node))
+            locate(node=node)
     except DevClusterError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -215,16 +215,18 @@ def test_a_private_go_keeps_its_caches_apart(tmp_path: Path) -> None:
 def test_two_builders_at_once_build_once(tmp_path: Path, builds: Path) -> None:
     gate = tmp_path / "gate"
     path = path_with_go(tmp_path, builds, action=f'while [ ! -e "{gate}" ]; do sleep 0.02; done')
-    environment = {"PATH": path, "EBBFLOW_CONTROLPLANE_CACHE": str(tmp_path / "cache")}
+    cache = str(tmp_path / "cache")
+    environment = {**os.environ, "PATH": path, "EBBFLOW_CONTROLPLANE_CACHE": cache}
+    environment.pop("KUBEBUILDER_ASSETS", None)
     command = [sys.executable, "-m", "ebbflow.devcluster.binaries"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with (
         subprocess.Popen(command, env=environment, **pipes) as first,
         subprocess.Popen(command, env=environment, **pipes) as second,
     ):
-        eventually(builds.exists, 60, "the first build")
+        eventually(builds.exists, 20, "the first build")
         gate.touch()
-        answers = [each.communicate(timeout=60) for each in (first, second)]
+        answers = [each.communicate(timeout=20) for each in (first, second)]
 
     assert builds.read_text() == "built\n"
     assert [first.returncode, second.returncode] == [0, 0], answers
