@@ -75,6 +75,7 @@ KINDS: Mapping[str, Kind] = {
     "Template": Kind(API_VERSION, "templates"),
     "GitAccount": Kind(API_VERSION, "gitaccounts"),
     "Run": Kind(API_VERSION, "runs"),
+    "GitTrigger": Kind(API_VERSION, "gittriggers"),
     "Secret": Kind("v1", "secrets"),
     "ConfigMap": Kind("v1", "configmaps"),
     "Event": Kind("v1", "events"),

@@ -81,6 +81,15 @@ BranchPrefix = Annotated[
     ),
     NO_TOKEN,
 ]
+_GLOB = Require(
+    r"[^\x00-\x20\x7f~^:?\[\\]+",
+    r"must be a name that git takes, in which * stands for any characters: no space, no control character and none of \ ~ ^ : ? [",
+)
+_NO_FULL_REF = Refuse(
+    r"^[-/]|^refs/|//|\.\.|/$",
+    "must be a name without refs/heads/ or refs/tags/ before it: it may not begin with - or /, end with /, nor hold // or ..",
+)
+RefGlob = Annotated[str, Field(min_length=1, max_length=255), _GLOB, _NO_FULL_REF, NO_TOKEN]
 FilePath = Annotated[
     str,
     Field(min_length=1, max_length=1024),

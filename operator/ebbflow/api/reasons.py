@@ -24,6 +24,9 @@ class Reason(StrEnum):
     ACCOUNT_READY = "AccountReady", "The account's credentials are complete. Nothing to do."
     SUSPENDED = "Suspended", "`spec.suspend` is true. Set it to false to go on."
 
+    WATCHING = "Watching", "The trigger waits for its event. Nothing to do."
+    PAUSED = "Paused", "The trigger starts nothing. Set `spec.paused` to false to go on."
+
     # Ready=Unknown or False, Reconciling=True: the operator tries again by itself
     PROGRESSING = "Progressing", "The operator is at work on the object. Wait."
     GIT_UNREACHABLE = (
@@ -124,6 +127,10 @@ class Reason(StrEnum):
         "URLNotAllowed",
         "The operator may not connect to this address. Change it, or the operator's --allowed-hosts or --allow-insecure-http.",
     )
+    TOO_MANY_REFS = (
+        "TooManyRefs",
+        "More branches, tags or pull requests match than a trigger can follow. Name fewer in `spec.branches` or `spec.tags`.",
+    )
 
     # Runs
     QUEUED = (
@@ -185,6 +192,53 @@ class Reason(StrEnum):
         "TeardownFailed",
         "The `teardownSpec` of a Template that is being deleted failed. With `failurePolicy: block` the deletion waits: the message names the Run and what to do.",
     )
+
+    # Verdicts of GitTriggers, in status.deliveries
+    RULES_MET = "RulesMet", "Every rule of the trigger was met, and its targets were started."
+    REF_DELETED = "RefDeleted", "A branch or tag was deleted, which starts nothing."
+    BRANCH_NOT_MATCHED = (
+        "BranchNotMatched",
+        "The branch matches none of `spec.branches`. Globs match whole names; without any, nothing fires.",
+    )
+    BASE_BRANCH_NOT_MATCHED = (
+        "BaseBranchNotMatched",
+        "The pull request goes into a branch that matches none of `spec.baseBranches`.",
+    )
+    TAG_NOT_MATCHED = "TagNotMatched", "The tag matches none of `spec.tags`."
+    LABEL_NOT_MATCHED = (
+        "LabelNotMatched",
+        "The pull request has none of `spec.labels`. It fires when it gets one.",
+    )
+    DRAFT = "Draft", "The pull request is a draft, and `spec.ignoreDrafts` is true."
+    FORK_NOT_APPROVED = (
+        "ForkNotApproved",
+        "The pull request comes from a fork, and nobody approved this commit. Read its changes, then name the commit in the trigger's annotation ebbflow.dev/approve-fork.",
+    )
+    IGNORE_FLAG = (
+        "IgnoreFlag",
+        "A commit message holds one of `spec.ignoreFlags.flags`. The message of the verdict names the commit.",
+    )
+    PATHS_NOT_MATCHED = (
+        "PathsNotMatched",
+        "No changed file counts by `spec.paths`. The message of the verdict has some of them.",
+    )
+    TRIGGER_PAUSED = (
+        "TriggerPaused",
+        "The trigger is paused. What happens meanwhile starts nothing later; set `spec.paused` to false to go on.",
+    )
+    TARGET_PAUSED = (
+        "TargetPaused",
+        "The document of the target says `options.paused`. What happens meanwhile starts nothing later.",
+    )
+    TARGET_NOT_FOUND = (
+        "TargetNotFound",
+        "A target of the trigger does not exist. Create it or change `spec.targets`.",
+    )
+    ALREADY_COVERED = (
+        "AlreadyCovered",
+        "What a delivery told was seen before: the ref is where it was last seen. Nothing to do.",
+    )
+    SCHEDULED = "Scheduled", "The time of the schedule came. Nothing to do."
 
     # Events only
     PRUNED = (

@@ -224,6 +224,7 @@ def test_a_required_spec_is_required_and_an_optional_one_is_not():
         "Template": None,
         "GitAccount": ["spec"],
         "Run": ["spec"],
+        "GitTrigger": ["spec"],
     }
 
 

@@ -25,6 +25,7 @@ from tests.support.memory_cluster import ManualClock
 TEMPLATES = "/apis/ebbflow.dev/v1alpha1/templates"
 ACCOUNTS = "/apis/ebbflow.dev/v1alpha1/gitaccounts"
 RUNS = "/apis/ebbflow.dev/v1alpha1/runs"
+TRIGGERS = "/apis/ebbflow.dev/v1alpha1/gittriggers"
 ALL = (TEMPLATES, ACCOUNTS)
 NO_CRD = "the CustomResourceDefinition templates.ebbflow.dev is missing"
 
@@ -101,13 +102,13 @@ def stop_at(start: int) -> Callable[[int], None]:
 @pytest.mark.parametrize(
     ("namespaces", "expected"),
     [
-        pytest.param((), {TEMPLATES, ACCOUNTS, RUNS}, id="all"),
+        pytest.param((), {TEMPLATES, ACCOUNTS, RUNS, TRIGGERS}, id="all"),
         pytest.param(
             ("a", "b"),
             {
                 f"/apis/ebbflow.dev/v1alpha1/namespaces/{namespace}/{plural}"
                 for namespace in "ab"
-                for plural in ("templates", "gitaccounts", "runs")
+                for plural in ("templates", "gitaccounts", "runs", "gittriggers")
             },
             id="two",
         ),

@@ -1,0 +1,54 @@
+"""Path rules: which changed files count, in the syntax of gitignore(5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from pathspec import GitIgnoreSpec
+
+from ebbflow.api.gittrigger import PathRules
+
+
+@lru_cache(maxsize=512)
+def _compiled(patterns: tuple[str, ...]) -> GitIgnoreSpec:
+    # RE2 is linear in the path: tenants write the patterns, and whoever may push the paths.
+    return GitIgnoreSpec.from_lines(patterns, backend="re2")
+
+
+def check_patterns(patterns: tuple[str, ...]) -> None:
+    """Raise ValueError, with the pattern, if one cannot be read."""
+    for pattern in patterns:
+        try:
+            _compiled((pattern,))
+        except ValueError as error:
+            raise ValueError(f"{pattern!r} is no pattern as .gitignore takes it") from error
+
+
+def counting(rules: PathRules, paths: Sequence[str]) -> str | None:
+    """Return the first changed file for which the rules fire; None if there is none.
+
+    Ignore: a file that no pattern matches. Allow: one that a pattern matches. Raises ValueError
+    for a pattern that cannot be read (see `check_patterns`).
+    """
+    spec = _compiled(rules.patterns)
+    wanted = rules.mode == "Allow"
+    return next((path for path in paths if spec.match_file(_plain(path)) is wanted), None)
+
+
+def met(rules: PathRules | None, paths: Sequence[str] | None) -> bool:
+    """Tell whether a change of these files fires; None stands for any, and is met.
+
+    A change of no files (an empty commit, a branch put back) is made on purpose and has nothing
+    that could be ignored: it fires in mode Ignore. In mode Allow no file of it matches.
+    """
+    if rules is None or paths is None:
+        return True
+    if not paths:
+        return rules.mode == "Ignore"
+    return counting(rules, paths) is not None
+
+
+def _plain(path: str) -> str:
+    # Bytes that are no UTF-8 reach us as lone surrogates, which RE2 does not take.
+    return path.encode(errors="replace").decode()
