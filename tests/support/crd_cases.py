@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.support import crd_cases_gitaccount as gitaccount
+from tests.support import crd_cases_gittrigger as gittrigger
 from tests.support import crd_cases_run as run
 from tests.support import crd_cases_template as template
 from tests.support.crd_case import Case
@@ -19,6 +20,7 @@ def _names() -> Iterator[Case]:
         ("Template", {}),
         ("GitAccount", gitaccount.account()),
         ("Run", run.run()),
+        ("GitTrigger", gittrigger.trigger()),
     ):
         yield Case(f"{kind}: a name of 52 characters", kind, spec, name="a" * 52)
         yield Case(
@@ -33,7 +35,12 @@ def _names() -> Iterator[Case]:
 
 def all_cases() -> Iterator[Case]:
     yield from _names()
-    for kind, table in (("Template", template), ("GitAccount", gitaccount), ("Run", run)):
+    for kind, table in (
+        ("Template", template),
+        ("GitAccount", gitaccount),
+        ("Run", run),
+        ("GitTrigger", gittrigger),
+    ):
         yield from (Case(f"{kind}: {what}", kind, spec) for what, spec in table.accepted())
         for what, spec, where, says in table.refused():
             yield Case(f"{kind}: {what}", kind, spec, where, says)

@@ -47,7 +47,8 @@ MAX_HEADS = 2000
 """Refs that one trigger can follow: as many as its status can hold."""
 
 _REF = Require(
-    r"[A-Za-z0-9_$][A-Za-z0-9_$-]*",
+    # \x24 is the dollar sign, which stands for the end of the text even among characters.
+    r"[A-Za-z0-9_\x24][A-Za-z0-9_\x24-]*",
     "must be a name as ${refs.NAME.branch} takes it: letters, digits, _, $ and -, not beginning with -",
 )
 _CRON = Require(
@@ -132,7 +133,8 @@ _SCHEDULE_GIVEN = _only_with(
     "Schedule", "schedule", "give schedule with type Schedule, and only then"
 )
 _ZONE_WITH_SCHEDULE = Rule(
-    "!has(self.timeZone) || self.type == 'Schedule'", "timeZone is for type Schedule only"
+    "!(has(self.timeZone) || has(self.jitter)) || self.type == 'Schedule'",
+    "timeZone and jitter are for type Schedule only",
 )
 _KEY_GIVEN = _only_with("Webhook", "keyFrom", "give keyFrom with type Webhook, and only then")
 
@@ -180,11 +182,11 @@ class GitTriggerSpec(Model):
     ignore_flags: IgnoreFlags = Field(
         default=IgnoreFlags(), description="Words in commit messages that start nothing."
     )
-    schedule: Annotated[str, Field(min_length=1, max_length=128), _CRON] | None = Field(
+    schedule: Annotated[str, Field(min_length=1, max_length=128), _CRON, NO_TOKEN] | None = Field(
         default=None, description="Schedule: when, as five cron fields."
     )
-    time_zone: Annotated[str, Field(min_length=1, max_length=64), _TIME_ZONE] | None = Field(
-        default=None, description="Schedule: the time zone of schedule; absent: UTC."
+    time_zone: Annotated[str, Field(min_length=1, max_length=64), _TIME_ZONE, NO_TOKEN] | None = (
+        Field(default=None, description="Schedule: the time zone of schedule; absent: UTC.")
     )
     jitter: Duration | None = Field(
         default=None,
@@ -231,7 +233,10 @@ class GitTriggerSpec(Model):
         broken = (
             (self.git is None and self.type not in ("Schedule", "Webhook"), _GIT_NEEDED),
             ((self.schedule is not None) != (self.type == "Schedule"), _SCHEDULE_GIVEN),
-            (self.time_zone is not None and self.type != "Schedule", _ZONE_WITH_SCHEDULE),
+            (
+                (self.time_zone or self.jitter) is not None and self.type != "Schedule",
+                _ZONE_WITH_SCHEDULE,
+            ),
             ((self.key_from is not None) != (self.type == "Webhook"), _KEY_GIVEN),
         )
         for is_broken, rule in broken:

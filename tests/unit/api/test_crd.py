@@ -93,7 +93,10 @@ def test_every_list_says_how_it_is_merged(kind: type[Resource]):
 
 @KIND
 def test_every_free_text_of_a_spec_refuses_tokens(kind: type[Resource]):
-    limited = {"the duration": ".interval .timeout", "labels": "matchExpressions[] matchLabels{}"}
+    limited = {
+        "the duration": ".interval .timeout .jitter",
+        "labels": "matchExpressions[] matchLabels{}",
+    }
     free = [
         path
         for path, schema in below(kind, "spec")
