@@ -17,8 +17,8 @@ from typing_extensions import override
 from ebbflow.api.base import JsonObject
 from ebbflow.api.crd import crd
 from ebbflow.api.kinds import KINDS
+from ebbflow.api.policies import POLICIES
 from ebbflow.api.rbac import USER_ROLES, operator_rules, wire
-from ebbflow.api.run_policy import run_policy_objects
 
 ROOT = Path(__file__).resolve().parent.parent
 CHART = Path("helm/ebbflow")
@@ -64,12 +64,13 @@ def _rbac_resource() -> JsonObject:
 
 def _policies() -> dict[Path, str]:
     """Return the files of the admission policies, one for each object."""
-    policy, binding = run_policy_objects()
     directory = CHART / "resources/policies"
-    return {
-        directory / "runs.yaml": yaml_text(policy),
-        directory / "runs-binding.yaml": yaml_text(binding),
-    }
+    files: dict[Path, str] = {}
+    for each in POLICIES:
+        policy, binding = each.objects()
+        files[directory / f"{each.resource}.yaml"] = yaml_text(policy)
+        files[directory / f"{each.resource}-binding.yaml"] = yaml_text(binding)
+    return files
 
 
 def from_models() -> dict[Path, str]:

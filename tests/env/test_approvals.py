@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ebbflow.api.run import CREATED_BY, TRIGGER, TRIGGER_KEY
-from ebbflow.api.run_policy import INSTALL_COMMAND, POLICY_NAME, run_policy_objects
+from ebbflow.api.run_policy import INSTALL_COMMAND, RUN_POLICY
 from tests.env.conftest import Shared
 from tests.support.approvers import Approver, bind, said
 from tests.support.installation import POLICY_SECONDS, policy_bites
@@ -219,7 +219,7 @@ def test_a_run_is_started_by_who_has_the_verb_run_on_its_source(
     def is_refused_by_the_policy() -> bool:
         nonlocal refusal
         refusal = writer.starts(gate.name, "by-writer")
-        return POLICY_NAME in refusal
+        return RUN_POLICY.name in refusal
 
     eventually(is_refused_by_the_policy, 10, "the role to count")
     assert "writer lacks the verb run on templates.ebbflow.dev" in refusal
@@ -272,7 +272,7 @@ def test_who_made_a_run_stays_written(asked: str, ada: Approver) -> None:
 
 @pytest.fixture
 def without_policy(shared: Shared) -> Iterator[None]:
-    policy, binding = run_policy_objects()
+    policy, binding = RUN_POLICY.objects()
     cluster = shared.kubectl.cluster
     kind = "validatingadmissionpolicybinding"
     shared.kubectl.run("delete", kind, binding["metadata"]["name"])

@@ -14,8 +14,8 @@ import yaml
 
 from ebbflow.api.base import format_duration
 from ebbflow.api.kinds import KINDS
+from ebbflow.api.policies import POLICIES
 from ebbflow.api.rbac import Account, operator_objects, user_objects
-from ebbflow.api.run_policy import run_policy_objects
 from ebbflow.settings import Settings
 from tests.support.helm import CHART, VALUES, helm, objects, only, render
 
@@ -138,8 +138,8 @@ def test_the_image_is_named_by_version_tag_or_digest(arguments: list[str], image
 
 SHIPPED_WITH_CRDS = {
     "CustomResourceDefinition": len(KINDS),
-    "ValidatingAdmissionPolicy": 1,
-    "ValidatingAdmissionPolicyBinding": 1,
+    "ValidatingAdmissionPolicy": len(POLICIES),
+    "ValidatingAdmissionPolicyBinding": len(POLICIES),
 }
 
 
@@ -158,10 +158,10 @@ def test_the_definitions_and_their_policy_are_kept_unless_told_otherwise():
     assert shipped_with_crds("--set=crds.install=false") == []
 
 
-def test_the_chart_has_exactly_the_policy_of_the_models():
-    made = {each["kind"]: each["spec"] for each in shipped_with_crds()}
-    for wished in run_policy_objects():
-        assert made[wished["kind"]] == wished["spec"]
+def test_the_chart_has_exactly_the_policies_of_the_models():
+    made = {(each["kind"], each["metadata"]["name"]): each["spec"] for each in shipped_with_crds()}
+    for wished in (one for policy in POLICIES for one in policy.objects()):
+        assert made[wished["kind"], wished["metadata"]["name"]] == wished["spec"]
 
 
 def rights(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -120,6 +120,9 @@ USER_ROLES: tuple[UserRole, ...] = (
                 "to see Templates and where their sync stands. GitAccounts are left out as Secrets are: they tell which Secret opens which server",
             ),
             PolicyRule(GROUP, ("runs",), _READ, "to see what ran, why, and how it went"),
+            PolicyRule(
+                GROUP, ("gittriggers",), _READ, "to see what starts runs, and why something did not"
+            ),
         ),
     ),
     UserRole(
@@ -127,6 +130,12 @@ USER_ROLES: tuple[UserRole, ...] = (
         "edit",
         (
             PolicyRule(GROUP, ("templates",), _WRITE, "to make, change and remove Templates"),
+            PolicyRule(
+                GROUP,
+                ("gittriggers",),
+                _WRITE,
+                "to say what starts runs, and to pause it. Letting forks in needs a verb of its own",
+            ),
             PolicyRule(
                 GROUP,
                 ("runs",),
@@ -155,6 +164,12 @@ USER_ROLES: tuple[UserRole, ...] = (
             ),
             PolicyRule(
                 GROUP, ("runs",), ("approve",), "to approve or reject what Approval nodes wait for"
+            ),
+            PolicyRule(
+                GROUP,
+                ("gittriggers",),
+                ("approve",),
+                "to let commits of forks run: each by its SHA, or all of them",
             ),
         ),
     ),

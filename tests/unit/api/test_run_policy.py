@@ -1,4 +1,5 @@
-"""The admission policy on Runs fits what it guards. What it refuses, tests/env/test_approvals.py tries."""
+"""The admission policies fit what they guard. What they refuse, tests/env tries: test_approvals.py,
+test_trigger_approval.py."""
 
 from __future__ import annotations
 
@@ -8,37 +9,44 @@ from typing import get_args
 import pytest
 import yaml
 
+from ebbflow.api.admission_policy import APPROVE, Policy
+from ebbflow.api.policies import POLICIES
 from ebbflow.api.rbac import POLICY, USER_ROLES
 from ebbflow.api.run import SourceKind
 from ebbflow.api.run_policy import (
-    APPROVE,
     CANCEL,
     CHECKS,
     IN_ANOTHERS_NAME,
     ROLLBACK,
     RUN,
     SOURCES,
-    run_policy_objects,
 )
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 
 
-def test_what_is_not_checked_is_refused() -> None:
-    policy, binding = run_policy_objects()
-    assert policy["spec"]["failurePolicy"] == "Fail"
+EACH = pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.resource)
+
+
+@EACH
+def test_what_is_not_checked_is_refused(policy: Policy) -> None:
+    wished, binding = policy.objects()
+    assert wished["spec"]["failurePolicy"] == "Fail"
     assert binding["spec"] == {
-        "policyName": policy["metadata"]["name"],
+        "policyName": wished["metadata"]["name"],
         "validationActions": ["Deny"],
     }
 
 
+@EACH
 @pytest.mark.parametrize("name", ["crds.yaml", "ebbflow.yaml"])
-def test_it_is_installed_with_the_crds(name: str) -> None:
-    shipped = list(yaml.safe_load_all((DEPLOY / name).read_text()))
-    for wished in run_policy_objects():
-        (found,) = (each for each in shipped if each["kind"] == wished["kind"])
-        assert found["metadata"]["name"] == wished["metadata"]["name"]
+def test_it_is_installed_with_the_crds(name: str, policy: Policy) -> None:
+    shipped = {
+        (each["kind"], each["metadata"]["name"]): each
+        for each in yaml.safe_load_all((DEPLOY / name).read_text())
+    }
+    for wished in policy.objects():
+        found = shipped[wished["kind"], wished["metadata"]["name"]]
         assert found["spec"] == wished["spec"]
 
 

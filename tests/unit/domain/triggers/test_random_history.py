@@ -141,6 +141,18 @@ class Histories(RuleBasedStateMachine):
     def delete(self, data: st.DataObject) -> None:
         self.history.delete(data.draw(st.sampled_from(sorted(self.history.refs))))
 
+    @precondition(lambda self: self.history.refs)
+    @rule(data=st.data())
+    def remake(self, data: st.DataObject) -> None:
+        """Deleted, and made anew where it was: another move, though nothing tells it from the first."""
+        ref = data.draw(st.sampled_from(sorted(self.history.refs)))
+        sha = self.history.refs[ref]
+        self.look()
+        self.history.delete(ref)
+        self.look()
+        self.history.point(ref, sha)
+        self.look()
+
     @rule(data=st.data())
     def lose(self, data: st.DataObject) -> None:
         self.history.lost.add(data.draw(st.sampled_from(sorted(self.history.commits))))
