@@ -43,6 +43,9 @@ DEFAULT_FLAGS = ("[skip ci]", "[ci skip]", "[no ci]", "[skip ebbflow]", "[ebbflo
 MAX_DELIVERIES = 20
 """Verdicts that a status keeps."""
 
+MAX_REF = 1024
+"""Characters of the whole name of a ref that a trigger can follow."""
+
 MAX_HEADS = 2000
 """Refs that one trigger can follow: as many as its status can hold."""
 
@@ -246,7 +249,7 @@ class GitTriggerSpec(Model):
 
 
 Sha = Annotated[str, Field(max_length=64)]
-RefName = Annotated[str, Field(max_length=1024)]
+RefName = Annotated[str, Field(max_length=MAX_REF)]
 
 
 class TriggerHead(Model):

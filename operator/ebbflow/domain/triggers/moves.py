@@ -6,8 +6,15 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from ebbflow.api.gittrigger import MAX_HEADS, GitTriggerSpec, GitTriggerStatus, TriggerHead
+from ebbflow.api.gittrigger import (
+    MAX_HEADS,
+    MAX_REF,
+    GitTriggerSpec,
+    GitTriggerStatus,
+    TriggerHead,
+)
 from ebbflow.domain.triggers.change import (
     BRANCHES,
     TAGS,
@@ -19,6 +26,11 @@ from ebbflow.domain.triggers.change import (
 )
 from ebbflow.domain.triggers.patterns import matches_any
 from ebbflow.domain.triggers.pulls import follows_pull, held_back
+
+MAX_HEADS_BYTES: Final = 600_000
+"""What all heads may take of a status: an object has 1.5 MiB at most, and people choose names."""
+
+_BESIDE_THE_NAME: Final = 150  # of a head as JSON, with a commit of 64 digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +65,8 @@ class Seen:
 class Observed:
     """The moves, in order of their refs, and what to remember once their Runs are made.
 
-    `left_out`: how many refs match beyond MAX_HEADS. While there are any, new refs start nothing.
+    `left_out`: how many refs match that there is no room for. While there are any, new refs start
+    nothing.
     """
 
     moves: tuple[Move, ...]
@@ -179,10 +192,16 @@ class _View:
     def within_limit(self, refs: Collection[str]) -> tuple[list[str], int]:
         """Return the refs that there is room for, sorted, and how many more there are.
 
-        Those that are known stay.
+        Those that are known come first.
         """
-        by_age = sorted(refs, key=lambda ref: (ref not in self.known, ref))
-        return sorted(by_age[:MAX_HEADS]), max(0, len(by_age) - MAX_HEADS)
+        kept: list[str] = []
+        room = MAX_HEADS_BYTES
+        for ref in sorted(refs, key=lambda ref: (ref not in self.known, ref)):
+            size = len(ref.encode(errors="replace")) + _BESIDE_THE_NAME
+            if len(kept) < MAX_HEADS and size <= room and len(ref) <= MAX_REF:
+                kept.append(ref)
+                room -= size
+        return sorted(kept), len(refs) - len(kept)
 
     def observed(
         self, moves: Iterable[Move], heads: Mapping[str, TriggerHead], left_out: int

@@ -37,9 +37,7 @@ def check_patterns(patterns: tuple[str, ...]) -> None:
         try:
             _pattern(pattern)
         except (ValueError, re.error, re2.error) as error:
-            raise ValueError(
-                f"spec.paths.patterns: {pattern!r} is no pattern as .gitignore takes it"
-            ) from error
+            raise ValueError(f"{pattern!r} is no pattern as .gitignore takes it") from error
 
 
 def counting(rules: PathRules, paths: Sequence[str]) -> str | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from ebbflow.api.gittrigger import MAX_HEADS, GitTriggerSpec, GitTriggerStatus, TriggerHead
+from ebbflow.api.gittrigger import MAX_HEADS, GitTriggerSpec, GitTriggerStatus
 from ebbflow.domain.triggers.change import RefMove, is_no_commit
 from ebbflow.domain.triggers.moves import Seen, follows, observe_refs
 from tests.support.triggers import MAIN, A, B, C, spec
@@ -128,13 +130,20 @@ def test_a_full_memory_still_sees_moves_of_what_it_knows():
     assert moved(seen, many | {MAIN: C}) == [(MAIN, A, C)]
 
 
-def test_a_full_memory_fits_into_an_object():
-    heads = {
-        ref: TriggerHead(ref=ref, commit="a" * 64, moves=10**6)
-        for ref in (f"refs/heads/{'x' * 200}{n:05}" for n in range(MAX_HEADS))
-    }
-    text = GitTriggerStatus.model_validate(Seen("s", heads).fields()).model_dump_json()
-    assert len(text) < 1_000_000
+@pytest.mark.parametrize("name", ["x" * 20, "x" * 900, "ü" * 900], ids=["short", "long", "wide"])
+def test_a_full_memory_fits_into_an_object(name: str):
+    many = {f"refs/heads/{name}{n:05}": "a" * 64 for n in range(MAX_HEADS + 100)}
+    observed = observe_refs(spec(branches=["*"]), Seen(forgotten=10**6), many)
+    stored = GitTriggerStatus.model_validate(observed.seen.fields())
+    text = json.dumps({"heads": [head.dump() for head in stored.heads or ()]}, ensure_ascii=False)
+    assert len(text.encode()) < 650_000
+    assert observed.left_out == len(many) - len(stored.heads or ())
+
+
+def test_a_ref_with_a_name_too_long_for_a_status_is_left_out():
+    long = f"refs/heads/release/{'x' * 1024}"
+    observed = observe_refs(PUSH, looked(main=A), {MAIN: A, long: B})
+    assert (observed.moves, observed.left_out) == ((), 1)
 
 
 @pytest.mark.parametrize(
