@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ebbflow.api.gittrigger import GitTriggerSpec
 from ebbflow.domain.triggers.change import Change, Commit, PullMove, PullRequest
@@ -164,6 +166,45 @@ def test_an_edit_of_what_holds_them_starts_nothing_by_itself():
     trigger.spec = spec("PullRequest")
     assert trigger.sees(pull(draft=True)) == []
     assert trigger.sees(pull(sha=B, draft=True)) == ["RulesMet"]
+
+
+_PULLS = st.builds(
+    pull,
+    st.integers(1, 2),
+    st.sampled_from([A, B]),
+    draft=st.booleans(),
+    fork=st.booleans(),
+)
+_LOOKS = st.lists(
+    st.tuples(
+        st.lists(_PULLS, max_size=2, unique_by=lambda one: one.id),
+        st.sampled_from([(), (A,), (B,)]),
+    ),
+    max_size=12,
+)
+
+
+@given(_LOOKS)
+def test_each_commit_of_a_pull_request_fires_once_when_nothing_holds_it(
+    looks: list[tuple[list[PullRequest], tuple[str, ...]]],
+):
+    trigger = Trigger(spec("PullRequest", ignoreDrafts=True))
+    waits: dict[int, tuple[str, bool]] | None = None  # by number: its commit, whether it waits
+    for pulls, approved in looks:
+        expected = []
+        after = {}
+        for one in sorted(pulls, key=lambda one: one.id):
+            reason = "Draft" if one.draft else "RulesMet"
+            if not one.draft and one.fork and one.head_sha not in approved:
+                reason = "ForkNotApproved"
+            sha, waiting = (waits or {}).get(one.id, ("", True))
+            let_go = waiting and reason == "RulesMet"
+            if waits is not None and (sha != one.head_sha or let_go):
+                expected.append(reason)
+            fired = sha == one.head_sha and not waiting
+            after[one.id] = (one.head_sha, reason != "RulesMet" and not fired)
+        waits = after
+        assert trigger.sees(*pulls, approved=approved) == expected
 
 
 def test_only_the_head_of_a_pull_request_is_looked_at_for_flags():
