@@ -234,10 +234,6 @@ class Reason(StrEnum):
         "TargetNotFound",
         "A target of the trigger does not exist. Create it or change `spec.targets`.",
     )
-    ALREADY_COVERED = (
-        "AlreadyCovered",
-        "What a delivery told was seen before: the ref is where it was last seen. Nothing to do.",
-    )
     SCHEDULED = "Scheduled", "The time of the schedule came. Nothing to do."
 
     # Events only

@@ -20,15 +20,13 @@ def is_no_commit(sha: str | None) -> bool:
 class RefMove:
     """One observed move of a ref. `before` None: it is new; `after` None: it is gone.
 
-    `ref` is the whole name; `after` is what a tag points to, not the tag object. `forced`: the
-    commit before is known not to be among those that the commit after comes from. `number` counts
+    `ref` is the whole name; `after` is what a tag points to, not the tag object. `number` counts
     the moves of the ref, so that a move back is another one.
     """
 
     ref: str
     before: str | None
     after: str | None
-    forced: bool = False
     number: int = 0
 
     @property
