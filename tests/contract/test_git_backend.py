@@ -105,6 +105,32 @@ class TestListing:
         assert await world.git.ls_heads(world.remote(), ["main"]) == {"main": later}
 
 
+class TestReferences:
+    async def test_all_whose_names_begin_so_come_at_once(self, world: GitWorld) -> None:
+        main = world.create({"a.yaml": b"a: 1\n"})
+        old = world.commit({"a.yaml": b"a: 2\n"}, branch="release/1")
+        new = world.commit({"a.yaml": b"a: 3\n"}, branch="release/2")
+        world.tag("v1", main)
+        found = await world.git.ls_refs(world.remote(), ["refs/heads/release/", "refs/tags/"])
+        assert found == {
+            "refs/heads/release/1": old,
+            "refs/heads/release/2": new,
+            "refs/tags/v1": main,
+        }
+
+    async def test_a_tag_with_a_message_is_the_commit_that_it_names(self, world: GitWorld) -> None:
+        main = world.create({"a.yaml": b"a: 1\n"})
+        world.tag("v1", main, "The first release")
+        assert await world.git.ls_refs(world.remote(), ["refs/tags/"]) == {"refs/tags/v1": main}
+
+    async def test_names_with_odd_characters_come_as_they_are(self, world: GitWorld) -> None:
+        names = ("feature/#12-ä", "a'b;c$(d)", "日本", "x@{y"[:2])
+        world.create({"a.yaml": b"a: 1\n"})
+        made = {f"refs/heads/{n}": world.commit({"a.yaml": n.encode()}, branch=n) for n in names}
+        found = await world.git.ls_refs(world.remote(), ["refs/heads/"])
+        assert found.items() >= made.items()
+
+
 class TestReading:
     async def test_a_file_is_read_with_its_id(self, world: GitWorld) -> None:
         head = world.create({"templates/shop.yaml": SHOP})

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from typing_extensions import override
 
 from ebbflow.adapters.git import HostPolicy, Timeouts
-from ebbflow.devcluster.gitrepository import Content, LoggedCommit
+from ebbflow.devcluster.gitrepository import Content, GitRepository, LoggedCommit
 from ebbflow.domain.git import (
     BasicCredential,
     CommitHeader,
@@ -80,6 +80,8 @@ class GitWorld(Protocol):
         branch: str = "main",
     ) -> CommitId: ...
     def point(self, branch: str, commit: CommitId | None) -> None: ...
+    def merge(self, other: CommitId) -> CommitId: ...
+    def tag(self, name: str, commit: CommitId, message: str | None = None) -> None: ...
     def head(self, branch: str = "main") -> CommitId | None: ...
     def show(self, revision: str, path: str) -> bytes: ...
     def log(self, branch: str = "main") -> list[LoggedCommit]: ...
@@ -115,6 +117,14 @@ class RealWorld(GitWorld):
     @override
     def point(self, branch: str, commit: CommitId | None) -> None:
         self.server.repository(self.name).point(branch, commit)
+
+    @override
+    def merge(self, other: CommitId) -> CommitId:
+        return merge(self.server.repository(self.name), other)
+
+    @override
+    def tag(self, name: str, commit: CommitId, message: str | None = None) -> None:
+        tag(self.server.repository(self.name), name, commit, message)
 
     @override
     def head(self, branch: str = "main") -> CommitId | None:
@@ -176,6 +186,14 @@ class MemoryWorld(GitWorld):
         self.memory.point(self.url, branch, commit)
 
     @override
+    def merge(self, other: CommitId) -> CommitId:
+        return self.memory.merge(self.url, other)
+
+    @override
+    def tag(self, name: str, commit: CommitId, message: str | None = None) -> None:
+        self.memory.tag(self.url, name, commit)
+
+    @override
     def head(self, branch: str = "main") -> CommitId | None:
         return self.memory.head(self.url, branch)
 
@@ -203,6 +221,25 @@ class MemoryWorld(GitWorld):
     def remote(self, *, password: str = PASSWORD, repository: str | None = None) -> Remote:
         url = f"https://git.example.com/{repository}.git" if repository else self.url
         return Remote(url, BasicCredential(USER, Tainted(password)))
+
+
+def merge(repository: GitRepository, other: CommitId) -> CommitId:
+    """Merge a commit that holds all that main does into main; the new commit's id."""
+    main = repository.head("main")
+    made = repository.git(
+        *("-c", "user.name=Ann", "-c", "user.email=ann@example.com"),
+        *("commit-tree", f"{other}^{{tree}}", "-p", f"{main}", "-p", other, "-m", "Merge"),
+    )
+    commit = made.decode().strip()
+    repository.point("main", commit)
+    return commit
+
+
+def tag(repository: GitRepository, name: str, commit: CommitId, message: str | None) -> None:
+    """Make a tag or move it; with a message it is an object of its own."""
+    words = ("-a", "-m", message) if message else ()
+    person = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")
+    repository.git(*person, "tag", "--force", *words, name, commit)
 
 
 def noise(size: int) -> bytes:

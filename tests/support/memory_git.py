@@ -17,17 +17,22 @@ from typing_extensions import override
 from ebbflow.devcluster.gitrepository import Content, Entry, LoggedCommit
 from ebbflow.domain.addresses import check_branch_name, normalise_path
 from ebbflow.domain.git import (
+    HEADS,
+    TAGS,
     AuthenticationFailed,
     BasicCredential,
     BlobId,
     BranchMoved,
+    Changes,
     CommitGone,
     CommitHeader,
     CommitId,
+    CommitNote,
     Credential,
     GitError,
     GitFile,
     InvalidRequest,
+    NotACommit,
     NotAFile,
     PreparedCommit,
     Pushed,
@@ -60,6 +65,7 @@ class MemoryRepository:
 
     objects: Objects = field(default_factory=Objects)
     branches: dict[str, CommitId] = field(default_factory=dict)
+    tags: dict[str, CommitId] = field(default_factory=dict)
     credential: Credential | None = None
     refusal: str | None = None
     trouble: GitError | None = None
@@ -111,6 +117,24 @@ class MemoryGit(GitBackend):
         lines += [f"author {stamp}", f"committer {stamp}", "", f"{message}\n"]
         repository.branches[branch] = objects.add(COMMIT, "\n".join(lines).encode())
         return repository.branches[branch]
+
+    def merge(self, url: str, other: CommitId, *, branch: str = MAIN) -> CommitId:
+        """Merge a commit that holds all that the branch does; return the new commit's id."""
+        repository = self.repositories[url]
+        objects = repository.objects
+        repository.time += 1
+        stamp = f"{AUTHOR} {repository.time} +0000"
+        lines = [
+            f"tree {objects.tree_of(other)}",
+            *(f"parent {parent}" for parent in (repository.branches[branch], other)),
+            *(f"author {stamp}", f"committer {stamp}", "", "Merge\n"),
+        ]
+        repository.branches[branch] = objects.add(COMMIT, "\n".join(lines).encode())
+        return repository.branches[branch]
+
+    def tag(self, url: str, name: str, commit: CommitId) -> None:
+        """Make a tag, or move it."""
+        self.repositories[url].tags[name] = commit
 
     def head(self, url: str, branch: str = MAIN) -> CommitId | None:
         """Return where a branch points; None if there is no such branch."""
@@ -164,6 +188,27 @@ class MemoryGit(GitBackend):
             _checked(check_branch_name, branch)
         repository = await self._request("ls-remote", remote)
         return {name: repository.branches[name] for name in branches if name in repository.branches}
+
+    @override
+    async def ls_refs(self, remote: Remote, prefixes: Collection[str]) -> Mapping[str, CommitId]:
+        repository = await self._request("ls-remote", remote)
+        refs = {f"{HEADS}{name}": sha for name, sha in repository.branches.items()}
+        refs |= {f"{TAGS}{name}": sha for name, sha in repository.tags.items()}
+        return {ref: sha for ref, sha in refs.items() if ref.startswith(tuple(prefixes))}
+
+    @override
+    async def changes(self, remote: Remote, before: CommitId | None, after: CommitId) -> Changes:
+        objects = (await self._fetch(remote, after)).objects
+        if objects.found[after][0] != COMMIT:
+            raise NotACommit(f"{after} is no commit")
+        head = _note(objects, after)
+        if before is None or before not in objects.found:
+            return Changes(head, None, (head,))
+        old, new = (objects.files(objects.tree_of(sha)) for sha in (before, after))
+        paths = {path for path in old.keys() | new.keys() if old.get(path) != new.get(path)}
+        known = set(objects.ancestry(before))
+        added = [sha for sha in objects.ancestry(after) if sha not in known]
+        return Changes(head, frozenset(paths), tuple(_note(objects, sha) for sha in added))
 
     @override
     async def read_file(
@@ -360,6 +405,12 @@ class MemoryGit(GitBackend):
             raise CommitGone(f"{remote.url} no longer has {commit[:7]}")
         self._fetched.add((remote, commit))
         return repository
+
+
+def _note(objects: Objects, sha: CommitId) -> CommitNote:
+    logged = _logged(objects, sha)
+    name, _, email = logged.author.partition(" <")
+    return CommitNote(sha, logged.message, Signature(name, email.removesuffix(">")))
 
 
 def _entry(objects: Objects, content: Content) -> TreeEntry | None:

@@ -64,14 +64,27 @@ class Objects:
         )
 
     def ancestry(self, commit: str) -> Iterator[str]:
-        """First parents are enough: nothing here makes merges."""
-        here: str | None = commit
-        while here is not None:
-            yield here
-            here = next(iter(self.parents_of(here)), None)
+        """Yield a commit and all that it is made of, the nearest first."""
+        layer = {commit: True}
+        seen = set(layer)
+        while layer:
+            yield from layer
+            parents = (parent for child in layer for parent in self.parents_of(child))
+            layer = {parent: True for parent in parents if parent not in seen}
+            seen |= layer.keys()
 
     def tree(self, sha: str) -> dict[str, TreeEntry]:
         return parse_tree(self.found[sha][1])
+
+    def files(self, tree: str) -> dict[str, TreeEntry]:
+        """Return everything in a tree that is no directory, by its path."""
+        found: dict[str, TreeEntry] = {}
+        for name, (mode, sha) in self.tree(tree).items():
+            if mode == DIRECTORY:
+                found |= {f"{name}/{path}": entry for path, entry in self.files(sha).items()}
+            else:
+                found[name] = (mode, sha)
+        return found
 
     def put(self, tree: str | None, path: str, entry: TreeEntry | None) -> str | None:
         """Return the tree with the entry at the path (None: without it); None if nothing is left."""

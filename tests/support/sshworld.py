@@ -11,7 +11,7 @@ from typing_extensions import override
 from ebbflow.devcluster.gitrepository import Content, GitRepository, LoggedCommit
 from ebbflow.domain.git import CommitId, Remote
 from ebbflow.domain.ports import GitBackend
-from tests.support.gitworld import PASSWORD, GitWorld
+from tests.support.gitworld import PASSWORD, GitWorld, merge, tag
 from tests.support.sshserver import SshServer, new_key
 from tests.support.waiting import eventually
 
@@ -57,6 +57,14 @@ class SshWorld(GitWorld):
     @override
     def point(self, branch: str, commit: CommitId | None) -> None:
         self.repository.point(branch, commit)
+
+    @override
+    def merge(self, other: CommitId) -> CommitId:
+        return merge(self.repository, other)
+
+    @override
+    def tag(self, name: str, commit: CommitId, message: str | None = None) -> None:
+        tag(self.repository, name, commit, message)
 
     @override
     def head(self, branch: str = "main") -> CommitId | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self
+from typing import Final, Self
 
 from typing_extensions import override
 
@@ -13,6 +13,9 @@ from ebbflow.domain.secret import Tainted
 
 CommitId = str  # 40 hexadecimal digits
 BlobId = str  # 40 hexadecimal digits
+
+HEADS: Final = "refs/heads/"
+TAGS: Final = "refs/tags/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,37 @@ class Signature:
     @override
     def __str__(self) -> str:
         return f"{self.name} <{self.email}>"
+
+
+@dataclass(frozen=True, slots=True)
+class CommitNote:
+    """What a commit says of itself."""
+
+    sha: CommitId
+    message: str
+    author: Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What lies between two commits: `before`, which may be unknown, and the commit `head`.
+
+    paths: files that differ between the two trees; None where that cannot be told (no `before`,
+        one that the server no longer has, or more than MAX_CHANGED_PATHS).
+    commits: those that `head` is made of and `before` is not, newest first; only `head` where
+        that cannot be told. None of them where `head` is an ancestor of `before`.
+    """
+
+    head: CommitNote
+    paths: frozenset[str] | None
+    commits: tuple[CommitNote, ...]
+
+
+MAX_CHANGED_PATHS: Final = 20_000
+"""Files of one change; more are as good as all."""
+
+MAX_NOTE: Final = 65_536
+"""Characters of a commit's message that are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +246,13 @@ class NotAFile(GitError):
     """A directory, link, submodule or pointer of Git LFS lies at the path (or a link before it)."""
 
     reason = Reason.NOT_A_FILE
+    transient = False
+
+
+class NotACommit(GitError):
+    """A reference points at something else: a tag of a file or directory, for one."""
+
+    reason = Reason.INVALID_SPEC
     transient = False
 
 

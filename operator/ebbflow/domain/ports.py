@@ -10,6 +10,7 @@ from ebbflow.api.base import JsonObject, Key, Resource
 from ebbflow.api.template import PendingWrite, Template
 from ebbflow.domain.git import (
     BlobId,
+    Changes,
     CommitHeader,
     CommitId,
     GitFile,
@@ -126,6 +127,21 @@ class GitBackend(Protocol):
 
     async def ls_heads(self, remote: Remote, branches: Collection[str]) -> Mapping[str, CommitId]:
         """Ask the server once where the branches are; a branch that does not exist is missing."""
+        ...
+
+    async def ls_refs(self, remote: Remote, prefixes: Collection[str]) -> Mapping[str, CommitId]:
+        """Ask the server once where all references are whose full names begin with one of these.
+
+        A tag with a message of its own counts as the commit that it names.
+        """
+        ...
+
+    async def changes(self, remote: Remote, before: CommitId | None, after: CommitId) -> Changes:
+        """Tell what lies between two commits, from trees and commits without any file's content.
+
+        A `before` that the server no longer hands out counts as unknown. Raises NotACommit, and
+        CommitGone for `after`, beside the errors of the network.
+        """
         ...
 
     async def read_file(

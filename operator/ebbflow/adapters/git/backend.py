@@ -8,6 +8,7 @@ wire, dialect, exchange   Git's protocol version 2, and version 0 by dulwich
 unpacking, packs   what came, unpacked here or in a process of its own; objects on disk
 cache, trees, whole_tree, authors   what is complete, and reading it
 commits, push   building commits, sending them
+changes, history   what lies between two commits
 """
 
 from __future__ import annotations
@@ -17,27 +18,31 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final, Self, TypeVar
+from typing import Self, TypeVar
 
 from dulwich.objects import Blob
 from typing_extensions import override
 
 from ebbflow.adapters.git import errors
 from ebbflow.adapters.git.authors import author_of
-from ebbflow.adapters.git.cache import ObjectCache, SessionDirectory, directory_name
+from ebbflow.adapters.git.cache import ObjectCache, SessionDirectory
+from ebbflow.adapters.git.changes import changes_of
 from ebbflow.adapters.git.commits import build_commit, build_commit_of_files
-from ebbflow.adapters.git.flights import HeadsBatcher
+from ebbflow.adapters.git.flights import RefsBatcher
 from ebbflow.adapters.git.limits import HostPolicy, Limits, Timeouts
 from ebbflow.adapters.git.network import Network
 from ebbflow.adapters.git.packs import Oversized
 from ebbflow.adapters.git.push import NotTaken
 from ebbflow.adapters.git.repository import Repository
 from ebbflow.adapters.git.resolve import NameLookUp, look_up_name
+from ebbflow.adapters.git.shelf import Shelf
 from ebbflow.adapters.git.trees import FileEntry, blob_at
 from ebbflow.adapters.git.whole_tree import read_files
 from ebbflow.domain.addresses import check_branch_name, normalise_path
 from ebbflow.domain.git import (
+    HEADS,
     BlobId,
+    Changes,
     CommitHeader,
     CommitId,
     GitFile,
@@ -57,8 +62,6 @@ from ebbflow.domain.ports import Clock, GitBackend, SyncMetrics
 from ebbflow.domain.source_archive import TreeBounds, TreeFile
 
 V = TypeVar("V")
-
-SWEEP_SECONDS: Final = 60
 
 
 class DulwichBackend(GitBackend):
@@ -83,7 +86,6 @@ class DulwichBackend(GitBackend):
         look_up: NameLookUp = look_up_name,
     ) -> None:
         self._limits = limits or Limits()
-        self._clock = clock
         self._session = SessionDirectory(cache_dir)
         self._network = Network(
             policy,
@@ -96,10 +98,8 @@ class DulwichBackend(GitBackend):
         )
         # Reading takes the interpreter's lock anyway: a second thread would gain nothing.
         self._local = ThreadPoolExecutor(1, "git-cache")
-        self._repositories: dict[Remote, Repository] = {}
-        self._opened = 0
-        self._swept = clock.monotonic()
-        self._heads = HeadsBatcher(self._list_heads)
+        self._shelf = Shelf(self._session.path, self._limits, self._network, self._local, clock)
+        self._refs = RefsBatcher(self._list_refs)
 
     async def __aenter__(self) -> Self:
         """Return the backend, to be closed at the end of the block."""
@@ -111,10 +111,8 @@ class DulwichBackend(GitBackend):
 
     async def close(self) -> None:
         """End what runs, close every connection and file, and remove the caches."""
-        await self._heads.cancel()
-        for repository in list(self._repositories.values()):
-            await repository.close()
-        self._repositories.clear()
+        await self._refs.cancel()
+        await self._shelf.close()
         await asyncio.to_thread(self._network.close)
         self._local.shutdown()
         self._session.close()
@@ -123,8 +121,14 @@ class DulwichBackend(GitBackend):
     async def ls_heads(self, remote: Remote, branches: Collection[str]) -> Mapping[str, CommitId]:
         for branch in branches:
             _check_branch(branch)
+        refs = {f"{HEADS}{branch}": branch for branch in branches}
+        found = await self.ls_refs(remote, refs)
+        return {refs[ref]: commit for ref, commit in found.items() if ref in refs}
+
+    @override
+    async def ls_refs(self, remote: Remote, prefixes: Collection[str]) -> Mapping[str, CommitId]:
         self._network.check(remote)
-        return await self._heads.heads(remote, branches)
+        return await self._refs.refs(remote, prefixes)
 
     @override
     async def read_file(
@@ -160,7 +164,7 @@ class DulwichBackend(GitBackend):
 
     @override
     async def read_blob(self, remote: Remote, blob: BlobId) -> bytes | None:
-        if remote not in self._repositories:
+        if not self._shelf.has_files(remote):
             return None
 
         def read(cache: ObjectCache) -> bytes | None:
@@ -170,7 +174,7 @@ class DulwichBackend(GitBackend):
                 return None
             return data if kind == Blob.type_num else None
 
-        async with self._use(remote) as repository:
+        async with self._shelf.files(remote) as repository:
             return await repository.peek(read)
 
     @override
@@ -224,7 +228,7 @@ class DulwichBackend(GitBackend):
         self, remote: Remote, branch: str, commit: PreparedCommit, *, new: bool = False
     ) -> PushResult:
         _check_branch(branch)
-        async with self._use(remote) as repository:
+        async with self._shelf.files(remote) as repository:
             result = await repository.push(branch, commit, new=new)
         if isinstance(result, NotTaken):
             return PushRefused(errors.clean_words(result.words, remote.credential))
@@ -232,63 +236,42 @@ class DulwichBackend(GitBackend):
 
     @override
     async def contains(self, remote: Remote, branch: str, head: CommitId, commit: CommitId) -> bool:
-        async with self._use(remote) as repository:
+        async with self._shelf.files(remote) as repository:
             return await repository.contains(head, commit)
 
     @override
     async def find_commit(
         self, remote: Remote, branch: str, head: CommitId, line: str
     ) -> CommitId | None:
-        async with self._use(remote) as repository:
+        async with self._shelf.files(remote) as repository:
             return await repository.find_commit(head, line)
 
-    async def _list_heads(self, remote: Remote, branches: frozenset[str]) -> Mapping[str, CommitId]:
-        async with self._use(remote) as repository:
-            return await repository.list_heads(branches)
+    @override
+    async def changes(self, remote: Remote, before: CommitId | None, after: CommitId) -> Changes:
+        async with self._shelf.trees(remote) as repository, _complete(repository, after):
+            return await changes_of(repository, before, after)
+
+    async def _list_refs(self, remote: Remote, prefixes: frozenset[str]) -> Mapping[str, CommitId]:
+        async with self._shelf.files(remote) as repository:
+            return await repository.list_refs(prefixes)
 
     async def _at(self, remote: Remote, commit: CommitId, work: Callable[[ObjectCache], V]) -> V:
-        async with self._use(remote) as repository:
-            try:
-                return await repository.at(commit, work)
-            except KeyError as error:
-                # Not all of a commit was sent: nothing that is here can be trusted any more.
-                await repository.peek(ObjectCache.renew)
-                raise Unreachable(
-                    f"The Git server did not send all of commit {commit[:12]}."
-                    " The operator fetches it again."
-                ) from error
+        async with self._shelf.files(remote) as repository, _complete(repository, commit):
+            return await repository.at(commit, work)
 
-    @asynccontextmanager
-    async def _use(self, remote: Remote) -> AsyncIterator[Repository]:
-        """Lend the repository of a remote; those that nobody used for long are removed."""
-        self._network.check(remote)
-        await self._remove_idle()
-        repository = self._repositories.get(remote)
-        if repository is None:
-            self._opened += 1  # a cache that is being removed still has its directory
-            directory = self._session.path / f"{directory_name(remote)}-{self._opened}"
-            repository = Repository(remote, directory, self._limits, self._network, self._local)
-            self._repositories[remote] = repository
-        repository.users += 1
-        try:
-            yield repository
-        finally:
-            repository.users -= 1
-            repository.last_used = self._clock.monotonic()
 
-    async def _remove_idle(self) -> None:
-        # Tokens that change every hour make a new cache every hour.
-        now = self._clock.monotonic()
-        if now < self._swept + SWEEP_SECONDS:
-            return
-        self._swept = now
-        idle = [
-            remote
-            for remote, repository in self._repositories.items()
-            if repository.users == 0 and repository.last_used + self._limits.idle_seconds < now
-        ]
-        for repository in [self._repositories.pop(remote) for remote in idle]:
-            await repository.close()
+@asynccontextmanager
+async def _complete(repository: Repository, commit: CommitId) -> AsyncIterator[None]:
+    """Throw the cache away where a commit lacks something. Raises Unreachable then."""
+    try:
+        yield
+    except KeyError as error:
+        # Not all of a commit was sent: nothing that is here can be trusted any more.
+        await repository.peek(ObjectCache.renew)
+        raise Unreachable(
+            f"The Git server did not send all of commit {commit[:12]}."
+            " The operator fetches it again."
+        ) from error
 
 
 def _read_blob(cache: ObjectCache, path: str, entry: FileEntry, limit: int) -> GitFile:

@@ -36,7 +36,7 @@ def fetch_version0(link: Link, server: Advertisement, want: Want, write: WritePa
         CommitGone: the commit is no branch's head any more, and the server allows nothing else.
     """
     abilities = {capability.partition(b"=")[0] for capability in server.capabilities}
-    if want.commit not in server.heads.values() and not (abilities & _BY_ID):
+    if want.commit not in server.refs.values() and not (abilities & _BY_ID):
         raise gone(want.commit)
     wanted = [ObjectID(want.commit.encode())]
     link.client().fetch_pack(

@@ -15,7 +15,7 @@ from ebbflow.adapters.git.dialect import fetch_version0, gone
 from ebbflow.adapters.git.errors import ServerSaid
 from ebbflow.adapters.git.limits import Limits
 from ebbflow.adapters.git.link import Link
-from ebbflow.adapters.git.trees import LookUp, is_ancestor, with_line
+from ebbflow.adapters.git.trees import LookUp
 from ebbflow.adapters.git.unpacking import PackFile, is_small, unpack_apart
 from ebbflow.adapters.git.wire import Advertisement, Want
 from ebbflow.adapters.unpack.order import Unpacked
@@ -43,13 +43,14 @@ class ServerMemory:
         )
 
 
-def list_heads(link: Link, memory: ServerMemory, branches: Collection[str]) -> dict[str, CommitId]:
-    """Return where branches are: one request where the server is known, else two."""
+def list_refs(link: Link, memory: ServerMemory, prefixes: Collection[str]) -> dict[str, CommitId]:
+    """Return where references are: one request where the server is known, else two.
+
+    Those whose names begin with one of the prefixes, and perhaps others.
+    """
 
     def ask(server: Advertisement) -> dict[str, CommitId]:
-        if server.version == 0:
-            return {name: server.heads[name] for name in branches if name in server.heads}
-        return wire.list_heads(link, server, branches)
+        return server.refs if server.version == 0 else wire.list_refs(link, server, prefixes)
 
     return _with_server(link, memory, ask)
 
@@ -100,57 +101,30 @@ def unpack_if_large(
     return unpack_apart(pack, directory, limits, link.operation)
 
 
-def descends(
+def with_history(
     link: Link,
     memory: ServerMemory,
     cache: ObjectCache,
-    head: CommitId,
-    commit: CommitId,
+    tips: Collection[CommitId],
+    depth: int,
     limits: Limits,
-) -> bool:
-    """Tell whether `commit` is among the last `limits.history` commits that `head` is made of."""
-
-    def look(look_up: LookUp) -> bool:
-        return is_ancestor(look_up, commit, head, limits.history)
-
-    return _in_history(link, memory, cache, head, limits, look)
-
-
-def find_commit(
-    link: Link,
-    memory: ServerMemory,
-    cache: ObjectCache,
-    head: CommitId,
-    line: str,
-    limits: Limits,
-) -> CommitId | None:
-    """Return the newest of the last `limits.history` commits with this line in its message."""
-
-    def look(look_up: LookUp) -> CommitId | None:
-        return with_line(look_up, head, line, limits.history)
-
-    return _in_history(link, memory, cache, head, limits, look)
-
-
-def _in_history(
-    link: Link,
-    memory: ServerMemory,
-    cache: ObjectCache,
-    head: CommitId,
-    limits: Limits,
-    look: Callable[[LookUp], V],
+    work: Callable[[LookUp], V],
 ) -> V:
-    """Fetch the last commits that `head` is made of, and look at them."""
-    with cache.spool() as file, closing(cache.scratch()) as packs:
-        pack = PackFile(file, limits)
-        # Commits without their trees, where the server can.
-        fetch_pack(link, memory, Want(head, limits.history, "tree:0"), pack)
-        apart = unpack_if_large(link, pack, packs.directory, limits, beside_large=False)
-        if apart is not None:
-            packs.took(apart)
-        elif pack.size:
-            packs.take(pack)
-        return look(packs.get)
+    """Return what `work` makes of the last `depth` commits that each tip is made of."""
+    with closing(cache.scratch()) as packs:
+        for tip in tips:
+            with cache.spool() as file:
+                pack = PackFile(file, limits)
+                # Commits without their trees, where the server can.
+                fetch_pack(link, memory, Want(tip, depth, "tree:0"), pack)
+                apart = unpack_if_large(
+                    link, pack, packs.directory, limits, beside_large=packs.has_large
+                )
+                if apart is not None:
+                    packs.took(apart)
+                elif pack.size:
+                    packs.take(pack)
+        return work(packs.get)
 
 
 def _with_server(link: Link, memory: ServerMemory, ask: Callable[[Advertisement], V]) -> V:

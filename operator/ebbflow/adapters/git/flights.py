@@ -40,12 +40,12 @@ class SingleFlight(Generic[K, V]):
 
 class _Batch:
     def __init__(self) -> None:
-        self.branches: set[str] = set()
+        self.prefixes: set[str] = set()
         self.task: asyncio.Task[Mapping[str, CommitId]] | None = None
 
 
-class HeadsBatcher:
-    """Gathers questions for branches of one remote into one listing.
+class RefsBatcher:
+    """Gathers questions for references of one remote into one listing.
 
     Only questions that wait for the same listing to *begin* are joined: an answer that was asked
     for before a push would be taken for the world after it. One listing a remote runs at a time;
@@ -60,19 +60,20 @@ class HeadsBatcher:
         self._locks: WeakValueDictionary[Remote, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[Mapping[str, CommitId]]] = set()
 
-    async def heads(self, remote: Remote, branches: Collection[str]) -> Mapping[str, CommitId]:
-        """Return where these branches are; those that do not exist are missing."""
+    async def refs(self, remote: Remote, prefixes: Collection[str]) -> Mapping[str, CommitId]:
+        """Return where the references are whose names begin with one of these."""
         batch = self._waiting.get(remote)
         if batch is None:
             batch = self._waiting[remote] = _Batch()
-        batch.branches.update(branches)
+        batch.prefixes.update(prefixes)
         if batch.task is None:
             # As a task it begins after everyone who is ready now has joined.
             batch.task = asyncio.create_task(self._send(remote, batch))
             self._tasks.add(batch.task)
             batch.task.add_done_callback(self._done)
         found = await asyncio.shield(batch.task)
-        return {branch: found[branch] for branch in branches if branch in found}
+        wanted = tuple(prefixes)
+        return {ref: commit for ref, commit in found.items() if ref.startswith(wanted)}
 
     async def cancel(self) -> None:
         """End what is running."""
@@ -82,7 +83,7 @@ class HeadsBatcher:
         lock = self._locks.setdefault(remote, asyncio.Lock())
         async with lock:
             del self._waiting[remote]
-            return await self._ask(remote, frozenset(batch.branches))
+            return await self._ask(remote, frozenset(batch.prefixes))
 
     def _done(self, task: asyncio.Task[Mapping[str, CommitId]]) -> None:
         self._tasks.discard(task)

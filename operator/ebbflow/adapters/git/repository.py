@@ -22,13 +22,14 @@ from ebbflow.adapters.git.limits import Limits
 from ebbflow.adapters.git.link import Link
 from ebbflow.adapters.git.network import Network
 from ebbflow.adapters.git.push import NotTaken, push_commit
-from ebbflow.adapters.git.trees import is_ancestor, with_line
+from ebbflow.adapters.git.trees import LookUp, is_ancestor, with_line
 from ebbflow.adapters.git.unpacking import PackFile
 from ebbflow.adapters.git.wire import Want
 from ebbflow.adapters.unpack.order import Unpacked
 from ebbflow.adapters.unpack.scan import BrokenPack
 from ebbflow.domain.addresses import redact
 from ebbflow.domain.git import (
+    HEADS,
     BranchMoved,
     CommitGone,
     CommitId,
@@ -49,12 +50,20 @@ class Repository:
     """Operations on one remote that share its cache and what was learnt of its server."""
 
     def __init__(
-        self, remote: Remote, directory: Path, limits: Limits, network: Network, local: Executor
+        self,
+        remote: Remote,
+        directory: Path,
+        filter_spec: str,
+        limits: Limits,
+        network: Network,
+        local: Executor,
     ) -> None:
+        """`filter_spec`: what fetches leave out, in the words of git's `--filter`."""
         self.remote: Final = remote
         self.users = 0
         self.last_used = 0.0
-        self._limits = limits
+        self.limits: Final = limits
+        self._filter = filter_spec
         self._network = network
         self._local = local
         self._memory = ServerMemory()
@@ -65,14 +74,14 @@ class Repository:
         self._histories: SingleFlight[tuple[CommitId, CommitId], bool] = SingleFlight()
         self._descents: OrderedDict[tuple[CommitId, CommitId], bool] = OrderedDict()
 
-    async def list_heads(self, branches: Collection[str]) -> Mapping[str, CommitId]:
-        """Ask the server where branches are."""
+    async def list_refs(self, prefixes: Collection[str]) -> Mapping[str, CommitId]:
+        """Ask the server where references are: those whose names begin so, perhaps others."""
 
         def ask(link: Link) -> Mapping[str, CommitId]:
-            return exchange.list_heads(link, self._memory, branches)
+            return exchange.list_refs(link, self._memory, prefixes)
 
         with self._network.measured("ls-remote"):
-            return await self._network.run(self.remote, self._limits.listing_bytes, ask)
+            return await self._network.run(self.remote, self.limits.listing_bytes, ask)
 
     async def at(self, commit: CommitId, work: Callable[[ObjectCache], V]) -> V:
         """Run `work` on the cache in a thread while the commit is complete in it.
@@ -110,15 +119,13 @@ class Repository:
 
     async def find_commit(self, head: CommitId, line: str) -> CommitId | None:
         """Return the newest of the last commits that `head` is made of with this line."""
-        limit = self._limits.history
-
-        def ask(link: Link) -> CommitId | None:
-            return exchange.find_commit(link, self._memory, self._cache, head, line, self._limits)
-
+        limit = self.limits.history
         found = await self.peek(lambda cache: with_line(cache.get, head, line, limit))
         if found is not None:
             return found
-        return await self._ask_history(ask)
+        return await self.with_history(
+            (head,), limit, lambda look_up: with_line(look_up, head, line, limit)
+        )
 
     async def push(
         self, branch: str, commit: PreparedCommit, *, new: bool
@@ -127,7 +134,7 @@ class Repository:
         with self._network.measured("push") as tell:
             result = await self._network.run(
                 self.remote,
-                self._limits.listing_bytes,
+                self.limits.listing_bytes,
                 lambda link: push_commit(link, branch, commit, new=new),
             )
             if isinstance(result, BranchMoved) and result.head is None:
@@ -157,25 +164,34 @@ class Repository:
         self, branch: str, commit: PreparedCommit, refusal: NotTaken, *, new: bool
     ) -> Pushed | BranchMoved | NotTaken:
         # Servers word a lost race in many ways; where the branch is now tells it for certain.
-        head = (await self.list_heads({branch})).get(branch)
+        ref = f"{HEADS}{branch}"
+        head = (await self.list_refs({ref})).get(ref)
         if head == commit.commit:
             return Pushed()
         return refusal if head == (None if new else commit.parent) else BranchMoved(head)
 
     async def _descends(self, head: CommitId, commit: CommitId) -> bool:
-        limit = self._limits.history
+        limit = self.limits.history
         if await self.peek(lambda cache: is_ancestor(cache.get, commit, head, limit)):
             return True
 
-        def ask(link: Link) -> bool:
-            return exchange.descends(link, self._memory, self._cache, head, commit, self._limits)
+        return await self.with_history(
+            (head,), limit, lambda look_up: is_ancestor(look_up, commit, head, limit)
+        )
 
-        return await self._ask_history(ask)
+    async def with_history(
+        self, tips: Collection[CommitId], depth: int, work: Callable[[LookUp], V]
+    ) -> V:
+        """Run `work` on the last `depth` commits that each tip is made of, fetched for this alone."""
 
-    async def _ask_history(self, ask: Callable[[Link], V]) -> V:
+        def ask(link: Link) -> V:
+            return exchange.with_history(
+                link, self._memory, self._cache, tips, depth, self.limits, work
+            )
+
         with self._network.measured("history"):
             try:
-                return await self._network.run(self.remote, self._limits.fetch_bytes, ask)
+                return await self._network.run(self.remote, self.limits.fetch_bytes, ask)
             except BrokenPack as error:
                 raise errors.broken_pack(self.remote, error) from error
 
@@ -192,10 +208,8 @@ class Repository:
 
     async def _fetch_onto(self, commit: CommitId, onto: Holdings) -> bool:
         """Fetch and take a pack; False if it does not fit onto what is here."""
-        # One byte more: git leaves out what has at least this size.
-        spec = f"blob:limit={self._limits.blob_bytes + 1}"
-        want = Want(commit, 1, spec, onto.haves, onto.shallow)
-        directory, limits = self._cache.directory, self._limits
+        want = Want(commit, 1, self._filter, onto.haves, onto.shallow)
+        directory, limits = self._cache.directory, self.limits
         beside_large = self._cache.has_large
         with self._cache.spool() as file:
             pack = PackFile(file, limits)

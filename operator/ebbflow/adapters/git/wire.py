@@ -24,7 +24,7 @@ from ebbflow.domain.git import CommitId, Unreachable
 MAX_PREFIXES: Final = 100
 DELIMITER: Final = b"0001"
 FLUSH: Final = b"0000"
-HEADS: Final = "refs/heads/"
+PEELED: Final = "^{}"
 _ID: Final = re.compile(rb"[0-9a-f]{40}")
 
 WritePack = Callable[[bytes], object]
@@ -34,13 +34,13 @@ WritePack = Callable[[bytes], object]
 class Advertisement:
     """What a server said of itself: its protocol version, capabilities, and where it is.
 
-    `heads` are the branches that version 0 lists right away; with version 2 they are asked for.
+    `refs` are what version 0 lists right away, tags peeled; with version 2 they are asked for.
     """
 
     version: int
     capabilities: frozenset[bytes]
     base: str
-    heads: dict[str, CommitId]
+    refs: dict[str, CommitId]
 
     def offers(self, command: bytes, feature: bytes) -> bool:
         """Tell whether the server has a feature of a version 2 command."""
@@ -68,15 +68,17 @@ def discover(link: Link) -> Advertisement:
         return _read_advertisement(Protocol(read, _no_write), base)
 
 
-def list_heads(link: Link, server: Advertisement, branches: Collection[str]) -> dict[str, CommitId]:
-    """Ask where branches are (one request); those that do not exist are missing."""
-    prefixes = [f"{HEADS}{branch}" for branch in sorted(branches)]
-    if len(prefixes) > MAX_PREFIXES:
-        prefixes = [HEADS]
-    lines = [f"ref-prefix {prefix}\n".encode() for prefix in prefixes]
+def list_refs(link: Link, server: Advertisement, prefixes: Collection[str]) -> dict[str, CommitId]:
+    """Ask where the references are whose names begin so (one request); tags are peeled.
+
+    With many prefixes the answer holds others too.
+    """
+    asked = sorted(prefixes)
+    if len(asked) > MAX_PREFIXES:
+        asked = sorted({_kind_of(prefix) for prefix in asked})
+    lines = [b"peel\n", *(f"ref-prefix {prefix}\n".encode() for prefix in asked)]
     with link.command(server.base, _command(server, b"ls-refs", lines)) as read:
-        found = dict(_read_heads(Protocol(read, _no_write)))
-    return {branch: found[branch] for branch in branches if branch in found}
+        return dict(_read_refs(Protocol(read, _no_write)))
 
 
 def fetch(link: Link, server: Advertisement, want: Want, write: WritePack) -> None:
@@ -121,23 +123,35 @@ def _read_advertisement(protocol: Protocol, base: str) -> Advertisement:
             )
         return Advertisement(2, capabilities, base, {})
     protocol.unread_pkt_line(first)
-    refs, abilities = read_pkt_refs_v1(protocol.read_pkt_seq())
-    heads = {
-        name.decode("utf-8", "surrogateescape").removeprefix(HEADS): sha.decode()
-        for name, sha in refs.items()
-        if name.startswith(HEADS.encode())
-    }
-    return Advertisement(0, frozenset(abilities), base, heads)
+    listed, abilities = read_pkt_refs_v1(protocol.read_pkt_seq())
+    refs = {name: sha.decode() for raw, sha in listed.items() if (name := _readable(raw))}
+    whole = {name: refs.get(f"{name}{PEELED}", sha) for name, sha in refs.items()}
+    found = {name: sha for name, sha in whole.items() if not name.endswith(PEELED)}
+    return Advertisement(0, frozenset(abilities), base, found)
 
 
-def _read_heads(protocol: Protocol) -> Iterator[tuple[str, CommitId]]:
+def _read_refs(protocol: Protocol) -> Iterator[tuple[str, CommitId]]:
     for packet in _packets(protocol):
-        parts = packet.rstrip(b"\n").split(b" ")
-        if len(parts) < 2 or not _ID.fullmatch(parts[0]):  # noqa: PLR2004  # an id and a name
+        target, *more = packet.rstrip(b"\n").split(b" ")
+        if not more or not _ID.fullmatch(target):
             raise GitProtocolError("a reference cannot be read")
-        name = parts[1].decode("utf-8", "surrogateescape")
-        if name.startswith(HEADS):
-            yield name.removeprefix(HEADS), parts[0].decode()
+        peeled = next((one[7:] for one in more[1:] if one.startswith(b"peeled:")), target)
+        name = _readable(more[0])
+        if name is not None and _ID.fullmatch(peeled):
+            yield name, peeled.decode()
+
+
+def _readable(name: bytes) -> str | None:
+    """Return a reference's name; None if it is no UTF-8, which nothing in the cluster can say."""
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _kind_of(prefix: str) -> str:
+    """Return the prefix of all references of a kind, such as refs/heads/."""
+    return "/".join([*prefix.split("/")[:2], ""])
 
 
 def _read_pack(protocol: Protocol, write: WritePack) -> None:

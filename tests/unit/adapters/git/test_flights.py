@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from ebbflow.adapters.git.flights import HeadsBatcher, SingleFlight
+from ebbflow.adapters.git.flights import RefsBatcher, SingleFlight
 from ebbflow.domain.git import Remote
 
 REMOTE = Remote("https://git.example/a/b")
@@ -21,9 +21,9 @@ class Asked:
         self.answers: list[asyncio.Future[Mapping[str, str]]] = []
         self._news = asyncio.Event()
 
-    async def ask(self, remote: Remote, branches: frozenset[str]) -> Mapping[str, str]:
+    async def ask(self, remote: Remote, prefixes: frozenset[str]) -> Mapping[str, str]:
         assert remote == REMOTE
-        self.questions.append(branches)
+        self.questions.append(prefixes)
         self.answers.append(asyncio.get_running_loop().create_future())
         self._news.set()
         return await self.answers[-1]
@@ -36,8 +36,8 @@ class Asked:
 
 async def test_questions_that_come_together_are_one_listing() -> None:
     server = Asked()
-    batcher = HeadsBatcher(server.ask)
-    tasks = [asyncio.create_task(batcher.heads(REMOTE, [name])) for name in ("a", "b", "gone")]
+    batcher = RefsBatcher(server.ask)
+    tasks = [asyncio.create_task(batcher.refs(REMOTE, [name])) for name in ("a", "b", "gone")]
     await server.asked(1)
     server.answers[0].set_result({"a": "1", "b": "2"})
     assert await asyncio.gather(*tasks) == [{"a": "1"}, {"b": "2"}, {}]
@@ -46,10 +46,10 @@ async def test_questions_that_come_together_are_one_listing() -> None:
 
 async def test_a_question_is_never_answered_by_a_listing_that_began_before_it() -> None:
     server = Asked()
-    batcher = HeadsBatcher(server.ask)
-    early = asyncio.create_task(batcher.heads(REMOTE, ["a"]))
+    batcher = RefsBatcher(server.ask)
+    early = asyncio.create_task(batcher.refs(REMOTE, ["a"]))
     await server.asked(1)
-    late = [asyncio.create_task(batcher.heads(REMOTE, ["a"])) for _ in range(3)]
+    late = [asyncio.create_task(batcher.refs(REMOTE, ["a"])) for _ in range(3)]
     server.answers[0].set_result({"a": "before the push"})
     assert await early == {"a": "before the push"}
     await server.asked(2)
@@ -60,10 +60,10 @@ async def test_a_question_is_never_answered_by_a_listing_that_began_before_it() 
 
 async def test_a_failed_listing_fails_its_own_callers_only() -> None:
     server = Asked()
-    batcher = HeadsBatcher(server.ask)
-    first = asyncio.create_task(batcher.heads(REMOTE, ["a"]))
+    batcher = RefsBatcher(server.ask)
+    first = asyncio.create_task(batcher.refs(REMOTE, ["a"]))
     await server.asked(1)
-    second = asyncio.create_task(batcher.heads(REMOTE, ["a"]))
+    second = asyncio.create_task(batcher.refs(REMOTE, ["a"]))
     server.answers[0].set_exception(OSError("away"))
     with pytest.raises(OSError, match="away"):
         await first
@@ -74,8 +74,8 @@ async def test_a_failed_listing_fails_its_own_callers_only() -> None:
 
 async def test_a_caller_that_gives_up_leaves_the_others_their_answer() -> None:
     server = Asked()
-    batcher = HeadsBatcher(server.ask)
-    impatient, patient = (asyncio.create_task(batcher.heads(REMOTE, ["a"])) for _ in range(2))
+    batcher = RefsBatcher(server.ask)
+    impatient, patient = (asyncio.create_task(batcher.refs(REMOTE, ["a"])) for _ in range(2))
     await server.asked(1)
     impatient.cancel()
     server.answers[0].set_result({"a": "1"})
