@@ -409,8 +409,7 @@ class MemoryGit(GitBackend):
 
 def _note(objects: Objects, sha: CommitId) -> CommitNote:
     logged = _logged(objects, sha)
-    name, _, email = logged.author.partition(" <")
-    return CommitNote(sha, logged.message, Signature(name, email.removesuffix(">")))
+    return CommitNote(sha, logged.message, Signature.parse(logged.author))
 
 
 def _entry(objects: Objects, content: Content) -> TreeEntry | None:

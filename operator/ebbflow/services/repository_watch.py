@@ -1,23 +1,27 @@
 """Where the branches are: one poll a repository for everybody, and who must be told of a move.
 
-A thousand Templates on one repository cost one ls-remote a poll. When a branch moves, the blobs at
-the followed paths are compared, and only those objects whose file changed are put into the queue.
+A thousand objects on one repository cost one ls-remote a poll. When a branch moves, the blobs at
+the followed paths are compared, and only those objects whose file changed are put into the queue;
+and those that follow references are told when one of theirs moved.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from math import inf
 from random import Random
 
 from ebbflow.api.base import Key
-from ebbflow.domain.git import BlobId, CommitId, GitError, Remote
+from ebbflow.domain.addresses import check_branch_name
+from ebbflow.domain.git import HEADS, BlobId, CommitId, GitError, InvalidRequest, Remote
 from ebbflow.domain.ports import Clock, GitBackend, Wake
+from ebbflow.services.followed_repository import Interest, Listing, RefInterest, Repository
 from ebbflow.services.schedule import Schedule
 
 log = logging.getLogger(__name__)
@@ -26,48 +30,6 @@ JITTER = 0.1  # of the interval, so that many repositories do not poll in step
 FRESH = timedelta(seconds=1)  # an answer this young serves everybody who asks
 FORGET = timedelta(minutes=1)  # how long an answer about an unfollowed repository is kept
 RETRY = timedelta(seconds=2)  # after the first failure, to tell a hiccup from an outage
-
-
-@dataclass(frozen=True, slots=True)
-class Interest:
-    """What an object wants to be told of: the file of a branch no longer being `blob`.
-
-    `head` is the commit that the object was looked at with (None: the branch did not exist).
-    """
-
-    remote: Remote
-    branch: str
-    path: str
-    blob: BlobId | None
-    head: CommitId | None
-    interval: timedelta
-
-
-@dataclass(slots=True)
-class _Repository:
-    remote: Remote
-    heads: dict[str, CommitId] = field(default_factory=dict)
-    asked: frozenset[str] = frozenset()
-    listed_at: float | None = None  # when the listing began that gave the last answer
-    listing: asyncio.Task[None] | None = None
-    begun_at: float = -inf  # when the listing began that is under way
-    moved_at: dict[str, float] = field(default_factory=dict)
-    examined: dict[str, CommitId | None] = field(default_factory=dict)
-    interests: dict[Key, Interest] = field(default_factory=dict)
-    interval: timedelta = timedelta.max
-    failures: int = 0
-    failed_at: float | None = None
-    error: GitError | None = None
-    turns: dict[str, asyncio.Lock] = field(default_factory=dict)
-
-    def branches(self) -> frozenset[str]:
-        return frozenset(interest.branch for interest in self.interests.values())
-
-    def note_head(self, branch: str, head: CommitId | None) -> None:
-        if head is None:
-            self.heads.pop(branch, None)
-        else:
-            self.heads[branch] = head
 
 
 class RepositoryWatch:
@@ -81,9 +43,10 @@ class RepositoryWatch:
         self._schedule = schedule
         self._clock = clock
         self._random = random
-        self._repositories: dict[Remote, _Repository] = {}
+        self._repositories: dict[Remote, Repository] = {}
         self._followed: dict[Key, Remote] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._serials = itertools.count(1)
 
     async def head(self, remote: Remote, branch: str, max_age: timedelta | None) -> CommitId | None:
         """Return where the branch is (None: it does not exist).
@@ -91,71 +54,94 @@ class RepositoryWatch:
         The server is asked unless it was, at most `max_age` ago (None: whenever; zero: ask anew).
         Raises GitError: the listing's own, or the one that the polls of this repository meet.
         """
+        try:
+            check_branch_name(branch)
+        except ValueError as error:
+            raise InvalidRequest(str(error)) from error
+        listing = await self.refs(remote, [f"{HEADS}{branch}"], max_age)
+        return listing.refs.get(f"{HEADS}{branch}")
+
+    async def refs(
+        self, remote: Remote, prefixes: Collection[str], max_age: timedelta | None
+    ) -> Listing:
+        """Return where the references are whose full names begin with one of these, among others.
+
+        As `head` in all else.
+        """
         repository = self._repository(remote)
+        wanted = frozenset(prefixes)
         oldest = -inf if max_age is None else self._clock.monotonic() - max_age.total_seconds()
-        while not self._answered(repository, branch, oldest):
+        while not repository.answers(wanted, oldest):
             if repository.error is not None and (repository.failed_at or -inf) >= oldest:
                 raise repository.error
-            await self._list(repository, branch, oldest)
-        return repository.heads.get(branch)
+            await self._list(repository, wanted, oldest)
+        return repository.listing
 
-    def _repository(self, remote: Remote) -> _Repository:
+    def _repository(self, remote: Remote) -> Repository:
         known = self._repositories.get(remote)
         if known is None:
             # Passes that failed leave repositories behind that nobody follows.
             for other in [r for r, state in self._repositories.items() if self._idle(state)]:
                 del self._repositories[other]
-            known = self._repositories[remote] = _Repository(remote)
+            known = self._repositories[remote] = Repository(remote)
         return known
 
-    def _idle(self, repository: _Repository) -> bool:
+    def _idle(self, repository: Repository) -> bool:
         last = max(repository.listed_at or 0.0, repository.failed_at or 0.0)
-        busy = repository.interests or repository.listing or self._age(last) < FORGET
+        busy = repository.is_followed or repository.asking or self._age(last) < FORGET
         return not busy and not any(lock.locked() for lock in repository.turns.values())
-
-    def _answered(self, repository: _Repository, branch: str, oldest: float) -> bool:
-        if repository.listed_at is None or branch not in repository.asked or repository.error:
-            return False
-        return repository.listed_at >= oldest
 
     def _age(self, since: float | None) -> timedelta:
         if since is None:
             return timedelta.max
         return timedelta(seconds=self._clock.monotonic() - since)
 
-    async def _list(self, repository: _Repository, branch: str | None, oldest: float) -> None:
+    async def _list(self, repository: Repository, prefixes: frozenset[str], oldest: float) -> None:
         """Ask the server, or wait for an answer that somebody else asked for not before `oldest`."""
-        running = repository.listing
+        running = repository.asking
         if running is not None and repository.begun_at < oldest:
             # It may tell of the time before; its failure is the business of who asked for it.
             await asyncio.wait([running])
-            running = repository.listing
+            running = repository.asking
         if running is None:
-            branches = repository.branches() | ({branch} if branch is not None else set())
             repository.begun_at = self._clock.monotonic()
-            running = asyncio.create_task(self._ask(repository, branches))
-            repository.listing = running
-            running.add_done_callback(lambda _: setattr(repository, "listing", None))
+            running = asyncio.create_task(self._ask(repository, repository.prefixes() | prefixes))
+            repository.asking = running
+            running.add_done_callback(lambda _: setattr(repository, "asking", None))
         await asyncio.shield(running)
 
-    async def _ask(self, repository: _Repository, branches: frozenset[str]) -> None:
+    async def _ask(self, repository: Repository, prefixes: frozenset[str]) -> None:
         begun_at = repository.begun_at
         try:
-            heads = dict(await self._git.ls_heads(repository.remote, branches))
+            found = dict(await self._git.ls_refs(repository.remote, prefixes))
         except GitError as error:
             self._note_failure(repository, error)
             raise
         # An answer from before our own push must not bring the old head back: the next pass would
         # take it for a change in Git, and revert the edit.
-        for branch, moved_at in repository.moved_at.items():
-            if moved_at >= begun_at and branch in repository.heads:
-                heads[branch] = repository.heads[branch]
-        repository.heads = heads
-        repository.asked = branches
+        for ref, moved_at in repository.moved_at.items():
+            if moved_at >= begun_at and ref in repository.listing.refs:
+                found[ref] = repository.listing.refs[ref]
+        asked, repository.asked = repository.asked, prefixes
         repository.listed_at = begun_at
+        self._put(repository, found, asked & prefixes)
         self._note_success(repository)
 
-    def _note_failure(self, repository: _Repository, error: GitError) -> None:
+    def _put(
+        self, repository: Repository, refs: Mapping[str, CommitId], asked: frozenset[str]
+    ) -> None:
+        """Take note of a listing, and wake those one of whose references moved.
+
+        `asked`: what this listing and the one before were both asked for.
+        """
+        moved = repository.listing.moved(refs)
+        repository.listing = Listing(refs, next(self._serials))
+        for key, interest in list(repository.ref_interests.items()):
+            new = not asked.issuperset(interest.prefixes)
+            if new or any(ref.startswith(interest.prefixes) for ref in moved):
+                self._wake(key)
+
+    def _note_failure(self, repository: Repository, error: GitError) -> None:
         repository.failures += 1
         repository.failed_at = self._clock.monotonic()
         if error.transient and repository.failures == 1 and repository.listed_at is not None:
@@ -163,13 +149,13 @@ class RepositoryWatch:
         known, repository.error = repository.error, error
         if known is None or known.reason != error.reason:
             log.warning("%s: %s", error.reason, error)
-            self._wake_all(repository.interests)
+            self._wake_all(repository.followers())
 
-    def _note_success(self, repository: _Repository) -> None:
+    def _note_success(self, repository: Repository) -> None:
         repository.failures = 0
         if repository.error is not None:
             repository.error = None
-            self._wake_all(repository.interests)
+            self._wake_all(repository.followers())
 
     def _wake_all(self, keys: Iterable[Key]) -> None:
         for key in list(keys):
@@ -179,18 +165,43 @@ class RepositoryWatch:
         """Tell `key` from now on when the file at its path changes."""
         if self._followed.get(key) not in (None, interest.remote):
             self.forget(key)
-        repository = self._repositories.setdefault(interest.remote, _Repository(interest.remote))
-        self._followed[key] = interest.remote
+        repository = self._of_follower(key, interest.remote)
         repository.interests[key] = interest
         if interest.branch not in repository.examined:
             repository.examined[interest.branch] = interest.head
         # The branch may have moved between the look and now.
-        if repository.heads.get(interest.branch) != interest.head:
+        if repository.head(interest.branch) != interest.head:
             self._start(self._examine(repository, interest.branch))
-        if (
-            interest.interval < repository.interval
-            or ("poll", interest.remote) not in self._schedule
-        ):
+        self._poll_within(repository, interest.interval)
+
+    def follow_refs(self, key: Key, interest: RefInterest) -> None:
+        """Tell `key` from now on when one of its references moves, comes or goes."""
+        repository = self._of_follower(key, interest.remote)
+        repository.ref_interests[key] = interest
+        if repository.listing.serial > interest.serial and interest.prefixes:
+            # There was another listing between the look and now.
+            self._wake(key)
+        self._poll_within(repository, interest.interval)
+
+    def look_now(self, concerns: Callable[[Remote], bool]) -> int:
+        """Poll now what followed repositories this is true of; returns how many there are.
+
+        Those who follow them for more than Git tells are woken, whatever the listing says.
+        """
+        found = [r for r in self._repositories.values() if r.is_followed and concerns(r.remote)]
+        for repository in found:
+            self._start(self._poll(repository))
+            self._wake_all(k for k, i in repository.ref_interests.items() if not i.prefixes)
+        return len(found)
+
+    def _of_follower(self, key: Key, remote: Remote) -> Repository:
+        if self._followed.get(key) not in (None, remote):
+            self.forget(key)
+        self._followed[key] = remote
+        return self._repositories.setdefault(remote, Repository(remote))
+
+    def _poll_within(self, repository: Repository, interval: timedelta) -> None:
+        if interval < repository.interval or ("poll", repository.remote) not in self._schedule:
             self._schedule_poll(repository)
 
     def is_followed_at(self, key: Key, blob: BlobId) -> bool:
@@ -205,7 +216,8 @@ class RepositoryWatch:
             return
         repository = self._repositories[remote]
         repository.interests.pop(key, None)
-        if not repository.interests:
+        repository.ref_interests.pop(key, None)
+        if not repository.is_followed:
             self._schedule.cancel(("poll", remote))
             del self._repositories[remote]
 
@@ -222,14 +234,15 @@ class RepositoryWatch:
     def moved(self, remote: Remote, branch: str, head: CommitId | None) -> None:
         """Take note that a branch was seen to move, by our push or by one that was faster."""
         repository = self._repository(remote)
-        repository.note_head(branch, head)
-        repository.moved_at[branch] = self._clock.monotonic()
-        repository.asked |= {branch}
+        ref = f"{HEADS}{branch}"
+        refs = {name: sha for name, sha in repository.listing.refs.items() if name != ref}
+        repository.moved_at[ref] = self._clock.monotonic()
+        repository.asked |= {ref}
+        self._put(repository, refs if head is None else {**refs, ref: head}, repository.asked)
         self._start(self._examine(repository, branch))
 
-    def _schedule_poll(self, repository: _Repository) -> None:
-        interval = min(interest.interval for interest in repository.interests.values())
-        repository.interval = interval
+    def _schedule_poll(self, repository: Repository) -> None:
+        interval = repository.interval = repository.shortest_interval()
         if repository.failures == 1:
             interval = min(interval, RETRY)
         seconds = interval.total_seconds() * (1 + self._random.uniform(-JITTER, JITTER))
@@ -242,20 +255,20 @@ class RepositoryWatch:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _poll(self, repository: _Repository) -> None:
+    async def _poll(self, repository: Repository) -> None:
         try:
-            await self._list(repository, None, self._clock.monotonic())
+            await self._list(repository, frozenset(), self._clock.monotonic())
             for branch in repository.branches():
                 await self._examine(repository, branch)
         except GitError:
             pass  # noted where it was met; the objects concerned are awake
         finally:
-            if repository.interests:
+            if repository.is_followed:
                 self._schedule_poll(repository)
 
-    async def _examine(self, repository: _Repository, branch: str) -> None:
+    async def _examine(self, repository: Repository, branch: str) -> None:
         """Wake the objects whose file is another one at the branch's head than they know."""
-        head = repository.heads.get(branch)
+        head = repository.head(branch)
         followers = {k: i for k, i in repository.interests.items() if i.branch == branch}
         stale = {k: i for k, i in followers.items() if i.head != head}
         if repository.examined.get(branch) == head and not stale:

@@ -27,8 +27,9 @@ from ebbflow.domain.sync import (
 from ebbflow.services import template_report as report
 from ebbflow.services.edit_window import EditWindow
 from ebbflow.services.first_sights import FirstSights
+from ebbflow.services.followed_repository import Interest
 from ebbflow.services.git_access import GitAccess, Granted
-from ebbflow.services.repository_watch import FRESH, Interest, RepositoryWatch
+from ebbflow.services.repository_watch import FRESH, RepositoryWatch
 from ebbflow.services.template_look import Look, Looker
 from ebbflow.services.template_move import Mover, Updates
 from ebbflow.services.update_runs import Content

@@ -12,7 +12,8 @@ from typing_extensions import override
 
 from ebbflow.api.base import Key
 from ebbflow.domain.git import CommitId, Remote, Unreachable
-from ebbflow.services.repository_watch import FRESH, Interest, RepositoryWatch
+from ebbflow.services.followed_repository import Interest, RefInterest
+from ebbflow.services.repository_watch import FRESH, RepositoryWatch
 from ebbflow.services.schedule import Schedule
 from tests.support.memory_cluster import ManualClock
 from tests.support.memory_git import MemoryGit
@@ -257,3 +258,59 @@ async def test_who_asks_from_now_on_gets_no_answer_to_an_earlier_question(slow: 
     await slow.pass_time(0)
     git.gate.set()
     assert await asking == pushed
+
+
+RELEASES = ("refs/heads/release/",)
+
+
+async def follow_refs(at: Fixture, key: Key, prefixes: tuple[str, ...] = RELEASES) -> None:
+    listing = await at.watch.refs(REMOTE, prefixes, None)
+    at.watch.follow_refs(key, RefInterest(REMOTE, prefixes, listing.serial, MINUTE))
+
+
+async def test_only_those_are_told_one_of_whose_references_moved(at: Fixture) -> None:
+    await follow_refs(at, A)
+    await follow_refs(at, B, ("refs/tags/",))
+    at.git.commit(URL, {"x": b"1"}, branch="release/1")
+    at.git.commit(URL, {"x": b"1"}, branch="elsewhere")
+    await at.pass_time(67)
+    assert at.woken == [A]
+    at.git.point(URL, "release/1", None)
+    await at.pass_time(67)
+    assert at.woken == [A, A]
+
+
+async def test_files_and_references_are_listed_in_one_request(at: Fixture) -> None:
+    await at.follow(A)
+    await follow_refs(at, B)
+    at.git.operations.clear()
+    await at.pass_time(67)
+    assert at.git.operations == {"ls-remote": 1}
+    assert at.woken == []
+
+
+async def test_a_branch_made_between_the_look_and_the_following_is_not_missed(
+    at: Fixture,
+) -> None:
+    listing = await at.watch.refs(REMOTE, RELEASES, None)
+    at.git.commit(URL, {"x": b"1"}, branch="release/1")
+    at.clock.advance(1)
+    await at.watch.refs(REMOTE, RELEASES, timedelta(0))
+    at.watch.follow_refs(A, RefInterest(REMOTE, RELEASES, listing.serial, MINUTE))
+    assert at.woken == [A]
+
+
+async def test_our_own_push_is_told_to_who_follows_the_branch(at: Fixture) -> None:
+    await follow_refs(at, A, ("refs/heads/main",))
+    at.watch.moved(REMOTE, "main", at.git.commit(URL, {"x": b"1"}))
+    assert at.woken == [A]
+
+
+async def test_a_hint_has_the_repository_listed_at_once(at: Fixture) -> None:
+    await follow_refs(at, A)
+    await follow_refs(at, B, ())
+    at.git.commit(URL, {"x": b"1"}, branch="release/1")
+    assert at.watch.look_now(lambda remote: remote == REMOTE) == 1
+    assert at.watch.look_now(lambda remote: remote != REMOTE) == 0
+    await at.pass_time(0)
+    assert set(at.woken) == {A, B}

@@ -36,7 +36,7 @@ def read_note(look_up: LookUp, sha: CommitId) -> CommitNote:
             f"{sha[:12]} is no commit that can be read: a reference points at something else,"
             " such as a tag of a file. Delete the reference, or keep the trigger's patterns from it."
         )
-    return CommitNote(sha, _text(commit.message)[:MAX_NOTE], _person(commit.author))
+    return CommitNote(sha, _text(commit.message)[:MAX_NOTE], Signature.parse(_text(commit.author)))
 
 
 def commits_between(look_up: LookUp, before: CommitId, after: CommitId, limit: int) -> Between:
@@ -137,11 +137,6 @@ def _commit(look_up: LookUp, sha: CommitId) -> Commit | None:
     if kind != COMMIT:
         return None
     return cast("Commit", ShaFile.from_raw_string(kind, data))
-
-
-def _person(line: bytes) -> Signature:
-    name, _, rest = _text(line).partition("<")
-    return Signature(name.strip(), rest.partition(">")[0].strip())
 
 
 def _text(data: bytes) -> str:
