@@ -27,7 +27,8 @@ from ebbflow.domain.sync import (
 from ebbflow.domain.taken import TAKEN, note
 from ebbflow.domain.writeback import CannotEdit
 from ebbflow.services import template_report as report
-from ebbflow.services.repository_watch import Interest, RepositoryWatch
+from ebbflow.services.followed_repository import Interest
+from ebbflow.services.repository_watch import RepositoryWatch
 from ebbflow.services.template_look import Look, Looker
 from ebbflow.services.update_runs import Content
 from ebbflow.services.write_back import Overtaken, Rejected, Target, WriteBack, Written
