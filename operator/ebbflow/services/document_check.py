@@ -65,12 +65,12 @@ class DocumentCheck:
     def faults(
         self,
         document: dict[str, Json],
-        given: Collection[str] = (),
+        known: Known | None = None,
         parsed: ParsedDocument | None = None,
     ) -> tuple[Fault, ...]:
         """Return what is wrong with a document, in no more than 100 faults of each sort.
 
-        `given`: names of arguments that come from elsewhere. `parsed`: the file that the document
+        `known`: what a run has from elsewhere. `parsed`: the file that the document
         was read from; the faults then have its lines and columns. What only a run can tell is
         not looked at.
         """
@@ -81,7 +81,7 @@ class DocumentCheck:
             return (self._placed(parsed, error.message, steps_of(error.path or "")),)
         found = [
             Fault(one.message, one.steps, one.line, one.column)
-            for one in check(document, Known(args=given), parsed)
+            for one in check(document, known, parsed)
         ]
         for tree in trees:
             for node in nodes_of(tree):

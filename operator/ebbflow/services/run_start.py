@@ -16,6 +16,7 @@ from ebbflow.domain.document.syntax import Json
 from ebbflow.domain.edit_record import RecordKey
 from ebbflow.domain.expression import (
     ExpressionError,
+    Known,
     Scope,
     references,
     resolve_arguments,
@@ -31,6 +32,7 @@ from ebbflow.domain.runs.outputs import RefNeeds
 from ebbflow.domain.runs.queue import read_time
 from ebbflow.domain.runs.states import NodeState, carry_over, read_states
 from ebbflow.domain.runs.teardown import inherited_refs, is_teardown
+from ebbflow.domain.runs.triggered import refs_of
 from ebbflow.domain.runs.tree import (
     ROOT,
     TEARDOWN,
@@ -129,14 +131,15 @@ class RunStart:
             *(argument.name for argument in run.spec.arguments_from),
         )
         document = content.document
+        known = Known(args=given, refs=refs_of(run, self._record_key()))
         # Large documents take a while, and no other Run shall wait for that.
-        faults = await asyncio.to_thread(self._check.faults, document, given)
+        faults = await asyncio.to_thread(self._check.faults, document, known)
         if not faults:
             return
         file = await self._files.find(parent, document)
         if file is None or parent.spec.git is None:
             raise CannotRun(listed(faults))
-        faults = await asyncio.to_thread(self._check.faults, document, given, file)
+        faults = await asyncio.to_thread(self._check.faults, document, known, file)
         raise CannotRun(listed(faults, parent.spec.git.path))
 
     async def recollect(self, run: Run, parent: Template, content: Content) -> RunMemory:
@@ -145,7 +148,7 @@ class RunStart:
         Raises CannotRun where an argument has no value any more, ClusterError.
         """
         namespace = run.metadata.namespace
-        refs = {"trigger": _trigger_refs(run)}
+        refs = _trigger_refs(run, self._record_key())
         tree, root = build_tree(content.document), ROOT
         if is_teardown(run, self._record_key()):
             content, tree = _torn_down(content)
@@ -244,9 +247,16 @@ def _with_sensitive(arguments: dict[str, Json], names: Iterable[str]) -> dict[st
     }
 
 
-def _trigger_refs(run: Run) -> Json:
-    """Return what `${refs.trigger.…}` reads."""
+def _trigger_refs(run: Run, key: bytes | None) -> dict[str, Json]:
+    """Return what refs a Run begins with: `trigger`, and the values that its trigger gave it.
+
+    Those of a Git trigger are `trigger`'s too, whatever its own name is.
+    """
     trigger = run.status.trigger
+    given = refs_of(run, key)
     if trigger is None:
-        return {"type": "Manual"}
-    return {**trigger.dump(), "sha": trigger.commit, "branch": trigger.ref}
+        return {**given, "trigger": {"type": "Manual"}}
+    told = {**trigger.dump(), "sha": trigger.commit, "branch": trigger.ref}
+    for values in given.values():
+        told |= values if isinstance(values, dict) else {}
+    return {**given, "trigger": told}

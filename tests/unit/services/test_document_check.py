@@ -11,6 +11,7 @@ import pytest
 from ebbflow.adapters.cel import CelConditions
 from ebbflow.api.base import JsonObject
 from ebbflow.domain.document import parse
+from ebbflow.domain.expression import Known
 from ebbflow.services.document_check import DocumentCheck, listed
 from tests.support.run_stage import RunWorld, config_map
 
@@ -125,7 +126,7 @@ def test_a_fault_is_told_with_its_field_path(
     ],
 )
 def test_what_only_rendering_can_tell_is_no_fault(checks: DocumentCheck, step: JsonObject) -> None:
-    faults = checks.faults(document(step), given=["D"])
+    faults = checks.faults(document(step), Known(args=["D"]))
     assert [str(fault) for fault in faults if "duration" not in str(fault)] == []
 
 

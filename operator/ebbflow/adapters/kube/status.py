@@ -179,6 +179,7 @@ def is_other(observed: Resource, live: JsonObject) -> bool:
 
     It may have been made anew, its spec edited, or its agreed base moved by another process. What
     was the same as the file then may be older than the base that would be written beside it now.
+    And what a trigger has seen, and said of it, is swapped in on what it was decided on.
     """
     metadata = live["metadata"]
     if (metadata["uid"], metadata.get("generation", 0)) != (
@@ -191,7 +192,10 @@ def is_other(observed: Resource, live: JsonObject) -> bool:
 
 def _base(status: JsonObject) -> tuple[object, ...]:
     sync = status.get("sync") or {}
-    return sync.get("commit"), sync.get("blob"), sync.get("documentHash")
+    return (
+        *(sync.get(field) for field in ("commit", "blob", "documentHash")),
+        *(status.get(field) for field in ("scope", "heads", "deliveries", "lastScheduledAt")),
+    )
 
 
 def _status(observed: Resource) -> JsonObject | None:
