@@ -32,7 +32,6 @@ from ebbflow.domain.runs.outputs import RefNeeds
 from ebbflow.domain.runs.queue import read_time
 from ebbflow.domain.runs.states import NodeState, carry_over, read_states
 from ebbflow.domain.runs.teardown import inherited_refs, is_teardown
-from ebbflow.domain.runs.triggered import refs_of
 from ebbflow.domain.runs.tree import (
     ROOT,
     TEARDOWN,
@@ -41,6 +40,7 @@ from ebbflow.domain.runs.tree import (
     build_teardown,
     build_tree,
 )
+from ebbflow.domain.runs.triggered import refs_of
 from ebbflow.domain.secret import Tainted
 from ebbflow.services.document_check import DocumentCheck, listed
 from ebbflow.services.generated_secrets import GeneratedSecrets

@@ -23,7 +23,6 @@ from typing import Self, TypeVar
 from dulwich.objects import Blob
 from typing_extensions import override
 
-from ebbflow.adapters.git import errors
 from ebbflow.adapters.git.authors import author_of
 from ebbflow.adapters.git.cache import ObjectCache, SessionDirectory
 from ebbflow.adapters.git.changes import changes_of
@@ -231,7 +230,7 @@ class DulwichBackend(GitBackend):
         async with self._shelf.files(remote) as repository:
             result = await repository.push(branch, commit, new=new)
         if isinstance(result, NotTaken):
-            return PushRefused(errors.clean_words(result.words, remote.credential))
+            return PushRefused(clean_words(result.words, remote.credential))
         return result
 
     @override

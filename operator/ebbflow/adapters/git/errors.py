@@ -6,16 +6,13 @@ credential are removed, and the length is bounded.
 
 from __future__ import annotations
 
-import base64
-import email.utils
 import re
 import ssl
 import zlib
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import quote, quote_plus
 
 import urllib3.exceptions
 from dulwich.errors import ApplyDeltaError, ChecksumMismatch, FileFormatException
@@ -24,16 +21,13 @@ from dulwich.pack import UnresolvedDeltas
 from ebbflow.domain.addresses import host_of, is_ssh, redact
 from ebbflow.domain.git import (
     AuthenticationFailed,
-    BasicCredential,
-    Credential,
     GitError,
     Remote,
     RepositoryNotFound,
     Unreachable,
 )
+from ebbflow.domain.server_words import clean_words, retry_after
 
-MAX_WORDS: Final = 600
-MAX_RETRY_AFTER: Final = timedelta(hours=1)
 # What dulwich raises on bytes that are not as the protocol wants them.
 UNREADABLE: Final = (
     AssertionError,
@@ -61,16 +55,6 @@ class ServerSaid(Exception):
     def __init__(self, words: str) -> None:
         super().__init__("the server refused")
         self.words = words
-
-
-def clean_words(text: str, credential: Credential | None) -> str:
-    """Return a server's words as one bounded line of printable text without the credential."""
-    for secret in _forms(credential):
-        text = text.replace(secret, "…")
-    text = re.sub(r"//[^/\s@]*@", "//…@", text)
-    printable = "".join(c if c.isprintable() else " " for c in text)
-    line = " ".join(printable.split())
-    return line if len(line) <= MAX_WORDS else f"{line[:MAX_WORDS]}…"
 
 
 def for_status(
@@ -185,21 +169,6 @@ def not_git(remote: Remote, content_type: str | None) -> GitError:
     )
 
 
-def retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """Read a Retry-After header (RFC 9110, 10.2.3): seconds or a date; at most an hour."""
-    if value is None:
-        return None
-    if re.fullmatch(r"\d{1,9}", value.strip()):
-        wait = timedelta(seconds=int(value))
-    else:
-        try:
-            when = email.utils.parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        wait = when.replace(tzinfo=when.tzinfo or UTC) - now
-    return min(max(wait, timedelta(0)), MAX_RETRY_AFTER)
-
-
 def _unauthorized(remote: Remote, place: str) -> str:
     if remote.credential is None:
         return (
@@ -211,18 +180,6 @@ def _unauthorized(remote: Remote, place: str) -> str:
         f"The Git server refused the credentials for {place} (HTTP 401). Correct the Secret of the"
         " GitAccount; some servers also answer so where the repository does not exist."
     )
-
-
-def _forms(credential: Credential | None) -> list[str]:
-    # A private key never leaves the operator, so no server can repeat it.
-    if not isinstance(credential, BasicCredential) or not credential.password.reveal():
-        return []
-    password = credential.password.reveal()
-    pair = f"{credential.username}:{password}"
-    encoded = [base64.b64encode(text.encode()).decode() for text in (pair, password)]
-    # The longest first: a form may hold another.
-    forms = {pair, password, quote(password, safe=""), quote_plus(password), *encoded}
-    return sorted(forms, key=len, reverse=True)
 
 
 def _tls_words(error: Exception) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ebbflow.adapters.git.errors import clean_words
 from ebbflow.domain.addresses import redact
 from ebbflow.domain.git import (
     AuthenticationFailed,
@@ -18,6 +17,7 @@ from ebbflow.domain.git import (
     Remote,
     Unreachable,
 )
+from ebbflow.domain.server_words import clean_words
 
 _NO_CONNECTION: Final = re.compile(
     r"connect to (?:host|address) .* port \d+: (.+?)\s*$", re.MULTILINE

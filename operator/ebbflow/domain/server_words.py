@@ -1,0 +1,52 @@
+"""What servers say in refusals: their words, cleaned, and when to come back."""
+
+from __future__ import annotations
+
+import base64
+import email.utils
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from urllib.parse import quote, quote_plus
+
+from ebbflow.domain.git import BasicCredential, Credential
+
+MAX_WORDS: Final = 600
+MAX_RETRY_AFTER: Final = timedelta(hours=1)
+
+
+def clean_words(text: str, credential: Credential | None) -> str:
+    """Return a server's words as one bounded line of printable text without the credential."""
+    for secret in _forms(credential):
+        text = text.replace(secret, "…")
+    text = re.sub(r"//[^/\s@]*@", "//…@", text)
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    line = " ".join(printable.split())
+    return line if len(line) <= MAX_WORDS else f"{line[:MAX_WORDS]}…"
+
+
+def retry_after(value: str | None, now: datetime) -> timedelta | None:
+    """Read a Retry-After header (RFC 9110, 10.2.3): seconds or a date; at most an hour."""
+    if value is None:
+        return None
+    if re.fullmatch(r"\d{1,9}", value.strip()):
+        wait = timedelta(seconds=int(value))
+    else:
+        try:
+            when = email.utils.parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        wait = when.replace(tzinfo=when.tzinfo or UTC) - now
+    return min(max(wait, timedelta(0)), MAX_RETRY_AFTER)
+
+
+def _forms(credential: Credential | None) -> list[str]:
+    # A private key never leaves the operator, so no server can repeat it.
+    if not isinstance(credential, BasicCredential) or not credential.password.reveal():
+        return []
+    password = credential.password.reveal()
+    pair = f"{credential.username}:{password}"
+    encoded = [base64.b64encode(text.encode()).decode() for text in (pair, password)]
+    # The longest first: a form may hold another.
+    forms = {pair, password, quote(password, safe=""), quote_plus(password), *encoded}
+    return sorted(forms, key=len, reverse=True)
