@@ -49,12 +49,13 @@ from ebbflow.adapters.kube.webhook import WebhookRegistration
 from ebbflow.adapters.metrics import Metrics
 from ebbflow.adapters.probes import CannotListen, HttpServer, serve_health, serve_metrics
 from ebbflow.api.gitaccount import GitAccount
+from ebbflow.api.gittrigger import GitTrigger
 from ebbflow.api.rbac import CREDENTIAL_SECRET
 from ebbflow.api.run import Run
 from ebbflow.api.template import Template
 from ebbflow.domain.edit_record import RecordKey
 from ebbflow.domain.secret import Tainted
-from ebbflow.handlers import gitaccount, run, template
+from ebbflow.handlers import gitaccount, gittrigger, run, template
 from ebbflow.handlers.events import Intake
 from ebbflow.handlers.lifecycle import Operator
 from ebbflow.handlers.loop import Loop, Reconciler
@@ -84,13 +85,17 @@ from ebbflow.services.source_trees import SourceTrees
 from ebbflow.services.synced_file import SyncedFiles
 from ebbflow.services.template_sync import TemplateSync
 from ebbflow.services.tenant_secrets import TenantSecrets
+from ebbflow.services.trigger_intake import TriggerIntake
+from ebbflow.services.trigger_ledger import TriggerLedger
+from ebbflow.services.trigger_look import TriggerLook
+from ebbflow.services.triggered_runs import TriggeredRuns
 from ebbflow.services.update_runs import UpdateRuns
 from ebbflow.settings import Settings, Shard
 
 log = logging.getLogger(__name__)
 
-HANDLERS = (template, gitaccount, run)
-WATCHED = (Template, GitAccount, Run)
+HANDLERS = (template, gitaccount, run, gittrigger)
+WATCHED = (Template, GitAccount, Run, GitTrigger)
 """The modules that watch a kind each, in plain sight."""
 
 CANNOT_START = 2
@@ -241,6 +246,14 @@ def _compose(
             sights=sights,
         ),
         "GitAccount": AccountCheck(cluster, access, queue.add, interval),
+        "GitTrigger": TriggerIntake(
+            cluster,
+            status,
+            TriggerLook(git, access, watch, None, interval),
+            TriggerLedger(status, TriggeredRuns(cluster, store, turns), metrics),
+            clock,
+            interval,
+        ),
         "Run": runs,
         "RunQueue": turns,
     }

@@ -211,6 +211,14 @@ class MemoryGit(GitBackend):
         return Changes(head, frozenset(paths), tuple(_note(objects, sha) for sha in added))
 
     @override
+    async def merge_base(self, remote: Remote, one: CommitId, other: CommitId) -> CommitId | None:
+        objects = (await self._request("history", remote)).objects
+        if one not in objects.found or other not in objects.found:
+            return None
+        known = set(objects.ancestry(one))
+        return next((sha for sha in objects.ancestry(other) if sha in known), None)
+
+    @override
     async def read_file(
         self, remote: Remote, branch: str, commit: CommitId, path: str
     ) -> GitFile | None:

@@ -100,6 +100,10 @@ class Metrics(SyncMetrics):
     def sync(self, direction: str) -> None:
         self._syncs.labels(direction).inc()
 
+    def trigger_verdict(self, kind: str, verdict: str, reason: str) -> None:
+        """Count one verdict of a trigger of a type, such as Push."""
+        self._verdicts.labels(kind, verdict, reason).inc()
+
     def rest_request(self, code: str, method: str, host: str, seconds: float) -> None:
         """Count one request to the API server; `<error>` is the code where no answer came."""
         self._requests.labels(code, method, host).inc()
@@ -197,6 +201,12 @@ class Metrics(SyncMetrics):
         )  # fmt: skip
         self._syncs = self._counter(
             "ebbflow_sync_total", "Changes carried to the other side", ("direction",)
+        )
+
+        self._verdicts = self._counter(
+            "ebbflow_trigger_verdicts_total",
+            "Verdicts of GitTriggers on what happened, by their type, the verdict and its reason",
+            ("type", "verdict", "reason"),
         )
 
     def _make_admission(self) -> None:

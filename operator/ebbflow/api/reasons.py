@@ -234,6 +234,10 @@ class Reason(StrEnum):
         "TargetNotFound",
         "A target of the trigger does not exist. Create it or change `spec.targets`.",
     )
+    NOT_A_COMMIT = (
+        "NotACommit",
+        "A tag or branch points at something that is no commit. Delete it, or keep it from the trigger's patterns.",
+    )
     SCHEDULED = "Scheduled", "The time of the schedule came. Nothing to do."
 
     # Events only

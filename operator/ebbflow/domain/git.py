@@ -252,7 +252,7 @@ class NotAFile(GitError):
 class NotACommit(GitError):
     """A reference points at something else: a tag of a file or directory, for one."""
 
-    reason = Reason.INVALID_SPEC
+    reason = Reason.NOT_A_COMMIT
     transient = False
 
 

@@ -144,6 +144,13 @@ class GitBackend(Protocol):
         """
         ...
 
+    async def merge_base(self, remote: Remote, one: CommitId, other: CommitId) -> CommitId | None:
+        """Return the newest commit that both are made of (looking 1,000 commits back); None: none.
+
+        None too if the server does not hand out one of them.
+        """
+        ...
+
     async def read_file(
         self, remote: Remote, branch: str, commit: CommitId, path: str
     ) -> GitFile | None:

@@ -43,10 +43,14 @@ class RefInterest:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Where references are, by full name; a later listing of this process has a higher serial."""
+    """Where references are, by full name; a later listing of this process has a higher serial.
+
+    `hint`: the webhook's delivery that it was asked for; None: for none.
+    """
 
     refs: Mapping[str, CommitId] = field(default_factory=dict)
     serial: int = 0
+    hint: str | None = None
 
     def moved(self, refs: Mapping[str, CommitId]) -> list[str]:
         """Return the references that are elsewhere there, that came or went."""
@@ -76,6 +80,7 @@ class Repository:
     failed_at: float | None = None
     error: GitError | None = None
     turns: dict[str, asyncio.Lock] = field(default_factory=dict)
+    hint: str | None = None
 
     @property
     def is_followed(self) -> bool:

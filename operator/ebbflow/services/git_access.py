@@ -20,6 +20,7 @@ from ebbflow.domain.access import (
 )
 from ebbflow.domain.git import Remote, SigningKey
 from ebbflow.domain.ports import Cluster, SecretObject
+from ebbflow.domain.providers import ProviderAccount, provider_account
 from ebbflow.services.joined_reads import JoinedReads
 
 ReadSecret = Callable[[str, str], Awaitable[SecretObject | None]]
@@ -37,12 +38,16 @@ class Place(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The repository may be used, in this way; `provider` is the account's."""
+    """The repository may be used, in this way; `provider` is the account's.
+
+    `api`: how the provider is asked, if it has an API.
+    """
 
     remote: Remote
     committer: Committer
     signing_key: SigningKey | None = None
     provider: Provider | None = None
+    api: ProviderAccount | Refused | None = None
 
 
 class GitAccess:
@@ -129,7 +134,8 @@ class GitAccess:
         if isinstance(signing_key, Refused):
             return signing_key
         remote = Remote(git.repository, method.credential, account.spec.ca_bundle)
-        return Granted(remote, account.spec.committer, signing_key, account.spec.provider)
+        api = provider_account(account, secret)
+        return Granted(remote, account.spec.committer, signing_key, account.spec.provider, api)
 
 
 async def read_secret(read: ReadSecret, account: GitAccount) -> SecretObject | None:

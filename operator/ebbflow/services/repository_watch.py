@@ -135,7 +135,8 @@ class RepositoryWatch:
         `asked`: what this listing and the one before were both asked for.
         """
         moved = repository.listing.moved(refs)
-        repository.listing = Listing(refs, next(self._serials))
+        hint, repository.hint = repository.hint, None
+        repository.listing = Listing(refs, next(self._serials), hint)
         for key, interest in list(repository.ref_interests.items()):
             new = not asked.issuperset(interest.prefixes)
             if new or any(ref.startswith(interest.prefixes) for ref in moved):
@@ -183,13 +184,16 @@ class RepositoryWatch:
             self._wake(key)
         self._poll_within(repository, interest.interval)
 
-    def look_now(self, concerns: Callable[[Remote], bool]) -> int:
+    def look_now(self, concerns: Callable[[Remote], bool], delivery: str | None = None) -> int:
         """Poll now what followed repositories this is true of; returns how many there are.
+
+        `delivery`: of the webhook that hints at them; the listing that follows names it.
 
         Those who follow them for more than Git tells are woken, whatever the listing says.
         """
         found = [r for r in self._repositories.values() if r.is_followed and concerns(r.remote)]
         for repository in found:
+            repository.hint = delivery
             self._start(self._poll(repository))
             self._wake_all(k for k, i in repository.ref_interests.items() if not i.prefixes)
         return len(found)
@@ -257,7 +261,8 @@ class RepositoryWatch:
 
     async def _poll(self, repository: Repository) -> None:
         try:
-            await self._list(repository, frozenset(), self._clock.monotonic())
+            if repository.prefixes():
+                await self._list(repository, frozenset(), self._clock.monotonic())
             for branch in repository.branches():
                 await self._examine(repository, branch)
         except GitError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from ebbflow.api.base import JsonObject
+from ebbflow.api.base import JsonObject, Resource
 from ebbflow.api.reasons import Reason
 from ebbflow.api.template import GitPlace, SyncStatus, Template
 from ebbflow.domain.conditions import REQUESTED_AT
@@ -26,7 +26,7 @@ def is_ready(template: Template) -> bool:
     )
 
 
-def is_requested(template: Template) -> bool:
+def is_requested(template: Resource) -> bool:
     """Tell whether somebody asks for a pass by annotation and has had no answer."""
     requested = template.metadata.annotations.get(REQUESTED_AT)
     return requested is not None and requested != template.status.last_handled_requested_at

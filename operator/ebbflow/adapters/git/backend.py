@@ -25,7 +25,7 @@ from typing_extensions import override
 
 from ebbflow.adapters.git.authors import author_of
 from ebbflow.adapters.git.cache import ObjectCache, SessionDirectory
-from ebbflow.adapters.git.changes import changes_of
+from ebbflow.adapters.git.changes import changes_of, merge_base_of
 from ebbflow.adapters.git.commits import build_commit, build_commit_of_files
 from ebbflow.adapters.git.flights import RefsBatcher
 from ebbflow.adapters.git.limits import HostPolicy, Limits, Timeouts
@@ -58,6 +58,7 @@ from ebbflow.domain.git import (
     lfs_words,
 )
 from ebbflow.domain.ports import Clock, GitBackend, SyncMetrics
+from ebbflow.domain.server_words import clean_words
 from ebbflow.domain.source_archive import TreeBounds, TreeFile
 
 V = TypeVar("V")
@@ -249,6 +250,11 @@ class DulwichBackend(GitBackend):
     async def changes(self, remote: Remote, before: CommitId | None, after: CommitId) -> Changes:
         async with self._shelf.trees(remote) as repository, _complete(repository, after):
             return await changes_of(repository, before, after)
+
+    @override
+    async def merge_base(self, remote: Remote, one: CommitId, other: CommitId) -> CommitId | None:
+        async with self._shelf.trees(remote) as repository:
+            return await merge_base_of(repository, one, other)
 
     async def _list_refs(self, remote: Remote, prefixes: frozenset[str]) -> Mapping[str, CommitId]:
         async with self._shelf.files(remote) as repository:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from ebbflow.adapters.git.cache import ObjectCache
-from ebbflow.adapters.git.history import Between, changed_paths, commits_between, read_note
+from ebbflow.adapters.git.history import (
+    Between,
+    changed_paths,
+    commits_between,
+    merge_base,
+    read_note,
+)
 from ebbflow.adapters.git.repository import RENEWALS, Repository
 from ebbflow.adapters.git.trees import LookUp
 from ebbflow.domain.git import (
@@ -44,6 +50,23 @@ async def changes_of(repository: Repository, before: CommitId | None, after: Com
     else:
         commits = await _listed(repository, before, after)
     return Changes(head, paths, commits)
+
+
+async def merge_base_of(repository: Repository, one: CommitId, other: CommitId) -> CommitId | None:
+    """Return the newest commit that both are made of; None if there is none, or one is gone.
+
+    Raises GitError.
+    """
+    try:
+        for depth in (FEW, repository.limits.history):
+            found = await repository.with_history(
+                (one, other), depth, lambda look_up: merge_base(look_up, one, other)
+            )
+            if found is not None:
+                return found
+    except CommitGone:
+        pass
+    return None
 
 
 async def _compare(repository: Repository, before: CommitId, after: CommitId) -> _Told | None:

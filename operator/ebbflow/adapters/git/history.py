@@ -39,6 +39,20 @@ def read_note(look_up: LookUp, sha: CommitId) -> CommitNote:
     return CommitNote(sha, _text(commit.message)[:MAX_NOTE], Signature.parse(_text(commit.author)))
 
 
+def merge_base(look_up: LookUp, one: CommitId, other: CommitId) -> CommitId | None:
+    """Return the commit nearest to `other` that `one` is made of too; None if there is none here."""
+    known = _ancestry(look_up, one)
+    seen, layer = {other}, [other]
+    while layer and len(seen) < MAX_WALK:
+        common = next((sha for sha in layer if sha in known), None)
+        if common is not None:
+            return common
+        parents = {parent for child in layer for parent in parents_of(look_up, child)}
+        layer = sorted(parents - seen)
+        seen.update(layer)
+    return None
+
+
 def commits_between(look_up: LookUp, before: CommitId, after: CommitId, limit: int) -> Between:
     """Return the commits that `after` is made of and `before` is not, `limit` of them at most."""
     known = _ancestry(look_up, before)

@@ -20,13 +20,17 @@ class TriggerKey:
     """What makes two sightings the same trigger. Absent parts are empty texts.
 
     `blob`: what the content was that the trigger replaces. `nonce` tells apart what is wanted again
-    on purpose: the count of updates (so that a change back is a new one), the attempt of a node.
+    on purpose: the count of updates (so that a change back is a new one), the attempt of a node,
+    the number of a ref's move, the time of a schedule, the delivery of a webhook. `ref`, `commit`:
+    which ref moved, and to where.
     """
 
     parent_uid: str
     trigger: str = ""
     blob: str = ""
     nonce: str = ""
+    ref: str = ""
+    commit: str = ""
 
     @property
     def digest(self) -> str:
