@@ -40,7 +40,7 @@ from ebbflow.domain.runs.tree import (
     build_teardown,
     build_tree,
 )
-from ebbflow.domain.runs.triggered import refs_of
+from ebbflow.domain.runs.triggered import refs_of, trigger_of
 from ebbflow.domain.secret import Tainted
 from ebbflow.services.document_check import DocumentCheck, listed
 from ebbflow.services.generated_secrets import GeneratedSecrets
@@ -252,10 +252,8 @@ def _trigger_refs(run: Run, key: bytes | None) -> dict[str, Json]:
 
     Those of a Git trigger are `trigger`'s too, whatever its own name is.
     """
-    trigger = run.status.trigger
+    trigger = run.status.trigger or trigger_of(run, key)
     given = refs_of(run, key)
-    if trigger is None:
-        return {**given, "trigger": {"type": "Manual"}}
     told = {**trigger.dump(), "sha": trigger.commit, "branch": trigger.ref}
     for values in given.values():
         told |= values if isinstance(values, dict) else {}
