@@ -206,6 +206,10 @@ class MemoryCluster(Cluster):
         """Raise `error` at the call that comes after so many others, before it has an effect."""
         self._last_call = (len(self.calls) + calls, error)
 
+    def live_on(self) -> None:
+        """Let a death that has not come yet not come."""
+        self._death = self._last_call = None
+
     # The port
 
     async def get(self, kind: type[R], namespace: str, name: str) -> R | None:

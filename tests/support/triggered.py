@@ -58,7 +58,9 @@ class Triggered:
 
         def found() -> JsonObject | None:
             mine = [d for d in self.deliveries() if d.get("after") == commit]
-            return mine[0] if mine and (mine[0]["verdict"] != "Fired" or mine[0].get("runs")) else None
+            return (
+                mine[0] if mine and (mine[0]["verdict"] != "Fired" or mine[0].get("runs")) else None
+            )
 
         return eventually(found, SOON, f"a verdict of {self.name} on {commit[:12]}")
 

@@ -207,7 +207,8 @@ class _View:
         self, moves: Iterable[Move], heads: Mapping[str, TriggerHead], left_out: int
     ) -> Observed:
         """Return the moves in order, and what to remember."""
-        gone = (head.moves for ref, head in self.known.items() if ref not in heads)
+        # Going was a move too.
+        gone = (head.moves + 1 for ref, head in self.known.items() if ref not in heads)
         forgotten = max(self._forgotten, *gone, 0)
         # Refs that there was no room for must not look new as soon as there is.
         scope = f"{self._scope.partition('-')[0]}-full" if left_out else self._scope
