@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from tests.env.conftest import Shared
+from tests.support.gitworld import tag
 from tests.support.ran import deployer
-from tests.support.triggered import Triggered, trigger_of
+from tests.support.triggered import SOON, Triggered, trigger_of
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +59,83 @@ def test_what_does_not_matter_is_recorded_with_its_reason(shared: Shared, robot:
     assert (flagged["verdict"], flagged["reason"]) == ("Ignored", "IgnoreFlag")
     assert shop.run_for(shop.push({"docs/api.md": b"1\n"}))
     assert len(shop.source.runs()) == 1
+
+
+def test_every_ref_of_a_push_is_a_move_and_starts_a_run(shared: Shared, robot: str) -> None:
+    shop = made(shared, robot, "push-many", branches=["release/*", "feature/*"])
+    names = ("release/1", "release/1.1", "feature/#7-ä;$(x)")
+    commits = [shop.push({"v": name.encode()}, branch=name) for name in names]
+    refs = {shop.run_for(commit)["status"]["trigger"]["ref"] for commit in commits}
+    assert refs == {f"refs/heads/{name}" for name in names}
+    shop.push({"v": b"main\n"})
+    shop.bare.point("release/1", None)
+    gone = eventually(
+        lambda: [d for d in shop.deliveries() if d["reason"] == "RefDeleted"], SOON, "the deletion"
+    )
+    assert [one["ref"] for one in gone] == ["refs/heads/release/1"]
+    assert len(shop.source.runs()) == 3
+
+
+def test_a_forced_push_and_a_way_back_start_a_run_each(shared: Shared, robot: str) -> None:
+    shop = made(shared, robot, "push-forced")
+    root = shop.bare.head("main")
+    first = shop.push({"a": b"1\n"}, "First")
+    shop.run_for(first)
+    shop.bare.point("side", root)
+    second = shop.push({"a": b"2\n"}, "Second", branch="side")
+    shop.bare.point("main", second)
+    shop.run_for(second)
+    shop.bare.point("main", first)
+    eventually(lambda: len(shop.source.runs()) == 3, SOON, "the way back to start a run")
+    assert [one["after"] for one in shop.deliveries()] == [first, second, first]
+
+
+def test_a_tag_starts_a_run_with_the_commit_that_it_names(shared: Shared, robot: str) -> None:
+    shop = made(shared, robot, "push-tag", type="Tag", branches=None, tags=["v*"])
+    commit = shop.push({"a": b"1\n"}, "Release")
+    tag(shop.bare, "v1.0", commit, "The first release")
+    shop.run_for(commit)
+    told = shared.kubectl.get("ConfigMap", "push-tag-told", shared.namespace)["data"]
+    assert (told["tag"], told["sha"], told["branch"]) == ("v1.0", commit, "")
+
+
+def test_while_paused_pushes_are_recorded_and_start_nothing_later(
+    shared: Shared, robot: str
+) -> None:
+    shop = made(shared, robot, "push-paused", paused=True, pausedReason="the freeze")
+    verdict = shop.verdict_on(shop.push({"a": b"1\n"}))
+    assert (verdict["verdict"], verdict["reason"]) == ("Ignored", "TriggerPaused")
+    assert "the freeze" in verdict["message"]
+    shop.edit(paused=False)
+    shop.run_for(shop.push({"a": b"2\n"}))
+    assert len(shop.source.runs()) == 1
+
+
+def test_a_run_by_hand_goes_on_while_the_target_is_paused(shared: Shared, robot: str) -> None:
+    shop = made(shared, robot, "push-target", template={"options": {"paused": True}})
+    verdict = shop.verdict_on(shop.push({"a": b"1\n"}))
+    assert (verdict["verdict"], verdict["reason"]) == ("Ignored", "TargetPaused")
+
+
+def test_a_schedule_starts_runs_by_itself(shared: Shared, robot: str) -> None:
+    shop = made(
+        shared, robot, "push-cron", type="Schedule", schedule="* * * * *", branches=None, git=None
+    )
+    assert shop.status()["nextRunAt"] > shop.status()["lastScheduledAt"]
+    assert shop.source.runs() == []
+
+
+def test_a_push_of_five_thousand_files_is_judged(shared: Shared, robot: str) -> None:
+    shop = made(shared, robot, "push-large", paths={"mode": "Allow", "patterns": ["d7/f4907"]})
+    shop.run_for(shop.push({f"d{n % 50}/f{n}": b"1\n" for n in range(5000)}, "Import"))
+
+
+def test_verdicts_are_counted(shared: Shared, robot: str) -> None:
+    shop = made(shared, robot, "push-counted")
+    shop.run_for(shop.push({"a": b"1\n"}))
+
+    def counted() -> bool:
+        labels = {"type": "Push", "verdict": "Fired", "reason": "RulesMet"}
+        return shared.operator.metric("ebbflow_trigger_verdicts_total", **labels) >= 1
+
+    eventually(counted, SOON, "the verdict to be counted")

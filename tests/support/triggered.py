@@ -108,6 +108,7 @@ def trigger_of(
         **spec,
     }
     about = {"name": name, "namespace": namespace}
+    body = {field: value for field, value in body.items() if value is not None}
     kubectl.create(
         {"apiVersion": API_VERSION, "kind": "GitTrigger", "metadata": about, "spec": body}
     )

@@ -16,10 +16,11 @@ from typing_extensions import override
 from ebbflow.adapters.kube.answer import ObjectMissing
 from ebbflow.adapters.kube.client import KubeClient, RestMetrics
 from ebbflow.adapters.kube.identity import own_user
-from ebbflow.adapters.kube.naming import JSON, JSON_PATCH, list_path, path_of, segment
+from ebbflow.adapters.kube.naming import JSON, JSON_PATCH, MERGE_PATCH, list_path, path_of, segment
 from ebbflow.adapters.kube.parsing import parse
 from ebbflow.adapters.kube.snapshots import Snapshots
 from ebbflow.api.base import GROUP, VERSION, JsonObject, Resource
+from ebbflow.api.gittrigger import GitTrigger
 from ebbflow.api.run import Run
 from ebbflow.api.template import Template
 from ebbflow.cli.options import Where
@@ -43,6 +44,7 @@ TRIES: Final = 8
 """How often a change is made anew because somebody else changed the object at the same time."""
 
 LIST_RUNS: Final = "`ebbflow runs` lists those that there are"
+LIST_TRIGGERS: Final = "`kubectl get gittriggers.ebbflow.dev` lists those that there are"
 LIST_TEMPLATES: Final = "`kubectl get templates.ebbflow.dev` lists those that there are"
 
 
@@ -85,16 +87,25 @@ class Session:
         path = list_path(Run.declaration, self.namespace)
         if everywhere:
             path = f"/apis/{GROUP}/{VERSION}/{Run.declaration.plural}"
+        found = await self._list(Run, path, selector)
+        return sorted(found, key=_newest_first, reverse=True)
+
+    async def triggers(self) -> list[Found[GitTrigger]]:
+        """List the GitTriggers of the namespace, by name."""
+        found = await self._list(GitTrigger, list_path(GitTrigger.declaration, self.namespace), {})
+        return sorted(found, key=lambda one: one.model.metadata.name)
+
+    async def _list(self, kind: type[R], path: str, selector: dict[str, str]) -> list[Found[R]]:
         query = {"limit": str(PAGE)}
         if selector:
             query["fieldSelector"] = ",".join(f"{key}={value}" for key, value in selector.items())
-        found: list[Found[Run]] = []
+        found: list[Found[R]] = []
         while True:
             page = await self.client.request("GET", path, query=query)
-            kind = {"apiVersion": page.get("apiVersion"), "kind": Run.declaration.kind}
-            found += [_found(Run, {**kind, **raw}) for raw in page["items"]]
+            about = {"apiVersion": page.get("apiVersion"), "kind": kind.declaration.kind}
+            found += [_found(kind, {**about, **raw}) for raw in page["items"]]
             if not (token := page["metadata"].get("continue")):
-                return sorted(found, key=_newest_first, reverse=True)
+                return found
             query["continue"] = token
 
     async def names(self, plural: str) -> list[str]:
@@ -159,6 +170,20 @@ class Session:
                 continue
             return _found(Run, raw)
         raise Problem(f"the Run {name} changes all the time", self.namespace, "try again")
+
+    async def change_trigger(self, name: str, spec: JsonObject) -> Found[GitTrigger]:
+        """Set fields of a GitTrigger's spec; None takes one away. Raises Problem."""
+        try:
+            raw = await self.client.request(
+                "PATCH",
+                path_of(GitTrigger.declaration, self.namespace, name),
+                body={"spec": spec},
+                content_type=MERGE_PATCH,
+                query={"fieldManager": FIELD_MANAGER},
+            )
+        except (ObjectMissing, ValueError):
+            raise not_found("GitTrigger", name, self.namespace, LIST_TRIGGERS) from None
+        return _found(GitTrigger, raw)
 
     async def follow(self, name: str) -> AsyncIterator[Found[Run]]:
         """Yield a Run as it is and whenever it changes; never ends by itself.

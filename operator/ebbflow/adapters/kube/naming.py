@@ -10,6 +10,7 @@ from ebbflow.api.base import GROUP, VERSION, Declaration
 JSON: Final = "application/json"
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_BY_KEY: Final = "application/strategic-merge-patch+json"  # of built-in kinds only
+MERGE_PATCH: Final = "application/merge-patch+json"
 APPLY: Final = "application/apply-patch+yaml"  # JSON is YAML
 
 _VERBS: Final = {"GET": "get", "POST": "create", "PUT": "update", "DELETE": "delete"}
