@@ -26,6 +26,7 @@ from ebbflow.services.nodes.commit import Commit
 from ebbflow.services.nodes.condition import Condition
 from ebbflow.services.nodes.delay import Delay
 from ebbflow.services.nodes.deployment_service import DeploymentService
+from ebbflow.services.nodes.git_trigger import GitTriggerNode
 from ebbflow.services.nodes.http import Http
 from ebbflow.services.nodes.job import CronJob, Job, ManualJob
 from ebbflow.services.nodes.job_run import JobRun
@@ -106,6 +107,7 @@ NODES: Final[tuple[Callable[[Ports], NodeKind[Any]], ...]] = (
     lambda ports: Volume(ports.objects, ports.cel),
     lambda ports: Subdomain(ports.objects, ports.cel),
     lambda ports: TemplateNode(ports.objects, ports.cel),
+    lambda ports: GitTriggerNode(ports.objects, ports.cel),
     lambda ports: Condition(ports.objects, ports.cel),
     lambda ports: RunTemplate(ports.cluster, ports.runs, ports.verbs, ports.wake),
     lambda ports: Build(ports.builds),
