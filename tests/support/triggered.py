@@ -84,7 +84,7 @@ class Triggered:
 
 def trigger_of(
     kubectl: Kubectl,
-    git: GitServer,
+    server: GitServer,
     namespace: str,
     name: str,
     account: str,
@@ -95,13 +95,13 @@ def trigger_of(
     **spec: Any,
 ) -> Triggered:
     """Make a repository, a Template that writes down what started it, and a trigger that has looked."""
-    git.create_repository(name, files or {"README.md": b"# Shop\n"})
+    server.create_repository(name, files or {"README.md": b"# Shop\n"})
     told = {key: f"${{refs.trigger.{key}}}" for key in TOLD}
     document = steps_document(config_map(f"{name}-told", **told), **(template or {}))
     target = source(kubectl, namespace, name, document, serviceAccountName=robot)
     body = {
         "type": "Push",
-        "git": {"accountRef": {"name": account}, "repository": git.url_of(name)},
+        "git": {"accountRef": {"name": account}, "repository": server.url_of(name)},
         "branches": ["main"],
         "targets": [{"kind": "Template", "name": name}],
         "interval": "1s",
@@ -112,6 +112,6 @@ def trigger_of(
     kubectl.create(
         {"apiVersion": API_VERSION, "kind": "GitTrigger", "metadata": about, "spec": body}
     )
-    made = Triggered(kubectl, git, target, name)
+    made = Triggered(kubectl, server, target, name)
     made.wait_ready()
     return made
