@@ -38,6 +38,7 @@ from ebbflow.adapters.kube.leadership import LeaseLeadership
 from ebbflow.adapters.kube.made_objects import MadeObjects
 from ebbflow.adapters.kube.objects import KubeObjects
 from ebbflow.adapters.kube.own_writes import OwnWrites
+from ebbflow.adapters.kube.owned_triggers import KubeOwnedTriggers
 from ebbflow.adapters.kube.pod_exec import KubePodExec
 from ebbflow.adapters.kube.pod_logs import KubePodLogs
 from ebbflow.adapters.kube.run_store import KubeRunStore
@@ -63,6 +64,7 @@ from ebbflow.handlers.watches import Watches, watch_paths
 from ebbflow.handlers.workqueue import WorkQueue
 from ebbflow.services.account_check import AccountCheck
 from ebbflow.services.document_check import DocumentCheck
+from ebbflow.services.document_triggers import DocumentTriggers
 from ebbflow.services.first_sights import FirstSights
 from ebbflow.services.git_access import GitAccess
 from ebbflow.services.inventories import Inventories
@@ -229,6 +231,8 @@ def _compose(
         events,
         stack,
     )
+    owned = KubeOwnedTriggers(client, own_writes)
+    documents = DocumentTriggers(UpdateRuns(store, turns), owned, cluster)
     reconcilers: dict[str, Reconciler] = {
         "Template": TemplateSync(
             cluster,
@@ -242,7 +246,7 @@ def _compose(
             commit_window=settings.commit_window,
             record_key=receiver.record_key,
             is_secret=logs.redactor.holds,
-            updates=UpdateRuns(store, turns),
+            updates=documents,
             sights=sights,
         ),
         "GitAccount": AccountCheck(cluster, access, queue.add, interval),
@@ -251,6 +255,7 @@ def _compose(
             status,
             TriggerLook(git, access, watch, None, interval),
             TriggerLedger(status, TriggeredRuns(cluster, store, turns), metrics),
+            documents,
             clock,
             interval,
         ),

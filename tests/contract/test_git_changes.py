@@ -130,6 +130,27 @@ async def test_a_commit_that_is_gone_is_an_error(each: GitWorld) -> None:
         await each.git.changes(each.remote(), before, MISSING)
 
 
+async def test_the_merge_base_is_where_a_branch_left_its_base(each: GitWorld) -> None:
+    each.create({"a.yaml": ONE})
+    fork = each.commit({"b.yaml": ONE}, "Here it leaves")
+    each.point("side", fork)
+    side = each.commit({"side": ONE}, "On the side", branch="side")
+    for number in range(40):
+        main = each.commit({"main": b"%d" % number}, f"On main {number}")
+    remote = each.remote()
+    assert await each.git.merge_base(remote, main, side) == fork
+    assert await each.git.merge_base(remote, main, fork) == fork
+    assert await each.git.merge_base(remote, main, MISSING) is None
+    changes = await each.git.changes(remote, fork, side)
+    assert changes.paths == {"side"}
+
+
+async def test_histories_without_a_common_commit_have_no_merge_base(each: GitWorld) -> None:
+    main = each.create({"a.yaml": ONE})
+    other = each.commit({"b.yaml": ONE}, branch="orphan")
+    assert await each.git.merge_base(each.remote(), main, other) is None
+
+
 async def test_five_thousand_files_are_told_apart(each: GitWorld) -> None:
     before = each.create({"a.yaml": ONE})
     many = {f"d{number % 50}/f{number}": ONE for number in range(5000)}

@@ -8,7 +8,7 @@ import pytest
 
 from tests.env.conftest import Shared
 from tests.support.gitworld import tag
-from tests.support.ran import deployer
+from tests.support.ran import config_map, deployer, source, steps_document
 from tests.support.triggered import SOON, Triggered, trigger_of
 from tests.support.waiting import eventually
 
@@ -139,3 +139,35 @@ def test_verdicts_are_counted(shared: Shared, robot: str) -> None:
         return shared.operator.metric("ebbflow_trigger_verdicts_total", **labels) >= 1
 
     eventually(counted, SOON, "the verdict to be counted")
+
+
+def test_triggers_of_a_document_are_made_and_go_with_it(shared: Shared, robot: str) -> None:
+    kubectl, namespace = shared.kubectl, shared.namespace
+    git = {"accountRef": {"name": shared.account}, "repository": shared.git.url_of("push-inner")}
+    shared.git.create_repository("push-inner", {"README.md": b"# Shop\n"})
+    inner = {"kind": "GitTrigger", "ref": "app", "spec": {"type": "Push", "git": git}}
+
+    def document(*branches: str) -> dict[str, Any]:
+        spec = {**inner["spec"], "branches": list(branches)}  # type: ignore[dict-item] # an object
+        return steps_document(
+            config_map("push-inner-cm", v="1"), triggers=[{**inner, "spec": spec}]
+        )
+
+    shop = source(kubectl, namespace, "push-inner", document("main"), serviceAccountName=robot)
+    name = "push-inner-app-push"
+    eventually(lambda: kubectl.find("GitTrigger", name, namespace), SOON, "the trigger to be made")
+    kubectl.wait_condition("GitTrigger", name, namespace, "Ready", "True")
+    shared.git.commit("push-inner", {"a": b"1\n"})
+    eventually(shop.runs, SOON, "the push to start a run")
+
+    kubectl.patch("Template", "push-inner", namespace, {"spec": {"document": document("stage")}})
+
+    def follows_stage() -> bool:
+        return kubectl.get("GitTrigger", name, namespace)["spec"]["branches"] == ["stage"]
+
+    eventually(follows_stage, SOON, "the trigger to be changed")
+    without = {"triggers": None}
+    kubectl.patch("Template", "push-inner", namespace, {"spec": {"document": without}})
+    eventually(
+        lambda: kubectl.find("GitTrigger", name, namespace) is None, SOON, "the trigger to go"
+    )

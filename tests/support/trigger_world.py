@@ -6,14 +6,17 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
+from ebbflow.adapters.kube.snapshots import owner_reference
 from ebbflow.api.base import API_VERSION, JsonObject, Key
 from ebbflow.api.gittrigger import Delivery, GitTrigger
 from ebbflow.api.run import Run
 from ebbflow.api.template import Template
 from ebbflow.domain.document.syntax import Json
 from ebbflow.domain.outcome import Report
+from ebbflow.domain.owned_triggers import FROM_DOCUMENT, OwnedTriggers, owned_by
 from ebbflow.domain.ports import StaleWrite
 from ebbflow.domain.runs.triggered import refs_of
+from ebbflow.services.document_triggers import DocumentTriggers, Updates
 from ebbflow.services.git_access import GitAccess
 from ebbflow.services.repository_watch import RepositoryWatch
 from ebbflow.services.schedule import Schedule
@@ -21,6 +24,7 @@ from ebbflow.services.trigger_intake import TriggerIntake
 from ebbflow.services.trigger_ledger import TriggerLedger
 from ebbflow.services.trigger_look import TriggerLook
 from ebbflow.services.triggered_runs import TriggeredRuns, Turns
+from ebbflow.services.update_runs import Content
 from tests.support.memory_cluster import ManualClock, MemoryCluster, MemoryStatusWriter
 from tests.support.memory_git import MemoryGit
 from tests.support.memory_run_store import RECORD_KEY, MemoryRunStore
@@ -43,6 +47,48 @@ class NoTurns(Turns):
 
     def look(self, parent: Template) -> None:
         """Not looked at."""
+
+
+class NoUpdates(Updates):
+    """Updates that start nothing."""
+
+    async def carry(self, report: Report, content: Content) -> Report:
+        del content
+        return report
+
+
+class MemoryOwnedTriggers(OwnedTriggers):
+    """The fake of the port, on a MemoryCluster."""
+
+    def __init__(self, cluster: MemoryCluster) -> None:
+        self._cluster = cluster
+
+    async def of(self, owner: Template) -> tuple[GitTrigger, ...]:
+        self._cluster.called(f"list GitTriggers of {owner.key}")
+        raws = [self._cluster.raw(key) for key in self._cluster.keys("GitTrigger")]
+        found = [GitTrigger.parse(raw) for raw in raws if raw]
+        return tuple(one for one in found if owned_by(one, owner))
+
+    async def create(self, owner: Template, name: str, spec: JsonObject) -> bool:
+        key = Key("GitTrigger", owner.metadata.namespace, name)
+        self._cluster.called(f"create {key}")
+        if self._cluster.raw(key) is not None:
+            return False
+        about = {
+            "name": name,
+            "namespace": key.namespace,
+            "labels": {FROM_DOCUMENT: owner.metadata.name},
+            "ownerReferences": [owner_reference(owner, controller=True)],
+        }
+        self._cluster.put({"kind": "GitTrigger", "metadata": about, "spec": spec})
+        return True
+
+    async def change(self, trigger: GitTrigger, spec: JsonObject) -> None:
+        self._cluster.write("change", trigger, lambda raw: raw.update(spec=spec))
+
+    async def delete(self, trigger: GitTrigger) -> None:
+        self._cluster.called(f"delete {trigger.key}")
+        self._cluster.delete(trigger.key)
 
 
 class CountedVerdicts:
@@ -71,6 +117,7 @@ class TriggerOperator:
             status,
             TriggerLook(git, GitAccess(cluster), self.watch, None, timedelta(minutes=1)),
             TriggerLedger(status, runs, world.verdicts),
+            DocumentTriggers(NoUpdates(), world.owned, cluster),
             world.clock,
             timedelta(minutes=1),
         )
@@ -111,6 +158,7 @@ class TriggerWorld:
         self.cluster = MemoryCluster(self.clock)
         self.git = MemoryGit()
         self.verdicts = CountedVerdicts()
+        self.owned = MemoryOwnedTriggers(self.cluster)
         self.git.create_repository(URL, {"README.md": b"# Shop\n"})
         self.template()
         self.trigger(**spec)

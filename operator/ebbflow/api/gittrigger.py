@@ -343,6 +343,12 @@ class GitTrigger(Resource):
             ),
             PolicyRule(
                 GROUP,
+                ("gittriggers",),
+                ("create", "patch", "delete"),
+                "to make, change and remove the triggers that a document asks for",
+            ),
+            PolicyRule(
+                GROUP,
                 ("gittriggers/status",),
                 ("patch",),
                 "to say what was seen, and what came of it",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from ebbflow.api.base import Key
 from ebbflow.api.gittrigger import (
@@ -55,6 +55,12 @@ class _Judged:
     values: Values
 
 
+class Wishes(Protocol):
+    """Who knows whether a trigger that comes from a document is still wanted."""
+
+    async def is_wanted(self, trigger: GitTrigger) -> bool: ...
+
+
 class TriggerIntake:
     """Reconciles one GitTrigger: gather, decide, record, act."""
 
@@ -64,9 +70,11 @@ class TriggerIntake:
         status: StatusWriter,
         look: TriggerLook,
         ledger: TriggerLedger,
+        wishes: Wishes,
         clock: Clock,
         poll_interval: timedelta,
     ) -> None:
+        self._wishes = wishes
         self._cluster = cluster
         self._status = status
         self._look = look
@@ -83,6 +91,9 @@ class TriggerIntake:
         """
         trigger = await self._get(key)
         if trigger is None or trigger.metadata.deletion_timestamp:
+            self._look.forget(key)
+            return None
+        if not await self._wishes.is_wanted(trigger):
             self._look.forget(key)
             return None
         if trigger.spec.suspend:

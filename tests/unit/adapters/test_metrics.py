@@ -46,6 +46,7 @@ def exercised() -> Metrics:
     metrics.pass_finished("Template", "error", 0.2)
     metrics.git_operation("push", "ok", 0.1)
     metrics.sync("to-git")
+    metrics.trigger_verdict("Push", "Fired", "RulesMet")
     metrics.rest_request("200", "GET", "127.0.0.1:6443", 0.01)
     metrics.leader("ebbflow", leads=True)
     metrics.admission_review("recorded", 0.001)
@@ -126,6 +127,7 @@ def test_changes_are_counted_by_their_direction(metrics: Metrics) -> None:
     metrics.sync("from-git")
     metrics.sync("from-git")
     metrics.sync("to-git")
+    metrics.trigger_verdict("Push", "Fired", "RulesMet")
     assert value(metrics, "ebbflow_sync_total", direction="from-git") == 2
     assert value(metrics, "ebbflow_sync_total", direction="to-git") == 1
 

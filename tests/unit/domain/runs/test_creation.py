@@ -13,7 +13,14 @@ from ebbflow.api.run import CREATED_BY, TRIGGER, Run, RunTrigger
 from ebbflow.domain.authorship import MAX_USER, OPERATOR
 from ebbflow.domain.edit_record import CREATION_SLACK
 from ebbflow.domain.runs.creation import NewPlace, by_operator, by_user, creator_of
-from ebbflow.domain.runs.triggered import lacks_its_maker, trigger_note, trigger_of
+from ebbflow.domain.runs.triggered import (
+    MAX_VALUES,
+    TooManyValues,
+    lacks_its_maker,
+    refs_of,
+    trigger_note,
+    trigger_of,
+)
 
 KEY = b"k" * 32
 NOW = 1_795_262_400
@@ -108,3 +115,29 @@ def test_an_automatic_run_needs_no_maker() -> None:
     assert not lacks_its_maker(RunTrigger(type="Update"))
     assert lacks_its_maker(RunTrigger(type="Manual"))
     assert lacks_its_maker(None)
+
+
+VALUES = {"backend": {"branch": "main", "sha": "a" * 40}}
+
+
+def test_what_its_trigger_gave_a_run_is_read_from_what_was_signed() -> None:
+    note = trigger_note(PUSH, VALUES)
+    seen = run(by_operator(KEY, HERE, note[TRIGGER]), annotations=note)
+    assert refs_of(seen, KEY) == VALUES
+    assert trigger_of(seen, KEY) == PUSH
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        pytest.param(None, id="nobody signed"),
+        pytest.param(signed(user="eve"), id="a person signed"),
+    ],
+)
+def test_values_that_a_person_writes_count_for_nothing(record: str | None) -> None:
+    assert refs_of(run(record, annotations=trigger_note(PUSH, VALUES)), KEY) == {}
+
+
+def test_values_that_no_annotation_can_hold_are_refused() -> None:
+    with pytest.raises(TooManyValues, match="65536"):
+        trigger_note(PUSH, {"webhook": {"body": "x" * MAX_VALUES}})
