@@ -1,20 +1,19 @@
 """Git servers and the backend that talks to them, in memory; the fake of the `GitBackend` port.
 
-Held to the same contract suite as the real backend (tests/contract/test_git_backend.py), down to
-the ids of commits. The upper half of the class is what people and servers do (commit, move a
-branch, ask for a password, refuse pushes, be away); the lower half is the port.
+Held to the same contract suites as the real backend, down to the ids of commits. The upper half of
+the class is what people and servers do; the lower half is the port.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from typing_extensions import override
 
-from ebbflow.devcluster.gitrepository import Content, Entry, LoggedCommit
+from ebbflow.devcluster.gitrepository import Content, LoggedCommit
 from ebbflow.domain.addresses import check_branch_name, normalise_path
 from ebbflow.domain.git import (
     HEADS,
@@ -27,12 +26,9 @@ from ebbflow.domain.git import (
     CommitGone,
     CommitHeader,
     CommitId,
-    CommitNote,
     Credential,
     GitError,
     GitFile,
-    InvalidRequest,
-    NotACommit,
     NotAFile,
     PreparedCommit,
     Pushed,
@@ -48,15 +44,24 @@ from ebbflow.domain.git import (
 )
 from ebbflow.domain.ports import GitBackend
 from ebbflow.domain.secret import Tainted
-from ebbflow.domain.source_archive import FileKind, TreeBounds, TreeFile
-from tests.support.memory_commits import logged, look_up, prepared
-from tests.support.memory_objects import BLOB, COMMIT, DIRECTORY, TREE, Objects, TreeEntry
+from ebbflow.domain.source_archive import TreeBounds, TreeFile
+from tests.support.memory_commits import (
+    changes_between,
+    checked,
+    common,
+    entry_of,
+    files_below,
+    logged,
+    look_up,
+    merged,
+    prepared,
+)
+from tests.support.memory_objects import BLOB, COMMIT, DIRECTORY, TREE, Objects
 
 MAIN = "main"
 AUTHOR = "Ann Example <ann@example.com>"
 MAX_BLOB_BYTES = 576 * 1024
 REGULAR = {"100644", "100755"}
-KINDS_OF_FILES: dict[str, FileKind] = {"100644": "file", "100755": "executable", "120000": "link"}
 
 
 @dataclass
@@ -109,7 +114,7 @@ class MemoryGit(GitBackend):
         parent = repository.branches.get(branch)
         tree = objects.tree_of(parent) if parent else None
         for path, content in files.items():
-            tree = objects.put(tree, path, _entry(objects, content))
+            tree = objects.put(tree, path, entry_of(objects, content))
         repository.time += 1
         stamp = f"{author} {repository.time} +0000"
         lines = [f"tree {tree or objects.add(TREE, b'')}"]
@@ -120,17 +125,11 @@ class MemoryGit(GitBackend):
 
     def merge(self, url: str, other: CommitId, *, branch: str = MAIN) -> CommitId:
         """Merge a commit that holds all that the branch does; return the new commit's id."""
-        repository = self.repositories[url]
-        objects = repository.objects
-        repository.time += 1
-        stamp = f"{AUTHOR} {repository.time} +0000"
-        lines = [
-            f"tree {objects.tree_of(other)}",
-            *(f"parent {parent}" for parent in (repository.branches[branch], other)),
-            *(f"author {stamp}", f"committer {stamp}", "", "Merge\n"),
-        ]
-        repository.branches[branch] = objects.add(COMMIT, "\n".join(lines).encode())
-        return repository.branches[branch]
+        to = self.repositories[url]
+        to.time += 1
+        stamp = f"{AUTHOR} {to.time} +0000"
+        to.branches[branch] = merged(to.objects, to.branches[branch], other, stamp)
+        return to.branches[branch]
 
     def tag(self, url: str, name: str, commit: CommitId) -> None:
         """Make a tag, or move it."""
@@ -185,7 +184,7 @@ class MemoryGit(GitBackend):
     @override
     async def ls_heads(self, remote: Remote, branches: Collection[str]) -> Mapping[str, CommitId]:
         for branch in branches:
-            _checked(check_branch_name, branch)
+            checked(check_branch_name, branch)
         repository = await self._request("ls-remote", remote)
         return {name: repository.branches[name] for name in branches if name in repository.branches}
 
@@ -198,31 +197,17 @@ class MemoryGit(GitBackend):
 
     @override
     async def changes(self, remote: Remote, before: CommitId | None, after: CommitId) -> Changes:
-        objects = (await self._fetch(remote, after)).objects
-        if objects.found[after][0] != COMMIT:
-            raise NotACommit(f"{after} is no commit")
-        head = _note(objects, after)
-        if before is None or before not in objects.found:
-            return Changes(head, None, (head,))
-        old, new = (objects.files(objects.tree_of(sha)) for sha in (before, after))
-        paths = {path for path in old.keys() | new.keys() if old.get(path) != new.get(path)}
-        known = set(objects.ancestry(before))
-        added = [sha for sha in objects.ancestry(after) if sha not in known]
-        return Changes(head, frozenset(paths), tuple(_note(objects, sha) for sha in added))
+        return changes_between((await self._fetch(remote, after)).objects, before, after)
 
     @override
     async def merge_base(self, remote: Remote, one: CommitId, other: CommitId) -> CommitId | None:
-        objects = (await self._request("history", remote)).objects
-        if one not in objects.found or other not in objects.found:
-            return None
-        known = set(objects.ancestry(one))
-        return next((sha for sha in objects.ancestry(other) if sha in known), None)
+        return common((await self._request("history", remote)).objects, one, other)
 
     @override
     async def read_file(
         self, remote: Remote, branch: str, commit: CommitId, path: str
     ) -> GitFile | None:
-        _checked(normalise_path, path)
+        checked(normalise_path, path)
         repository = await self._fetch(remote, commit)
         entry = look_up(repository.objects, repository.objects.tree_of(commit), path)
         if entry is None:
@@ -254,7 +239,7 @@ class MemoryGit(GitBackend):
     async def author_of(
         self, remote: Remote, branch: str, commit: CommitId, path: str
     ) -> Signature | None:
-        _checked(normalise_path, path)
+        checked(normalise_path, path)
         objects = (await self._fetch(remote, commit)).objects
         blob = (await self.blob_ids(remote, branch, commit, [path]))[path]
         while parents := objects.parents_of(commit):
@@ -278,7 +263,7 @@ class MemoryGit(GitBackend):
         self, remote: Remote, branch: str, commit: CommitId, directory: str, bounds: TreeBounds
     ) -> tuple[TreeFile, ...]:
         if directory:
-            _checked(normalise_path, directory)
+            checked(normalise_path, directory)
         objects = (await self._fetch(remote, commit)).objects
         tree = objects.tree_of(commit)
         for part in directory.split("/") if directory else ():
@@ -286,7 +271,7 @@ class MemoryGit(GitBackend):
             if mode != DIRECTORY:
                 raise NotAFile(f"there is no directory {directory}")
             tree = sha
-        found = tuple(_files(objects, tree, ""))
+        found = tuple(files_below(objects, tree, ""))
         large = any(len(file.data) > self._max_blob_bytes for file in found)
         if large or len(found) > bounds.files:
             raise TooLarge("a file, or the commit, is too large")
@@ -304,7 +289,7 @@ class MemoryGit(GitBackend):
         data: bytes,
         header: CommitHeader,
     ) -> PreparedCommit:
-        _checked(normalise_path, path)
+        checked(normalise_path, path)
         repository = await self._fetch(remote, parent)
         tree = repository.objects.tree_of(parent)
         there = look_up(repository.objects, tree, path)
@@ -325,7 +310,7 @@ class MemoryGit(GitBackend):
         header: CommitHeader,
     ) -> PreparedCommit | None:
         for path in files:
-            _checked(normalise_path, path)
+            checked(normalise_path, path)
         repository = await self._fetch(remote, parent)
         old = repository.objects.tree_of(parent)
         made = Objects(dict(repository.objects.found))
@@ -413,35 +398,3 @@ class MemoryGit(GitBackend):
             raise CommitGone(f"{remote.url} no longer has {commit[:7]}")
         self._fetched.add((remote, commit))
         return repository
-
-
-def _note(objects: Objects, sha: CommitId) -> CommitNote:
-    logged = _logged(objects, sha)
-    return CommitNote(sha, logged.message, Signature.parse(logged.author))
-
-
-def _entry(objects: Objects, content: Content) -> TreeEntry | None:
-    match content:
-        case None:
-            return None
-        case Entry(mode="160000", data=commit):
-            return "160000", commit.decode()
-        case Entry(mode=mode, data=data):
-            return mode, objects.add(BLOB, data)
-        case bytes():
-            return "100644", objects.add(BLOB, content)
-
-
-def _files(objects: Objects, tree: str, prefix: str) -> Iterator[TreeFile]:
-    for name, (mode, sha) in objects.tree(tree).items():
-        if mode == DIRECTORY:
-            yield from _files(objects, sha, f"{prefix}{name}/")
-        elif mode in KINDS_OF_FILES:
-            yield TreeFile(prefix + name, KINDS_OF_FILES[mode], objects.found[sha][1])
-
-
-def _checked(check: Callable[[str], object], text: str) -> None:
-    try:
-        check(text)
-    except ValueError as error:
-        raise InvalidRequest(str(error)) from error
