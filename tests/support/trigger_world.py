@@ -15,7 +15,15 @@ from ebbflow.domain.document.syntax import Json
 from ebbflow.domain.outcome import Report
 from ebbflow.domain.owned_triggers import FROM_DOCUMENT, OwnedTriggers, owned_by
 from ebbflow.domain.ports import StaleWrite
+from ebbflow.domain.providers import (
+    Allowance,
+    Identity,
+    Listing,
+    ProviderAccount,
+    Providers,
+)
 from ebbflow.domain.runs.triggered import refs_of
+from ebbflow.domain.triggers.change import PullRequest
 from ebbflow.services.document_triggers import DocumentTriggers, Updates
 from ebbflow.services.git_access import GitAccess
 from ebbflow.services.repository_watch import RepositoryWatch
@@ -91,6 +99,25 @@ class MemoryOwnedTriggers(OwnedTriggers):
         self._cluster.delete(trigger.key)
 
 
+class MemoryProviders(Providers):
+    """The API of a provider: its open pull requests, and what goes wrong."""
+
+    def __init__(self) -> None:
+        self.pulls: list[PullRequest] = []
+        self.complete = True
+
+    async def pull_requests(self, account: ProviderAccount, repository: str) -> Listing:
+        assert (account.provider, repository) == ("Gitea", URL)
+        return Listing(tuple(self.pulls), self.complete)
+
+    async def identity(self, account: ProviderAccount) -> Identity:
+        raise AssertionError("triggers ask for no identity")
+
+    def allowance(self, account: ProviderAccount) -> Allowance | None:
+        del account
+        return None
+
+
 class CountedVerdicts:
     """TriggerMetrics that lists what was counted."""
 
@@ -115,7 +142,7 @@ class TriggerOperator:
         self.intake = TriggerIntake(
             cluster,
             status,
-            TriggerLook(git, GitAccess(cluster), self.watch, None, timedelta(minutes=1)),
+            TriggerLook(git, GitAccess(cluster), self.watch, world.providers, timedelta(minutes=1)),
             TriggerLedger(status, runs, world.verdicts),
             DocumentTriggers(NoUpdates(), world.owned, cluster),
             world.clock,
@@ -159,10 +186,20 @@ class TriggerWorld:
         self.git = MemoryGit()
         self.verdicts = CountedVerdicts()
         self.owned = MemoryOwnedTriggers(self.cluster)
+        self.providers = MemoryProviders()
+        self.account()
         self.git.create_repository(URL, {"README.md": b"# Shop\n"})
         self.template()
         self.trigger(**spec)
         self.operator = TriggerOperator(self)
+
+    def account(self) -> None:
+        """Link an account on a provider that has an API."""
+        spec = {"provider": "Gitea", "url": "https://git.example", "secretRef": {"name": "acme"}}
+        self.cluster.put({"kind": "GitAccount", "metadata": {"name": "acme"}, "spec": spec})
+        self.cluster.add_secret(
+            "default", "acme", {"token": "t"}, {"ebbflow.dev/hosts": "git.example"}
+        )
 
     def template(self, name: str = "shop", **document: Any) -> None:
         """Make a Template that triggers can start, or give it another document."""
