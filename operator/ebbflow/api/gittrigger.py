@@ -344,8 +344,14 @@ class GitTrigger(Resource):
             PolicyRule(
                 GROUP,
                 ("gittriggers",),
-                ("create", "patch", "delete"),
-                "to make, change and remove the triggers that a document asks for",
+                ("create", "patch"),
+                "to make and change the triggers that a document asks for",
+            ),
+            PolicyRule(
+                GROUP,
+                ("gittriggers",),
+                ("delete",),
+                "to remove a trigger that a document asks for no longer",
             ),
             PolicyRule(
                 GROUP,

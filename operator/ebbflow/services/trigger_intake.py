@@ -128,7 +128,8 @@ class TriggerIntake:
         try:
             check_patterns(trigger.spec.paths.patterns if trigger.spec.paths else ())
         except ValueError as error:
-            return report.stalled(trigger, Reason.INVALID_SPEC, str(error), every)
+            message = f"spec.paths.patterns: {error}"
+            return report.stalled(trigger, Reason.INVALID_SPEC, message, every)
         try:
             done = await self._git(trigger, git)
         except GitError as error:

@@ -49,6 +49,7 @@ def test_nothing_grants_rights_or_workloads():
     assert [(rule.resources, rule.verbs) for rule in powerful] == [
         (("runs",), ("delete",)),
         (("controllerrevisions",), ("delete",)),
+        (("gittriggers",), ("delete",)),
     ]
     assert {rule.group for rule in POLICY} <= {
         "",

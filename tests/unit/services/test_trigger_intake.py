@@ -83,6 +83,22 @@ async def test_a_branch_made_later_starts_a_run_and_a_deletion_none() -> None:
     assert len(world.runs()) == 1
 
 
+async def test_what_a_hint_had_us_find_is_told_with_its_delivery() -> None:
+    world = await looked()
+    world.push()
+    watch = world.operator.watch
+    assert watch.look_now(lambda remote: remote.url == URL, "d-1") == 1
+    await asyncio.gather(*watch._tasks)
+    assert world.operator.woken == [TRIGGER]
+    await world.operator.settle()
+    (verdict,) = world.deliveries()
+    assert (verdict.source, verdict.id) == ("Webhook", "d-1#2")
+    (run,) = world.runs()
+    assert '"delivery":"d-1"' in run.metadata.annotations["ebbflow.dev/trigger"]
+    await world.operator.look()
+    assert len(world.runs()) == 1
+
+
 async def test_many_branches_at_once_start_a_run_each_although_the_ledger_is_short() -> None:
     world = await looked()
     names = [f"release/{number}" for number in range(45)]
