@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import ssl
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
@@ -18,7 +20,7 @@ from yarl import URL
 from ebbflow import __version__
 from ebbflow.domain.addresses import check_request_url, why_forbidden
 from ebbflow.domain.git import AddressNotAllowed
-from ebbflow.domain.http import MAX_ANSWER_BYTES, HttpAnswer, HttpClient, HttpError, HttpRequest
+from ebbflow.domain.http import HttpAnswer, HttpClient, HttpError, HttpRequest
 from ebbflow.domain.secret import Tainted, revealed
 
 SECONDS: Final = 60.0
@@ -26,6 +28,7 @@ CONNECT_SECONDS: Final = 10.0
 MOST_REDIRECTS: Final = 5
 CONNECTIONS: Final = 64
 NAME_THREADS: Final = 2
+KEPT_AUTHORITIES: Final = 64
 
 _KEEP_METHOD: Final = (307, 308)
 _TO_GET: Final = (301, 302, 303)
@@ -78,7 +81,7 @@ class AioHttpClient(HttpClient):
         given = {name.title(): revealed(value) for name, value in request.headers.items()}
         try:
             async with asyncio.timeout(self._seconds):
-                return await self._send(request.method, url, headers | given, data)
+                return await self._send(request, url, headers | given, data)
         except AddressNotAllowed as error:
             words = _HIDDEN_ADDRESS if isinstance(request.url, Tainted) else str(error)
             raise HttpError(words, final=True) from error
@@ -91,22 +94,24 @@ class AioHttpClient(HttpClient):
             raise HttpError(f"{_place(url)}: {_why(error)}") from error
 
     async def _send(
-        self, method: str, url: str, headers: dict[str, str], data: bytes | None
+        self, request: HttpRequest, url: str, headers: dict[str, str], data: bytes | None
     ) -> HttpAnswer:
+        tls = _trust(request.ca_bundle)
         for _ in range(MOST_REDIRECTS + 1):
             check_request_url(
                 url, allow_insecure_http=self._allow_insecure_http, hosts=self._allowed_hosts
             )
             async with self._session.request(
-                method,
+                request.method,
                 URL(url, encoded=True),
                 headers=headers,
                 data=data,
                 allow_redirects=False,
+                ssl=tls,
             ) as response:
-                target = _redirect(method, url, response)
+                target = _redirect(request.method, url, response)
                 if target is None:
-                    return await _answer(url, response)
+                    return await _answer(url, response, request.max_bytes)
             url = target
         raise HttpError(f"{_place(url)} redirects more than {MOST_REDIRECTS} times", final=True)
 
@@ -149,6 +154,26 @@ class _Resolver(AbstractResolver):
         """Nothing to close."""
 
 
+@lru_cache(KEPT_AUTHORITIES)
+def _trust(ca_bundle: str | None) -> ssl.SSLContext | bool:
+    """Return what to check certificates with. Raises HttpError for a bundle that holds none.
+
+    Kept, because aiohttp goes on using a connection only for the very same context.
+    """
+    if ca_bundle is None:
+        return True
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(cadata=ca_bundle)
+    except (ssl.SSLError, ValueError) as error:
+        raise HttpError(
+            "caBundle holds no certificates that can be read; give PEM texts, each from BEGIN "
+            "CERTIFICATE to END CERTIFICATE",
+            final=True,
+        ) from error
+    return context
+
+
 def _body(body: Any) -> tuple[bytes | None, dict[str, str]]:
     plain = revealed(body)
     if plain is None:
@@ -187,13 +212,13 @@ def _origin(url: str) -> tuple[str, str, int]:
     return parts.scheme, (parts.hostname or "").rstrip("."), port
 
 
-async def _answer(url: str, response: aiohttp.ClientResponse) -> HttpAnswer:
+async def _answer(url: str, response: aiohttp.ClientResponse, max_bytes: int) -> HttpAnswer:
     body = bytearray()
     async for chunk in response.content.iter_chunked(64 * 1024):
         body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
+        if len(body) > max_bytes:
             raise HttpError(
-                f"the answer of {_place(url)} has more than {MAX_ANSWER_BYTES} bytes", final=True
+                f"the answer of {_place(url)} has more than {max_bytes} bytes", final=True
             )
     headers: dict[str, str] = {}
     for name, value in response.headers.items():

@@ -15,13 +15,16 @@ MAX_ANSWER_BYTES: Final = 1024 * 1024
 class HttpRequest:
     """One request. `body`: a text is sent as it is, any other JSON value as JSON, None is none.
 
-    Everything but the method may hold secrets.
+    Address, headers and body may hold secrets. `ca_bundle`: PEM certificates to trust beside the
+    system's. `max_bytes`: of the answer, as it is unpacked.
     """
 
     method: str
     url: str | Tainted
     headers: Mapping[str, str | Tainted] = field(default_factory=dict)
     body: Any = None
+    ca_bundle: str | None = None
+    max_bytes: int = MAX_ANSWER_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,6 @@ class HttpClient(Protocol):
         """Send a request once, and return the answer, whatever its status.
 
         Redirects are followed within the origin only. Raises HttpError for an address that is not
-        allowed, where nobody answers in time, and for an answer of more than MAX_ANSWER_BYTES.
+        allowed, where nobody answers in time, and for an answer of more than `max_bytes`.
         """
         ...
