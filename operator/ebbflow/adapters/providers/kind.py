@@ -130,18 +130,26 @@ def page_after(page: int, count: int, headers: Headers) -> int | None:
 
 
 def path_on(account: ProviderAccount, repository: str) -> str:
-    """Return the path of a repository below the address of its server, not encoded."""
+    """Return the path of a repository below the address of its server, not encoded.
+
+    Raises InvalidRequest for one whose parts could lead elsewhere.
+    """
     path = repository_path(repository)
     below = urlsplit(account.server).path.strip("/")
     if below and path.startswith(f"{below}/"):
         path = path.removeprefix(f"{below}/")
-    return unquote(path)
+    path = unquote(path)
+    if any(part in {"", ".", ".."} for part in path.split("/")):
+        raise InvalidRequest(
+            f"{path!r} names no repository: write its address without empty parts, . and .. in it."
+        )
+    return path
 
 
 def two_parts(repository: str, form: str) -> tuple[str, str]:
     """Return owner and name of a repository, encoded for a path. Raises InvalidRequest."""
     parts = repository.split("/")
-    if len(parts) != len(("owner", "name")) or "" in parts:
+    if len(parts) != len(("owner", "name")):
         raise InvalidRequest(
             f"{repository!r} names no repository of this provider: write its address as {form}."
         )
