@@ -49,6 +49,7 @@ from ebbflow.adapters.kube.watching import WatchRecord
 from ebbflow.adapters.kube.webhook import WebhookRegistration
 from ebbflow.adapters.metrics import Metrics
 from ebbflow.adapters.probes import CannotListen, HttpServer, serve_health, serve_metrics
+from ebbflow.adapters.providers import ProviderApis
 from ebbflow.api.gitaccount import GitAccount
 from ebbflow.api.gittrigger import GitTrigger
 from ebbflow.api.rbac import CREDENTIAL_SECRET
@@ -63,6 +64,7 @@ from ebbflow.handlers.loop import Loop, Reconciler
 from ebbflow.handlers.watches import Watches, watch_paths
 from ebbflow.handlers.workqueue import WorkQueue
 from ebbflow.services.account_check import AccountCheck
+from ebbflow.services.account_identity import AccountIdentities
 from ebbflow.services.document_check import DocumentCheck
 from ebbflow.services.document_triggers import DocumentTriggers
 from ebbflow.services.first_sights import FirstSights
@@ -231,6 +233,7 @@ def _compose(
         events,
         stack,
     )
+    providers = ProviderApis(_http_client(settings, stack), clock)
     owned = KubeOwnedTriggers(client, own_writes)
     documents = DocumentTriggers(UpdateRuns(store, turns), owned, cluster)
     reconcilers: dict[str, Reconciler] = {
@@ -249,11 +252,13 @@ def _compose(
             updates=documents,
             sights=sights,
         ),
-        "GitAccount": AccountCheck(cluster, access, queue.add, interval),
+        "GitAccount": AccountCheck(
+            cluster, access, AccountIdentities(providers, clock), queue.add, interval
+        ),
         "GitTrigger": TriggerIntake(
             cluster,
             status,
-            TriggerLook(git, access, watch, None, interval),
+            TriggerLook(git, access, watch, providers, interval),
             TriggerLedger(status, TriggeredRuns(cluster, store, turns), metrics),
             documents,
             clock,
@@ -273,6 +278,17 @@ def _compose(
         identity=settings.identity,
         workers=settings.workers,
     )
+
+
+def _http_client(settings: Settings, stack: AsyncExitStack) -> AioHttpClient:
+    """Return a client with connections of its own: who fills them keeps only its own kind waiting."""
+    http = AioHttpClient(
+        settings.allowed_hosts,
+        look_up_name,
+        allow_insecure_http=settings.allow_insecure_http,
+    )
+    stack.push_async_callback(http.close)
+    return http
 
 
 def _runs(
@@ -300,12 +316,7 @@ def _runs(
     made = MadeObjects(client, discovery, system, queue.add)
     stack.push_async_callback(made.close)
     secrets = TenantSecrets(objects, logs.register_secret)
-    http = AioHttpClient(
-        settings.allowed_hosts,
-        look_up_name,
-        allow_insecure_http=settings.allow_insecure_http,
-    )
-    stack.push_async_callback(http.close)
+    http = _http_client(settings, stack)
     guard, verbs = KubeApprovalGuard(client), KubeVerbs(client, system)
     pod_logs = KubePodLogs(client, system, redact)
     ports = Ports(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from ebbflow.api.base import Key
@@ -9,15 +10,27 @@ from ebbflow.api.gitaccount import GitAccount
 from ebbflow.api.reasons import Reason
 from ebbflow.domain.access import Method, Refused, method_of, signing_key_of
 from ebbflow.domain.outcome import Done, Outcome, Report, Stalled
-from ebbflow.domain.ports import Cluster, Wake
+from ebbflow.domain.ports import Cluster, SecretObject, Wake
+from ebbflow.services.account_identity import AccountIdentities
 from ebbflow.services.git_access import GitAccess, read_secret, read_signing_secret
 
 
 class AccountCheck:
-    """Reconciles one GitAccount: its Secret exists, is complete and says for which hosts it is."""
+    """Reconciles one GitAccount: its Secret exists, is complete and says for which hosts it is.
 
-    def __init__(self, cluster: Cluster, access: GitAccess, wake: Wake, recheck: timedelta) -> None:
+    Where the provider has an API, it is asked whose credentials these are.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        access: GitAccess,
+        identities: AccountIdentities,
+        wake: Wake,
+        recheck: timedelta,
+    ) -> None:
         self._cluster = cluster
+        self._identities = identities
         self._access = access
         self._wake = wake
         self._recheck = recheck
@@ -28,11 +41,13 @@ class AccountCheck:
         account = await self._cluster.get(GitAccount, key.namespace, key.name)
         if account is None or account.metadata.deletion_timestamp:
             self._access.drop(key)
+            self._identities.forget(key)
             self._last.pop(key, None)
             self._wake_users(key)
             return None
         self._access.remember(account)
-        method = method_of(account, await read_secret(self._cluster.get_secret, account))
+        secret = await read_secret(self._cluster.get_secret, account)
+        method = method_of(account, secret)
         signing_secret = await read_signing_secret(self._cluster.get_secret, account)
         signing_key = signing_key_of(account, signing_secret)
         outcome = self._judge(signing_key if isinstance(signing_key, Refused) else method)
@@ -43,7 +58,19 @@ class AccountCheck:
         if account.spec.suspend:
             # Whoever uses it finds out all the same; this only says that nobody looks after it.
             outcome = Done(Reason.SUSPENDED, "Suspended: set spec.suspend to false to go on")
-        return Report(account, outcome, status)
+            return Report(account, outcome, status)
+        return await self._ask_provider(account, secret, Report(account, outcome, status))
+
+    async def _ask_provider(
+        self, account: GitAccount, secret: SecretObject | None, report: Report
+    ) -> Report:
+        if not isinstance(report.outcome, Done):
+            return report
+        look = await self._identities.look(account, secret)
+        if isinstance(look, Refused):
+            return replace(report, outcome=self._judge(look))
+        outcome = look.judge(report.outcome, self._recheck)
+        return replace(report, outcome=outcome, status=report.status | look.status)
 
     def _judge(self, method: Method | Refused) -> Outcome:
         match method:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from ebbflow.api.base import Key
 from ebbflow.api.template import AccountReference, GitPlace
 from ebbflow.domain.access import Refused
-from ebbflow.domain.outcome import Done, Report, Stalled
+from ebbflow.domain.git import AuthenticationFailed, Unreachable
+from ebbflow.domain.outcome import Done, Report, Stalled, Waiting
+from ebbflow.domain.providers import Allowance, Identity
 from ebbflow.services.account_check import AccountCheck
+from ebbflow.services.account_identity import AccountIdentities
 from ebbflow.services.git_access import GitAccess, Granted
 from tests.support import builders
-from tests.support.memory_cluster import MemoryCluster
+from tests.support.memory_cluster import ManualClock, MemoryCluster
+from tests.support.memory_providers import MemoryProviders
 from tests.support.sshserver import new_key, private_text
 
 ACME = Key("GitAccount", "platform", "acme")
@@ -32,8 +36,14 @@ class Fixture:
         self.cluster = MemoryCluster()
         self.access = GitAccess(self.cluster)
         self.woken: list[Key] = []
+        self.providers = MemoryProviders()
+        self.clock = ManualClock()
         self.check = AccountCheck(
-            self.cluster, self.access, self.woken.append, timedelta(minutes=1)
+            self.cluster,
+            self.access,
+            AccountIdentities(self.providers, self.clock),
+            self.woken.append,
+            timedelta(minutes=1),
         )
 
     def account(self, **spec: object) -> None:
@@ -182,3 +192,92 @@ async def test_a_suspended_account_says_so_and_serves_as_before(at: Fixture) -> 
     assert isinstance(report, Report)
     assert (report.outcome.reason, report.status) == ("Suspended", {"method": "Basic"})
     assert isinstance(await at.access.resolve(USER, GIT), Granted)
+
+
+async def test_the_provider_tells_whose_the_credentials_are(at: Fixture) -> None:
+    at.account(provider="Gitea", url="https://git.example")
+    at.secret()
+    at.providers.who = Identity("ada", ("ada", "acme"), ("read:organization",))
+    at.providers.left = Allowance(4999, datetime(2026, 1, 2, tzinfo=UTC))
+    report = await at.check.reconcile(ACME)
+    assert report is not None
+    assert report.status == {
+        "method": "Basic",
+        "login": "ada",
+        "owners": ["ada", "acme"],
+        "missingScopes": ["read:organization"],
+        "rateLimit": {"remaining": 4999, "resetsAt": "2026-01-02T00:00:00+00:00"},
+    }
+    words = "Authenticates by Basic as ada; the credentials lack: read:organization"
+    assert report.outcome == Done("AccountReady", words, timedelta(minutes=10))
+
+
+async def test_the_provider_is_asked_now_and_then_and_when_something_changed(at: Fixture) -> None:
+    at.account(provider="Gitea", url="https://git.example")
+    at.secret()
+    for _ in range(3):
+        await at.check.reconcile(ACME)
+    assert at.providers.asked == 1
+    at.secret("new")
+    await at.check.reconcile(ACME)
+    assert at.providers.asked == 2
+    at.clock.advance(600)
+    await at.check.reconcile(ACME)
+    assert at.providers.asked == 3
+
+
+async def test_credentials_that_the_provider_refuses_are_told(at: Fixture) -> None:
+    at.account(provider="Gitea", url="https://git.example")
+    at.secret()
+    at.providers.who = Identity("ada")
+    await at.check.reconcile(ACME)
+    at.clock.advance(600)
+    at.providers.trouble = AuthenticationFailed("refused")
+    report = await at.check.reconcile(ACME)
+    assert report is not None
+    assert report.outcome == Stalled("AuthenticationFailed", "refused", timedelta(minutes=1))
+    assert report.status == {"method": "Basic"}
+
+
+async def test_what_was_known_stays_while_the_provider_is_away(at: Fixture) -> None:
+    at.account(provider="Gitea", url="https://git.example")
+    at.secret()
+    at.providers.who = Identity("ada")
+    await at.check.reconcile(ACME)
+    at.clock.advance(600)
+    at.providers.trouble = Unreachable("away", retry_after=timedelta(seconds=7))
+    report = await at.check.reconcile(ACME)
+    assert report is not None
+    assert report.outcome == Waiting("GitUnreachable", "away", timedelta(seconds=7))
+    assert report.status["login"] == "ada"
+    at.providers.trouble = None
+    report = await at.check.reconcile(ACME)
+    assert report is not None
+    assert isinstance(report.outcome, Done)
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        pytest.param({"provider": "Git"}, None, id="no API"),
+        pytest.param(
+            {"provider": "Gitea", "url": "https://git.example", "suspend": True},
+            None,
+            id="suspended",
+        ),
+        pytest.param(
+            {"provider": "Gitea", "url": "https://other.example"},
+            "SecretNotForHost",
+            id="another host",
+        ),
+    ],
+)
+async def test_credentials_are_sent_to_no_api_that_they_are_not_for(
+    at: Fixture, spec: dict[str, object], reason: str | None
+) -> None:
+    at.account(**spec)
+    at.secret()
+    report = await at.check.reconcile(ACME)
+    assert report is not None
+    assert at.providers.asked == 0
+    assert reason is None or report.outcome.reason == reason
