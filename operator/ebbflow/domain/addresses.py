@@ -25,6 +25,8 @@ _IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _HOST: Final = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
 _SSH_USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+# RFC 3986, 3.2.2: urllib.parse passes over what stands between the bracket and the port.
+_BRACKETED: Final = re.compile(r"(?:[^@\[\]]*@)?\[[0-9A-Fa-f:.]+\](?::[0-9]*)?")
 _NUMBER: Final = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _UNSAFE_IN_URL: Final = re.compile(r"[\x00-\x20\x7f\\\"<>^`{|}]")
 _UNSAFE_IN_BRANCH: Final = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]")
@@ -232,7 +234,8 @@ def _check_host(parts: SplitResult, url: str) -> None:
                 f"The host of {redact(url)} is {reason}; the operator never connects there."
                 " Use the name of the server."
             )
-        return
+        if "[" not in parts.netloc or _BRACKETED.fullmatch(parts.netloc):
+            return
     if "[" in parts.netloc or not _HOST.fullmatch(host) or ".." in host:
         raise AddressNotAllowed(
             f"The host of {redact(url)!r} is no host name. Use letters, digits, dots and hyphens"

@@ -132,7 +132,7 @@ class Asker:
     def _refusal(
         self, kind: ProviderKind, account: ProviderAccount, answer: HttpAnswer, about: str
     ) -> Exception:
-        words = clean_words(_words(answer.body), account.credential)
+        words = clean_words(words_of(answer.body), account.credential)
         pause = self._pause(kind, answer, words)
         if pause is None:
             return _for_status(account, answer.status, words, about)
@@ -223,7 +223,7 @@ def _for_status(account: ProviderAccount, status: int, words: str, about: str) -
             )
 
 
-def _words(body: bytes) -> str:
+def words_of(body: bytes) -> str:
     """Return what an error's body says, in one of the forms that providers have."""
     try:
         found = json.loads(body[:65536])

@@ -121,6 +121,8 @@ def compile_pattern(pattern: str, flags: str) -> Pattern:
         compiled: _Compiled = re2.compile(written.encode(), options)
     except re2.error as error:
         raise ExpressionError(_refusal(error)) from None
+    except UnicodeEncodeError:
+        raise ExpressionError("a regular expression holds half of a surrogate pair") from None
     names = {name.decode(): number for name, number in compiled.groupindex.items()}
     return Pattern(compiled, "g" in flags, names)
 

@@ -1,0 +1,7 @@
+"""Every fuzz target, in plain sight."""
+
+from __future__ import annotations
+
+from tests.fuzz import answers, documents, places, triggers
+
+TARGETS = (*documents.TARGETS, *places.TARGETS, *triggers.TARGETS, *answers.TARGETS)
