@@ -22,7 +22,7 @@ from typing import Final
 from ebbflow.devcluster.build import Recipe, build, cache_dir
 from ebbflow.devcluster.locking import exclusive
 from ebbflow.devcluster.options import Node
-from ebbflow.devcluster.programs import Program, needs
+from ebbflow.devcluster.programs import needs
 from ebbflow.devcluster.progress import Pulse, Say, say_on_stderr
 from ebbflow.devcluster.trouble import DevClusterError
 
@@ -98,14 +98,17 @@ def locate(
     when there is nothing to build with, DevClusterError when a build fails.
     """
     environment = os.environ if environment is None else environment
-    found = [_locate(program, needed, environment, say) for program, needed in needs(node)]
+    found = [
+        obtain(Recipe.read(program), needed, environment, say) for program, needed in needs(node)
+    ]
     return functools.reduce(Binaries.joined, found)
 
 
-def _locate(
-    program: Program, needed: tuple[str, ...], environment: Mapping[str, str], say: Say
+def obtain(
+    recipe: Recipe, needed: tuple[str, ...], environment: Mapping[str, str], say: Say
 ) -> Binaries:
-    recipe = Recipe.read(program)
+    """Return the binaries of one program, built first if need be. Raises as `locate` does."""
+    program = recipe.program
     target = cache_dir(environment, program) / recipe.key()
     found = discover(environment, target, needed, say)
     if found is not None:

@@ -85,7 +85,8 @@ def _flags(program: Program, version: re.Match[str]) -> tuple[str, ...]:
     named = {"version": version[1], "major": version[2], "minor": version[3]}
     stamps = [f"-X {key}={value.format(**named)}" for key, value in program.stamps]
     # The same flags for every program: Go's cache has an entry for each set of them.
-    return ("-trimpath", "-ldflags", " ".join(["-s -w", *stamps]))
+    common = ("-trimpath", "-ldflags", " ".join(["-s -w", *stamps]))
+    return (*common, "-tags", ",".join(program.tags)) if program.tags else common
 
 
 def cache_dir(environment: Mapping[str, str], program: Program) -> Path:
@@ -163,7 +164,7 @@ def build_environment(
     kept |= {
         "GOOS": recipe.goos,
         "GOARCH": recipe.goarch,
-        "CGO_ENABLED": "0",
+        "CGO_ENABLED": "1" if recipe.program.tags else "0",
         "GOWORK": "off",
         "GOTOOLCHAIN": "local",
         "GOFLAGS": "-mod=readonly -modcacherw",

@@ -26,7 +26,8 @@ class Program:
 
     `package` is what of the module is built, `versioned` the module that its version is taken
     from, `links` the further names that it goes by, `title` and `lasts` tell people what is built
-    and for how long. `stamps` are the Go variables that get its version, or a part of it.
+    and for how long. `stamps` are the Go variables that get its version, or a part of it. `tags`
+    choose parts of it that need a C compiler.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Program:
     title: str
     lasts: str
     stamps: tuple[tuple[str, str], ...] = ()
+    tags: tuple[str, ...] = ()
 
     @property
     def module(self) -> Path:
