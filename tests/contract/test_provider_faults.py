@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -23,9 +24,10 @@ from ebbflow.domain.git import (
     Unreachable,
 )
 from ebbflow.domain.providers import Allowance, ProviderAccount
+from tests.support.gitserver import Authority
 from tests.support.memory_cluster import ManualClock
 from tests.support.providers.fakes import FakeGitea, FakeGitHub, FakeGitLab
-from tests.support.providers.server import TOKEN, FakeProvider
+from tests.support.providers.server import LOGIN, TOKEN, FakeProvider
 
 
 def look_up(host: str, port: int) -> tuple[str, ...]:
@@ -358,6 +360,18 @@ async def test_certificates_that_cannot_be_read_are_named(
     account = replace(github.account, ca_bundle="no certificates")
     with pytest.raises(InvalidRequest, match=r"spec\.caBundle holds no certificates"):
         await apis.pull_requests(account, github.repository)
+
+
+async def test_a_server_is_trusted_by_the_authority_of_its_account_alone(
+    apis: ProviderApis, tmp_path: Path
+) -> None:
+    authority = Authority()
+    async with FakeGitHub(authority.server_context(tmp_path)) as server:
+        for bundle in (None, Authority().pem):
+            with pytest.raises(Unreachable, match="certificate is not trusted"):
+                await apis.identity(replace(server.account, ca_bundle=bundle))
+        found = await apis.identity(replace(server.account, ca_bundle=authority.pem))
+        assert found.login == LOGIN
 
 
 # Scopes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import ssl
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -57,7 +58,8 @@ class FakeProvider(ABC):
     prefix = ""
     username = "x-access-token"
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.pulls: dict[int, PullRequest] = {}
         self.seen: list[Seen] = []
         self.faults: deque[Fault] = deque()
@@ -114,7 +116,7 @@ class FakeProvider(ABC):
     @property
     def server(self) -> str:
         """The address of its pages."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self._port}"
 
     @property
     def repository(self) -> str:
@@ -138,7 +140,7 @@ class FakeProvider(ABC):
     async def __aenter__(self) -> Self:
         self._runner = web.ServerRunner(web.Server(self._handle))
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
         self._port = self._runner.addresses[0][1]
         return self
 
