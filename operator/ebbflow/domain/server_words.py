@@ -29,14 +29,15 @@ def retry_after(value: str | None, now: datetime) -> timedelta | None:
     """Read a Retry-After header (RFC 9110, 10.2.3): seconds or a date; at most an hour."""
     if value is None:
         return None
-    if re.fullmatch(r"\d{1,9}", value.strip()):
-        wait = timedelta(seconds=int(value))
+    text = value.strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        wait = timedelta(seconds=int(text))
     else:
         try:
-            when = email.utils.parsedate_to_datetime(value)
-        except ValueError:
+            when = email.utils.parsedate_to_datetime(text)
+            wait = when.replace(tzinfo=when.tzinfo or UTC) - now
+        except (ValueError, OverflowError):
             return None
-        wait = when.replace(tzinfo=when.tzinfo or UTC) - now
     return min(max(wait, timedelta(0)), MAX_RETRY_AFTER)
 
 

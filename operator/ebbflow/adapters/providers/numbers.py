@@ -22,4 +22,5 @@ def epoch_allowance(remaining: str | None, reset: str | None) -> Allowance | Non
 
 def _number(text: str | None) -> int | None:
     # Eleven digits of seconds reach the year 5138, which datetime still knows.
-    return int(text) if text is not None and re.fullmatch(r"[0-9]{1,11}", text.strip()) else None
+    digits = (text or "").strip()
+    return int(digits) if re.fullmatch(r"[0-9]{1,11}", digits) else None
