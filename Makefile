@@ -57,6 +57,7 @@ unit: $(READY)
 	@$(SECONDS_OF) "random histories and explored models" $(PYTEST) -n auto --maxprocesses 4 $(MODELS)
 	@EBBFLOW_EXAMPLES=300 $(SECONDS_OF) "property tests, 300 examples each" $(PYTEST) -n auto --maxprocesses 4 -m hypothesis tests/unit
 	@$(SECONDS_OF) "contract, golden and tool tests" $(PYTEST) -n auto --maxprocesses 4 tests/contract tests/golden tests/tools
+	@$(SECONDS_OF) "fuzzed parsers: the corpus, and a short search" $(PYTEST) -n auto --maxprocesses 4 tests/fuzz
 
 env: controlplane
 	@$(SECONDS_OF) "env tests" $(PYTEST) tests/env
@@ -71,6 +72,7 @@ soak: controlplane
 	@EBBFLOW_SOAK=1 $(SECONDS_OF) "write-backs killed anywhere, etcd away for 90 s" $(PYTEST) tests/env/test_write_back_killed.py tests/env/test_etcd_away.py
 	@EBBFLOW_SOAK=1 $(SECONDS_OF) "Runs killed anywhere, bursts of 800 Runs under an operator that is killed" $(PYTEST) tests/env/test_run_killed.py tests/env/test_run_concurrency.py
 	@EBBFLOW_CYCLES=20 $(SECONDS_OF) "20 clusters with a real node, up and down" $(PYTEST) tests/env/test_devcluster_node_ends.py -k leave_nothing
+	@$(SECONDS_OF) "every parser fuzzed for a minute" $(BIN)/python -m tests.fuzz all 60
 
 bench: controlplane
 	@$(BIN)/python -m bench
