@@ -1,0 +1,1 @@
+"""The HTTP server that Git providers and other callers deliver webhooks to."""

@@ -1,0 +1,51 @@
+"""A delivery as it came, and what can be made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Headers = Mapping[str, str]
+"""Headers of a request, their names in lower case."""
+
+MAX_REFS = 100
+"""Refs that a hint names; what a delivery names beyond that is found by looking at the repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A request of a provider: its headers, and its body as the bytes that were signed."""
+
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Something happened in a repository. `repositories`: its addresses, as the provider has them.
+
+    `refs` are whole names, such as refs/heads/main, and pull/12 for a pull request. Both are for
+    people, and for where to look; they are never believed.
+    """
+
+    repositories: tuple[str, ...]
+    refs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """The provider tries whether the webhook works."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unimportant:
+    """Nothing that anything waits for; `event` is the provider's word for it."""
+
+    event: str
+
+
+Event = Hint | Ping | Unimportant
+
+
+class Malformed(ValueError):
+    """The body is not what the provider's header says that it is; the text says what is wrong."""

@@ -1,0 +1,64 @@
+"""What the receiver hands on, and what it gets back to answer with."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Final, Protocol
+
+from ebbflow.api.base import JsonObject
+from ebbflow.domain.secret import Tainted
+from ebbflow.domain.webhooks.delivery import Delivery
+
+GIT_PATH: Final = "/hooks/git/"
+RUN_PATH: Final = "/hooks/run/"
+
+MAX_BODY: Final = 1024 * 1024
+"""Bytes of a delivery's body."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunCall:
+    """A call of a keyed trigger: which one, the key that was sent, and what came with it.
+
+    `query`: parameters in their order; `delivery.body` is empty or JSON.
+    """
+
+    namespace: str
+    kind: str
+    name: str
+    key: Tainted
+    query: tuple[tuple[str, str], ...]
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the sender is told: a status, and JSON for people who look at their provider's log.
+
+    `outcome`: one word for the metrics. `retry_after`: when it may come again, if it was too much.
+    """
+
+    status: HTTPStatus
+    outcome: str
+    body: JsonObject = field(default_factory=dict)
+    retry_after: timedelta | None = None
+
+
+class Receiving(Protocol):
+    """Who answers deliveries. Neither method raises for anything that a stranger sends."""
+
+    def git(self, account_id: str, delivery: Delivery) -> Awaitable[Answer]:
+        """Answer a delivery to the account of this id."""
+        ...
+
+    def run(self, call: RunCall) -> Awaitable[Answer]:
+        """Answer a call of a keyed trigger."""
+        ...
+
+
+def said(status: HTTPStatus, outcome: str, message: str) -> Answer:
+    """Return an answer of one sentence."""
+    return Answer(status, outcome, {"message": message})
