@@ -62,6 +62,7 @@ from ebbflow.handlers.events import Intake
 from ebbflow.handlers.lifecycle import Operator
 from ebbflow.handlers.loop import Loop, Reconciler
 from ebbflow.handlers.watches import Watches, watch_paths
+from ebbflow.handlers.webhooks import Webhooks
 from ebbflow.handlers.workqueue import WorkQueue
 from ebbflow.services.account_check import AccountCheck
 from ebbflow.services.account_identity import AccountIdentities
@@ -150,11 +151,14 @@ async def _run(settings: Settings) -> int:
         if token := (await client.connection_info()).token:
             logs.register_secret(token)
         receiver = _receiver(settings, client, metrics)
-        operator = _compose(settings, client, metrics, receiver, stack)
+        operator, webhooks = _compose(settings, client, metrics, receiver, stack)
         health = await serve_health(settings.health_address, operator.ailments, operator.problems)
         stack.push_async_callback(health.stop)
         served = await serve_metrics(settings.metrics_address, metrics.render)
         stack.push_async_callback(served.stop)
+        if settings.webhook_address is not None:
+            await webhooks.listen(settings.webhook_address)
+            stack.push_async_callback(webhooks.close)
         stack.push_async_callback(_cancel, asyncio.create_task(receiver.run()))
         log.info(
             "listening: health on %s, metrics on %s",
@@ -197,7 +201,7 @@ def _compose(
     metrics: Metrics,
     receiver: AdmissionReceiver,
     stack: AsyncExitStack,
-) -> Operator:
+) -> tuple[Operator, Webhooks]:
     clock, random, own_writes = SystemClock(), SystemRandom(), OwnWrites()
     schedule = Schedule(clock)
     queue = WorkQueue(schedule, own_writes, metrics, clock, random)
@@ -217,6 +221,18 @@ def _compose(
         _election(settings, client, namespace, clock, metrics) for namespace in _own_namespaces()
     ]
     store = KubeRunStore(client, events, own_writes, clock, logs.redactor, receiver.record_key)
+    webhooks = Webhooks(
+        settings,
+        client,
+        cluster,
+        KubeRunStore(client, events, OwnWrites(), clock, logs.redactor, receiver.record_key),
+        watch,
+        schedule,
+        receiver.record_key,
+        lambda: any(election.leads() for election in elections),
+        clock,
+        metrics,
+    )
     leadership, files = LeaseLeadership(elections), RepositoryFiles(git, access)
     turns, runs = _runs(
         settings,
@@ -253,7 +269,12 @@ def _compose(
             sights=sights,
         ),
         "GitAccount": AccountCheck(
-            cluster, access, AccountIdentities(providers, clock), queue.add, interval
+            cluster,
+            access,
+            AccountIdentities(providers, clock),
+            queue.add,
+            interval,
+            webhooks.accounts if settings.webhook_address is not None else None,
         ),
         "GitTrigger": TriggerIntake(
             cluster,
@@ -269,7 +290,7 @@ def _compose(
     }
     for kind in reconcilers:
         metrics.max_workers(kind, settings.workers)
-    return Operator(
+    operator = Operator(
         elections=elections,
         schedule=schedule,
         loop=Loop(reconcilers, status, queue, metrics, clock),
@@ -278,6 +299,7 @@ def _compose(
         identity=settings.identity,
         workers=settings.workers,
     )
+    return operator, webhooks
 
 
 def _http_client(settings: Settings, stack: AsyncExitStack) -> AioHttpClient:

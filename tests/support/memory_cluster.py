@@ -34,7 +34,7 @@ from ebbflow.domain.sync import pending_of
 R = TypeVar("R", bound=Resource)
 
 _TIES = ("finalizers", "ownerReferences")
-_QUEUE_FIELDS = ("active", "queue", "recent", "fence", "hold", "lastRun", "inventory")
+_QUEUE_FIELDS = ("active", "queue", "recent", "fence", "hold", "lastRun", "inventory", "webhooks")
 
 INT64 = 2**63
 GO_EXPONENT_FROM = 1e21
@@ -191,6 +191,9 @@ class MemoryCluster(Cluster):
     ) -> None:
         values = {key: Tainted(value) for key, value in data.items()}
         self._secrets[namespace, name] = MemorySecret(dict(annotations or {}), values)
+
+    def has_secret(self, namespace: str, name: str) -> bool:
+        return (namespace, name) in self._secrets
 
     def remove_secret(self, namespace: str, name: str) -> None:
         del self._secrets[namespace, name]

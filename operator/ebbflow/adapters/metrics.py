@@ -80,6 +80,7 @@ class Metrics(SyncMetrics):
         ProcessCollector(registry=self.registry)
         self._make_own()
         self._make_admission()
+        self._make_webhooks()
         self._make_controller()
         self._make_queue()
         self._make_client()
@@ -119,6 +120,11 @@ class Metrics(SyncMetrics):
         """Count an answered review; `outcome` is recorded, kept or failed."""
         self._reviews.labels(outcome).inc()
         self._review_seconds.observe(seconds)
+
+    def webhook(self, kind: str, outcome: str, seconds: float) -> None:
+        """Count an answered webhook; `kind` is git or run, `outcome` one word."""
+        self._webhooks.labels(kind, outcome).inc()
+        self._webhook_seconds.labels(kind).observe(seconds)
 
     def admission_up(self, up: bool) -> None:
         """Tell whether the admission server listens and, on the leader, is registered."""
@@ -208,6 +214,15 @@ class Metrics(SyncMetrics):
             "Verdicts of GitTriggers on what happened, by their type, the verdict and its reason",
             ("type", "verdict", "reason"),
         )
+
+    def _make_webhooks(self) -> None:
+        self._webhooks = self._counter(
+            "ebbflow_webhooks_total", "Webhooks that were answered", ("kind", "outcome")
+        )
+        self._webhook_seconds = self._histogram(
+            "ebbflow_webhook_duration_seconds", "How long answering a webhook took",
+            ("kind",), REVIEW_BUCKETS,
+        )  # fmt: skip
 
     def _make_admission(self) -> None:
         self._reviews = self._counter(

@@ -138,18 +138,19 @@ class AllowedNamespaces(Model):
 
 
 class Webhooks(Model):
-    """How webhooks at the provider are made."""
+    """What deliveries of webhooks are verified with."""
 
     manage: Flag = Field(
-        default=True, description="Whether the operator creates webhooks at the provider."
+        default=True,
+        description="Whether the operator makes the secret that webhooks are signed with.",
     )
     rotation: Annotated[Line, Field(max_length=128)] | None = Field(
         default=None,
-        description="A new value makes a new secret and re-creates the webhooks.",
+        description="A new value makes a new secret; the one before counts for 24 hours more.",
     )
     secret_ref: SecretReference | None = Field(
         default=None,
-        description="For webhooks made by hand (manage: false): keys secret and, while rotating, previous.",
+        description="The secret by hand (manage: false): keys secret and, while rotating, previous.",
     )
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
@@ -236,8 +237,10 @@ class WebhookStatus(Model):
     """One webhook at the provider."""
 
     repository: str = Field(max_length=2048, description="The repository.")
-    id: str = Field(max_length=256, description="The provider's id of the webhook.")
-    state: str = Field(max_length=64, description="What the provider says of it.")
+    id: str = Field(
+        max_length=256, description="The provider's id of the webhook; empty where it tells none."
+    )
+    state: str = Field(max_length=64, description="Received: deliveries come.")
     last_delivery_at: str | None = Field(
         default=None, max_length=64, description="When the last delivery came."
     )
@@ -274,8 +277,15 @@ class GitAccountStatus(CommonStatus):
         max_length=2048,
         description="The same with --webhook-url in front.",
     )
+    webhook_secret: str | None = Field(
+        default=None,
+        max_length=253,
+        description="The Secret that signs deliveries: give the value of its key secret to the provider.",
+    )
     webhooks: tuple[WebhookStatus, ...] | None = Field(
-        default=None, max_length=100, description="Webhooks made by the operator."
+        default=None,
+        max_length=100,
+        description="Webhooks that delivered something, by repository.",
     )
     rate_limit: RateLimit | None = Field(default=None, description="The provider's rate limit.")
 
@@ -314,6 +324,12 @@ class GitAccount(Resource):
                 ("secrets",),
                 ("get",),
                 "to read the Secret that a GitAccount names, by its name; Secrets are never listed",
+            ),
+            PolicyRule(
+                "",
+                ("secrets",),
+                ("create",),
+                "to make the secret that an account's webhooks are signed with; it changes and deletes none",
             ),
             PolicyRule(
                 "",

@@ -30,6 +30,7 @@ SUCCEEDED: Final = "Succeeded"
 
 _OWN_TYPES: Final = (READY, SUCCEEDED, RECONCILING, STALLED)
 _QUEUE_FIELDS: Final = ("active", "queue", "recent", "fence", "hold", "lastRun", "inventory")
+_RECEIVERS_FIELDS: Final = ("webhooks",)
 
 Status = Literal["True", "False", "Unknown"]
 
@@ -90,7 +91,7 @@ def wished_status(report: Report, now: datetime) -> JsonObject:
     """Return the whole status that the status writer owns, in wire form, as the report wants it.
 
     `active`, `queue` and what goes with them, and `sync.pendingWrite` are never in it: they belong to the queue's writer,
-    and a forced apply of an older value would undo a newer one.
+    and a forced apply of an older value would undo a newer one. Nor is `webhooks`, which any replica writes.
     """
     observed = report.observed
     generation = observed.metadata.generation
@@ -122,7 +123,7 @@ def owned_status(status: JsonObject) -> JsonObject:
     own: JsonObject = {
         key: _without_nulls(value)
         for key, value in status.items()
-        if value is not None and key not in _QUEUE_FIELDS
+        if value is not None and key not in (*_QUEUE_FIELDS, *_RECEIVERS_FIELDS)
     }
     if isinstance(own.get("sync"), dict):
         own["sync"].pop("pendingWrite", None)

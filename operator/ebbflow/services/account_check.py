@@ -9,16 +9,18 @@ from ebbflow.api.base import Key
 from ebbflow.api.gitaccount import GitAccount
 from ebbflow.api.reasons import Reason
 from ebbflow.domain.access import Method, Refused, method_of, signing_key_of
-from ebbflow.domain.outcome import Done, Outcome, Report, Stalled
+from ebbflow.domain.outcome import Done, Outcome, Report, Stalled, Waiting
 from ebbflow.domain.ports import Cluster, SecretObject, Wake
 from ebbflow.services.account_identity import AccountIdentities
+from ebbflow.services.account_webhooks import AccountWebhooks, Shown
 from ebbflow.services.git_access import GitAccess, read_secret, read_signing_secret
 
 
 class AccountCheck:
     """Reconciles one GitAccount: its Secret exists, is complete and says for which hosts it is.
 
-    Where the provider has an API, it is asked whose credentials these are.
+    Where the provider has an API, it is asked whose credentials these are. `webhooks`: None where no
+    receiver listens.
     """
 
     def __init__(
@@ -28,12 +30,14 @@ class AccountCheck:
         identities: AccountIdentities,
         wake: Wake,
         recheck: timedelta,
+        webhooks: AccountWebhooks | None,
     ) -> None:
         self._cluster = cluster
         self._identities = identities
         self._access = access
         self._wake = wake
         self._recheck = recheck
+        self._webhooks = webhooks
         self._last: dict[Key, tuple[int, Outcome]] = {}
 
     async def reconcile(self, key: Key) -> Report | None:
@@ -43,6 +47,8 @@ class AccountCheck:
             self._access.drop(key)
             self._identities.forget(key)
             self._last.pop(key, None)
+            if self._webhooks is not None:
+                self._webhooks.drop(key)
             self._wake_users(key)
             return None
         self._access.remember(account)
@@ -58,8 +64,15 @@ class AccountCheck:
         if account.spec.suspend:
             # Whoever uses it finds out all the same; this only says that nobody looks after it.
             outcome = Done(Reason.SUSPENDED, "Suspended: set spec.suspend to false to go on")
-            return Report(account, outcome, status)
-        return await self._ask_provider(account, secret, Report(account, outcome, status))
+            report = Report(account, outcome, status)
+        else:
+            report = await self._ask_provider(account, secret, Report(account, outcome, status))
+        shown = Shown() if self._webhooks is None else await self._webhooks.look(account)
+        return replace(
+            report,
+            outcome=_with_webhooks(report.outcome, shown),
+            status=report.status | shown.fields,
+        )
 
     async def _ask_provider(
         self, account: GitAccount, secret: SecretObject | None, report: Report
@@ -83,3 +96,14 @@ class AccountCheck:
     def _wake_users(self, account: Key) -> None:
         for user in self._access.users(account):
             self._wake(user)
+
+
+def _with_webhooks(outcome: Outcome, shown: Shown) -> Outcome:
+    """Return the outcome with what is to be said of webhooks; an account works without them."""
+    match outcome:
+        case Done(message=message) if shown.fields:
+            trouble = f"; its webhooks do not: {shown.trouble}" if shown.trouble else ""
+            sooner = min((at for at in (outcome.after, shown.after) if at), default=None)
+            return replace(outcome, message=message + trouble, after=sooner)
+        case Done() | Waiting() | Stalled():
+            return outcome

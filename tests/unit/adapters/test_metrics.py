@@ -51,6 +51,7 @@ def exercised() -> Metrics:
     metrics.leader("ebbflow", leads=True)
     metrics.admission_review("recorded", 0.001)
     metrics.admission_up(up=True)
+    metrics.webhook("git", "taken", 0.001)
     return metrics
 
 

@@ -27,11 +27,11 @@ def test_no_rule_has_a_wildcard_and_each_says_why(rule: PolicyRule):
     assert rule.resources
 
 
-def test_secrets_are_only_read_by_name_and_only_the_own_one_is_written():
+def test_secrets_are_only_read_by_name_or_made_and_only_the_own_one_is_changed():
     rules = [rule for rule in POLICY if "secrets" in rule.resources]
     served = {verb for rule in rules if rule.scope == "Cluster" for verb in rule.verbs}
     own = {(rule.names, verb) for rule in rules if rule.scope != "Cluster" for verb in rule.verbs}
-    assert served == {"get"}
+    assert served == {"get", "create"}
     assert own == {
         (("ebbflow-admission",), "get"),
         (("ebbflow-admission",), "update"),

@@ -44,6 +44,7 @@ class Fixture:
             AccountIdentities(self.providers, self.clock),
             self.woken.append,
             timedelta(minutes=1),
+            webhooks=None,
         )
 
     def account(self, **spec: object) -> None:

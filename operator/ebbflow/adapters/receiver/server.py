@@ -11,7 +11,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
 from ipaddress import IPv6Address, ip_address
@@ -23,18 +22,19 @@ from typing_extensions import override
 
 from ebbflow.adapters.probes import CannotListen
 from ebbflow.adapters.receiver.bodies import Room, TooLarge, TooMuch, TooSlow
-from ebbflow.adapters.receiver.rates import Rate, Rates
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.webhooks.delivery import Delivery
 from ebbflow.domain.webhooks.exchange import (
-    GIT_PATH,
     MAX_BODY,
-    RUN_PATH,
     Answer,
     Receiving,
     RunCall,
     said,
+    too_many,
+    unavailable,
 )
+from ebbflow.domain.webhooks.places import GIT_PATH, RUN_PATH
+from ebbflow.domain.webhooks.rates import Rate, Rates
 from ebbflow.settings import Address
 
 CONNECTIONS: Final = 512
@@ -62,7 +62,7 @@ class WebhookMetrics(Protocol):
     """What is counted about webhooks."""
 
     def webhook(self, kind: str, outcome: str, seconds: float) -> None:
-        """Count a request; `kind` is git, run or other."""
+        """Count a request; `kind` is git or run."""
         ...
 
 
@@ -122,7 +122,8 @@ class WebhookServer:
                 f"  choose another with --webhook-address"
             ) from error
         chosen = Address(address.host, self._server.sockets[0].getsockname()[1])
-        logger.info("webhooks are received on http://%s:%d", chosen.host, chosen.port)
+        place = f"{chosen.host}:{chosen.port}"
+        logger.info("webhooks are received on http://%s", place, extra={"webhooks": place})
         return chosen
 
     async def stop(self) -> None:
@@ -177,7 +178,7 @@ class WebhookServer:
         work: Callable[[Delivery], Awaitable[Answer]],
     ) -> Answer:
         if (wait := self._rates.take(_source(request))) is not None:
-            return _later("too many requests come from your address", wait)
+            return too_many("too many requests come from your address", wait)
         if refused := _refused(kind, request):
             return refused
         try:
@@ -188,7 +189,7 @@ class WebhookServer:
         except TooSlow:
             return said(HTTPStatus.REQUEST_TIMEOUT, "too-slow", "the body did not come in time")
         except TooMuch:
-            return _later("too much comes at once", timedelta(seconds=1))
+            return too_many("too much comes at once", timedelta(seconds=1))
         try:
             return await self._worked(request, body, work)
         finally:
@@ -202,10 +203,7 @@ class WebhookServer:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await work(Delivery(headers, body))
         except TimeoutError:
-            return replace(
-                said(HTTPStatus.SERVICE_UNAVAILABLE, "too-slow", "this takes too long now"),
-                retry_after=timedelta(seconds=ANSWER_SECONDS),
-            )
+            return unavailable("this takes too long now", timedelta(seconds=ANSWER_SECONDS))
         except Exception:
             # One delivery that nobody thought of must not end the receiver, nor tell its sender
             # how. The traceback holds no content of the request.
@@ -239,11 +237,6 @@ def _refused(kind: str, request: web.Request) -> Answer | None:
 
 def _unsupported(message: str) -> Answer:
     return said(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "wrong-type", message)
-
-
-def _later(message: str, wait: timedelta) -> Answer:
-    answer = said(HTTPStatus.TOO_MANY_REQUESTS, "too-many", f"{message}; come again later")
-    return replace(answer, retry_after=wait)
 
 
 def _source(request: web.Request) -> str:

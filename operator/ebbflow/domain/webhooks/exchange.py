@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Final, Protocol
@@ -11,9 +11,6 @@ from typing import Final, Protocol
 from ebbflow.api.base import JsonObject
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.webhooks.delivery import Delivery
-
-GIT_PATH: Final = "/hooks/git/"
-RUN_PATH: Final = "/hooks/run/"
 
 MAX_BODY: Final = 1024 * 1024
 """Bytes of a delivery's body."""
@@ -62,3 +59,15 @@ class Receiving(Protocol):
 def said(status: HTTPStatus, outcome: str, message: str) -> Answer:
     """Return an answer of one sentence."""
     return Answer(status, outcome, {"message": message})
+
+
+def unavailable(message: str, after: timedelta = timedelta(seconds=5)) -> Answer:
+    """Return the answer that it cannot be done now: the sender should come again."""
+    answer = said(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", message)
+    return replace(answer, retry_after=after)
+
+
+def too_many(message: str, after: timedelta) -> Answer:
+    """Return the answer that the sender comes too often."""
+    answer = said(HTTPStatus.TOO_MANY_REQUESTS, "too-many", f"{message}; come again later")
+    return replace(answer, retry_after=after)

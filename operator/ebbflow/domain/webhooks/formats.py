@@ -25,7 +25,8 @@ from ebbflow.domain.webhooks.signatures import (
 class Format:
     """How one kind of sender delivers.
 
-    `event`: the headers of which one names the event, `delivery`: of which one names the delivery.
+    `event`: the headers of which one names the event; `delivery` and `hook`: the delivery and the
+    webhook.
     `marks`: further headers of which at least one is there. `signatures`: the header that a way to
     sign is known by, and the way; the first whose header is there counts, and no other.
     """
@@ -36,6 +37,7 @@ class Format:
     signatures: tuple[tuple[str, Verify], ...]
     read: Callable[[str, Any], Event]
     marks: tuple[str, ...] = ()
+    hook: tuple[str, ...] = ()
 
     def recognises(self, headers: Headers) -> bool:
         """Tell by its headers whether a delivery is of this format."""
@@ -56,6 +58,10 @@ class Format:
     def id_of(self, delivery: Delivery) -> str:
         """Return the sender's id of the delivery; empty if it gave none."""
         return _first(delivery.headers, self.delivery)
+
+    def hook_of(self, delivery: Delivery) -> str:
+        """Return the sender's id of the webhook; empty if it gave none."""
+        return _first(delivery.headers, self.hook)
 
 
 _HUB_256: Final = "x-hub-signature-256"
@@ -78,6 +84,7 @@ GITHUB: Final = Format(
     provider="GitHub",
     event=("x-github-event",),
     delivery=("x-github-delivery",),
+    hook=("x-github-hook-id",),
     # X-Hub-Signature is sha1 here, and of no use.
     signatures=((_HUB_256, hex_hmac(_HUB_256, "sha256=")),),
     read=github.read,
@@ -87,6 +94,7 @@ GITLAB: Final = Format(
     provider="GitLab",
     event=("x-gitlab-event",),
     delivery=("webhook-id", "idempotency-key", "x-gitlab-event-uuid"),
+    hook=("x-gitlab-webhook-uuid",),
     signatures=((STANDARD_SIGNATURE, standard), ("x-gitlab-token", plain_token("x-gitlab-token"))),
     read=gitlab.read,
 )
@@ -95,6 +103,7 @@ BITBUCKET: Final = Format(
     provider="Bitbucket",
     event=("x-event-key",),
     delivery=("x-request-uuid",),
+    hook=("x-hook-uuid",),
     signatures=((_HUB, hex_hmac(_HUB, "sha256=")),),
     read=bitbucket.read,
     marks=("x-hook-uuid", "x-request-uuid"),

@@ -1,0 +1,91 @@
+"""The receiver of webhooks, put together; on every replica it listens from its beginning to its end."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Final
+
+from ebbflow.adapters.kube.client import KubeClient
+from ebbflow.adapters.kube.run_store import KubeRunStore
+from ebbflow.adapters.kube.webhook_store import KubeWebhookStore
+from ebbflow.adapters.receiver.server import WebhookMetrics, WebhookServer
+from ebbflow.api.run import Run
+from ebbflow.api.template import Template
+from ebbflow.domain.edit_record import RecordKey
+from ebbflow.domain.ports import Clock, Cluster
+from ebbflow.services.account_webhooks import AccountWebhooks
+from ebbflow.services.call_verdicts import call_verdicts
+from ebbflow.services.git_hooks import GitHooks
+from ebbflow.services.keyed_triggers import KeyedTriggers
+from ebbflow.services.repository_watch import RepositoryWatch
+from ebbflow.services.schedule import Schedule
+from ebbflow.services.triggered_runs import TriggeredRuns
+from ebbflow.services.webhook_hints import WebhookHints
+from ebbflow.services.webhook_intake import WebhookIntake
+from ebbflow.settings import Address, Settings
+
+DRAIN_SECONDS: Final = 2.0
+"""For what was taken and is not passed on yet, when the process is told to stop."""
+
+TOKEN_BYTES: Final = 32
+
+
+class Webhooks:
+    """The receiver and what it works with. `accounts` is for whoever looks after accounts.
+
+    `runs` must not note its writes as our own: whichever replica leads has to hear of the Runs.
+    `leads`: whether this process does.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        client: KubeClient,
+        cluster: Cluster,
+        runs: KubeRunStore,
+        watch: RepositoryWatch,
+        schedule: Schedule,
+        record_key: RecordKey,
+        leads: Callable[[], bool],
+        clock: Clock,
+        metrics: WebhookMetrics,
+    ) -> None:
+        store = KubeWebhookStore(client)
+        self._hints = WebhookHints(cluster, store, watch, schedule, clock, leads)
+        self._verdicts = call_verdicts(cluster, store)
+        self.accounts = AccountWebhooks(
+            cluster, store, self._hints, clock, settings.webhook_url, _token
+        )
+        started = TriggeredRuns(cluster, runs, _ByTheWatch())
+        receiving = WebhookIntake(
+            GitHooks(cluster, self._hints, clock, _token),
+            KeyedTriggers(cluster, store, started, self._verdicts, clock, _token),
+            serves=lambda namespace: namespace in (settings.namespaces or (namespace,)),
+            can_sign=lambda: record_key() is not None,
+        )
+        self._server = WebhookServer(receiving, metrics)
+
+    async def listen(self, address: Address) -> Address:
+        """Listen; returns where, with the port that was chosen. Raises CannotListen."""
+        return await self._server.listen(address)
+
+    async def close(self) -> None:
+        """Stop listening, and pass on what was taken."""
+        await self._server.stop()
+        await self._verdicts.close(DRAIN_SECONDS)
+        await self._hints.close(DRAIN_SECONDS)
+
+
+class _ByTheWatch:
+    """Leaves the turns of new Runs to the leader, which hears of them by its watch."""
+
+    def take_in(self, run: Run, parent: Template | None) -> None:
+        del run, parent
+
+    def look(self, parent: Template) -> None:
+        del parent
+
+
+def _token() -> str:
+    return secrets.token_hex(TOKEN_BYTES)

@@ -1,0 +1,111 @@
+"""Deliveries of Git providers to an account: verified, understood, and taken as hints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from ebbflow.api.base import Key
+from ebbflow.api.gitaccount import GitAccount, Provider
+from ebbflow.domain.conditions import clip
+from ebbflow.domain.ports import Clock, Cluster
+from ebbflow.domain.secret import Tainted
+from ebbflow.domain.webhooks.account_secret import secret_name, secrets_of
+from ebbflow.domain.webhooks.delivery import Delivery, Hint, Malformed, Ping, Unimportant
+from ebbflow.domain.webhooks.exchange import Answer, said
+from ebbflow.domain.webhooks.formats import Format, format_of
+from ebbflow.services.remembered_reads import RememberedReads
+from ebbflow.services.webhook_hints import Told, WebhookHints
+
+FRESH: Final = 1.0
+"""Seconds: a signature that is wrong is compared again with a secret that is not older."""
+
+SHOWN_REFS: Final = 20
+
+MAX_DELIVERY: Final = 200
+"""Characters of a delivery's id that are kept: with what goes with them they fit a status."""
+
+UNAUTHORIZED: Final = said(
+    HTTPStatus.UNAUTHORIZED,
+    "unauthorized",
+    "the signature is wrong or missing: sign with the secret of the account's webhooks",
+)
+"""For unknown accounts too: the answer tells nobody which accounts there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """What deliveries to an account are verified with."""
+
+    provider: Provider
+    server: str | None
+    secrets: tuple[Tainted, ...]
+
+
+class GitHooks:
+    """Answers deliveries to accounts. `nobody`: a secret that nobody has, for unknown accounts."""
+
+    def __init__(
+        self, cluster: Cluster, hints: WebhookHints, clock: Clock, nobody: Callable[[], str]
+    ) -> None:
+        self._cluster = cluster
+        self._hints = hints
+        self._clock = clock
+        self._nobody = Hook("Git", None, (Tainted(nobody()),))
+        self._hooks = RememberedReads[Key, Hook](self._read, clock.monotonic)
+
+    async def answer(self, account: Key | None, delivery: Delivery) -> Answer:
+        """Answer a delivery. Raises Overloaded, ClusterError and InvalidObject."""
+        hook = None if account is None else await self._hooks.get(account)
+        sender = self._sender(hook, delivery)
+        if sender is None and hook is not None and account is not None:
+            hook = await self._hooks.get(account, FRESH)
+            sender = self._sender(hook, delivery)
+        if sender is None or account is None or hook is None:
+            return UNAUTHORIZED
+        try:
+            event = sender.event_of(delivery)
+        except Malformed as error:
+            return said(HTTPStatus.BAD_REQUEST, "malformed", str(error))
+        match event:
+            case Ping():
+                return said(HTTPStatus.OK, "ping", "the webhook works")
+            case Unimportant(event=name):
+                return said(
+                    HTTPStatus.ACCEPTED, "ignored", f"ignored: nothing waits for the event {name}"
+                )
+            case Hint():
+                identity = clip(sender.id_of(delivery), MAX_DELIVERY) or None
+                told = Told(event.repositories, sender.hook_of(delivery), identity)
+                return _looking(event, self._hints.take(account, hook.server, told))
+
+    def _sender(self, hook: Hook | None, delivery: Delivery) -> Format | None:
+        """Return the format of a genuine delivery; None if it is not genuine."""
+        hook = hook or self._nobody
+        found = format_of(hook.provider, delivery.headers)
+        if found is None or not found.is_genuine(delivery, hook.secrets, self._clock.now()):
+            return None
+        return found
+
+    async def _read(self, key: Key) -> Hook | None:
+        account = await self._cluster.get(GitAccount, key.namespace, key.name)
+        name = None if account is None else secret_name(account)
+        if account is None or name is None:
+            return None
+        secret = await self._cluster.get_secret(key.namespace, name)
+        spec = account.spec
+        return Hook(spec.provider, spec.server_url, secrets_of(secret, self._clock.now()))
+
+
+def _looking(hint: Hint, found: int | None) -> Answer:
+    repository = hint.repositories[0]
+    if found == 0:
+        return said(HTTPStatus.ACCEPTED, "unused", f"ignored: nothing here uses {repository}")
+    body = {
+        "message": "the repository is looked at now",
+        "repository": repository,
+        "refs": list(hint.refs[:SHOWN_REFS]),
+    }
+    return Answer(HTTPStatus.ACCEPTED, "taken", body)

@@ -1,0 +1,211 @@
+"""Calls of triggers by whoever knows their key: the Run is made before the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from ebbflow.api.base import JsonObject, Key
+from ebbflow.api.gittrigger import Delivery as Verdict
+from ebbflow.api.gittrigger import GitTrigger
+from ebbflow.api.reasons import Reason
+from ebbflow.api.run import RunTrigger
+from ebbflow.api.template import Template
+from ebbflow.domain.conditions import clip
+from ebbflow.domain.document.syntax import Json
+from ebbflow.domain.ports import Clock, Cluster, InvalidObject
+from ebbflow.domain.runs.queue import format_micro_time
+from ebbflow.domain.secret import Tainted
+from ebbflow.domain.webhooks.delivery import Malformed
+from ebbflow.domain.webhooks.exchange import Answer, RunCall, said, too_many
+from ebbflow.domain.webhooks.formats import delivery_id
+from ebbflow.domain.webhooks.json_body import read_json
+from ebbflow.domain.webhooks.places import trigger_of
+from ebbflow.domain.webhooks.rates import Rate, Rates
+from ebbflow.domain.webhooks.run_values import Given, declared, given_by
+from ebbflow.domain.webhooks.signatures import is_same_secret
+from ebbflow.domain.webhooks.store import WebhookStore
+from ebbflow.services.gathered import Gathered
+from ebbflow.services.remembered_reads import RememberedReads
+from ebbflow.services.triggered_runs import Cause, Tally, TriggeredRuns, cause_key
+
+PER_TRIGGER: Final = Rate(a_second=20, burst=100)
+"""Calls of one trigger: each makes Runs."""
+
+FRESH: Final = 1.0
+"""Seconds: a key that is wrong is compared again with one that is not older."""
+
+MAX_DELIVERY: Final = 200
+MAX_MESSAGE: Final = 1024
+
+UNKNOWN: Final = said(
+    HTTPStatus.NOT_FOUND, "unknown", "there is no such trigger, or the key is wrong"
+)
+"""For both alike: the answer tells nobody which triggers there are."""
+
+_STATUS_OF: Final[Mapping[Reason, HTTPStatus]] = {
+    Reason.TARGET_PAUSED: HTTPStatus.ACCEPTED,
+    Reason.INVALID_SPEC: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a trigger by one who knows its key."""
+
+    trigger: GitTrigger
+    delivery: str
+    query: tuple[tuple[str, str], ...]
+    body: Json
+
+
+class KeyedTriggers:
+    """Answers calls. `token` makes names for calls that bring none, and a key that nobody has."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        store: WebhookStore,
+        runs: TriggeredRuns,
+        verdicts: Gathered[Key, Verdict],
+        clock: Clock,
+        token: Callable[[], str],
+    ) -> None:
+        self._cluster = cluster
+        self._store = store
+        self._runs = runs
+        self._verdicts = verdicts
+        self._clock = clock
+        self._token = token
+        self._nobody = Tainted(token())
+        self._keys = RememberedReads[Key, Tainted](self._read_key, clock.monotonic)
+        self._rates = Rates(PER_TRIGGER, clock.monotonic)
+
+    async def answer(self, call: RunCall) -> Answer:
+        """Answer a call. Raises Overloaded, ClusterError and InvalidObject."""
+        key = trigger_of(call.namespace, call.kind, call.name)
+        if key is None or not await self._is_known(key, call.key.reveal()):
+            return UNKNOWN
+        if (wait := self._rates.take(key)) is not None:
+            return too_many("the trigger is called too often", wait)
+        try:
+            body = read_json(call.delivery.body) if call.delivery.body else {}
+        except Malformed as error:
+            return said(HTTPStatus.BAD_REQUEST, "malformed", str(error))
+        # Read anew: whether it is paused counts as it is now.
+        trigger = await self._trigger(key)
+        if trigger is None:
+            return UNKNOWN
+        sent = clip(delivery_id(call.delivery.headers), MAX_DELIVERY)
+        return await self._called(Call(trigger, sent or self._token(), call.query, body))
+
+    async def _is_known(self, key: Key, sent: str) -> bool:
+        if is_same_secret(sent, await self._keys.get(key) or self._nobody):
+            return True
+        # It may have been changed a moment ago.
+        known = await self._keys.get(key, FRESH)
+        return is_same_secret(sent, known or self._nobody)
+
+    async def _read_key(self, key: Key) -> Tainted | None:
+        trigger = await self._trigger(key)
+        source = trigger.spec.key_from if trigger else None
+        if source is None:
+            return None
+        reference = source.secret_key_ref
+        secret = await self._cluster.get_secret(key.namespace, reference.name)
+        value = secret.data.get(reference.key) if secret else None
+        text = value.reveal().strip("\r\n") if value else ""
+        return Tainted(text) if text else None
+
+    async def _trigger(self, key: Key) -> GitTrigger | None:
+        found = await self._cluster.get(GitTrigger, key.namespace, key.name)
+        if found is None or found.metadata.deletion_timestamp or found.spec.type != "Webhook":
+            return None
+        return found
+
+    async def _called(self, call: Call) -> Answer:
+        if (why := _paused(call.trigger)) is not None:
+            self._record(call, "Ignored", Reason.TRIGGER_PAUSED, why, ())
+            return said(HTTPStatus.ACCEPTED, "paused", f"{why}: nothing was started")
+        given = await self._given(call)
+        tally = await self._runs.start_all(call.trigger, _cause(call, given))
+        return self._told(call, given, tally)
+
+    async def _given(self, call: Call) -> Given:
+        namespace = call.trigger.metadata.namespace
+        targets = [
+            template
+            for target in call.trigger.spec.targets
+            if target.kind == "Template"
+            and (template := await self._template(namespace, target.name)) is not None
+        ]
+        started = {(target.kind, target.name) for target in call.trigger.spec.targets}
+        beside = [
+            trigger
+            for trigger in await self._store.triggers(namespace)
+            if trigger.spec.git is not None
+            and not started.isdisjoint((t.kind, t.name) for t in trigger.spec.targets)
+        ]
+        return given_by(call.query, call.body, call.delivery, declared(targets), beside)
+
+    async def _template(self, namespace: str, name: str) -> Template | None:
+        try:
+            return await self._cluster.get(Template, namespace, name)
+        except InvalidObject:
+            return None  # starting it says so
+
+    def _told(self, call: Call, given: Given, tally: Tally) -> Answer:
+        refused = "; ".join(one.message for one in tally.refusals)
+        body: JsonObject = {"delivery": call.delivery, "runs": list(tally.runs)}
+        if given.ignored:
+            body["ignoredParameters"] = list(given.ignored)
+        if tally.runs:
+            self._record(call, "Fired", Reason.RULES_MET, refused, tally.runs)
+            message = f"started{f', but: {refused}' if refused else ''}"
+            return Answer(HTTPStatus.ACCEPTED, "started", {"message": message, **body})
+        reasons = [one.reason for one in tally.refusals]
+        reason = next((r for r in reasons if r is not Reason.TARGET_PAUSED), Reason.TARGET_PAUSED)
+        paused = reason is Reason.TARGET_PAUSED
+        self._record(call, "Ignored" if paused else "Failed", reason, refused, ())
+        status = _STATUS_OF.get(reason, HTTPStatus.CONFLICT)
+        message = f"nothing was started: {refused}"
+        return Answer(status, "paused" if paused else "failed", {"message": message, **body})
+
+    def _record(
+        self, call: Call, verdict: str, reason: Reason, message: str, runs: tuple[str, ...]
+    ) -> None:
+        entry = Verdict.model_validate(
+            {
+                "id": call.delivery,
+                "at": format_micro_time(self._clock.now()),
+                "source": "Webhook",
+                "verdict": verdict,
+                "reason": reason.value,
+                "message": clip(message, MAX_MESSAGE) or None,
+                "runs": runs,
+            }
+        )
+        self._verdicts.add(call.trigger.key, entry)
+
+
+def _paused(trigger: GitTrigger) -> str | None:
+    spec = trigger.spec
+    if spec.suspend:
+        return "the trigger is suspended: spec.suspend"
+    if not spec.paused:
+        return None
+    return f"the trigger is paused{f' ({spec.paused_reason})' if spec.paused_reason else ''}"
+
+
+def _cause(call: Call, given: Given) -> Cause:
+    spec = call.trigger.spec
+    return Cause(
+        key=cause_key(call.trigger, "", "", call.delivery),
+        trigger=RunTrigger(type="Webhook", delivery=call.delivery),
+        refs=given.refs,
+        arguments={**spec.arguments, **given.arguments},
+        # What a caller gives counts more than what the trigger has from a Secret.
+        arguments_from=tuple(a for a in spec.arguments_from if a.name not in given.arguments),
+    )

@@ -1,0 +1,191 @@
+"""From a hint of a provider to a look at the repository, whichever replica it came to.
+
+The leader looks at once. Another replica writes into the account's `status.webhooks` that something
+came for a repository; the leader's watch shows it that. What is lost on the way, as when a process
+ends, the next poll finds.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from ebbflow.api.base import Key
+from ebbflow.api.gitaccount import GitAccount, WebhookStatus
+from ebbflow.domain.conditions import clip
+from ebbflow.domain.git import Remote
+from ebbflow.domain.ports import Clock, Cluster, ClusterError, InvalidObject, StaleWrite
+from ebbflow.domain.webhooks.addresses import identity, is_about
+from ebbflow.domain.webhooks.store import WebhookStore
+from ebbflow.services.gathered import Gathered
+from ebbflow.services.schedule import Schedule
+
+log = logging.getLogger(__name__)
+
+GAP: Final = 0.25
+"""Seconds between two looks at a repository, however many deliveries come."""
+
+AGAIN: Final = 5.0
+"""Seconds after which it is looked at once more: a replica of the server may not show it yet."""
+
+RELAY: Final = 1.0
+"""Seconds between two writes of a replica that does not lead."""
+
+SHOWN: Final = 60.0
+"""Seconds between two writes of the leader, which are for people."""
+
+MOST: Final = 100
+"""Repositories in an account's status, as its CRD bounds them."""
+
+REMEMBERED: Final = 1024
+TRIES: Final = 5
+
+RECEIVED: Final = "Received"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a delivery told: the repository's addresses, and the provider's ids of the webhook and of
+    the delivery.
+    """
+
+    repositories: tuple[str, ...]
+    hook_id: str = ""
+    delivery: str | None = None
+
+
+class Watch(Protocol):
+    """What follows repositories; RepositoryWatch is it."""
+
+    def look_now(self, concerns: Callable[[Remote], bool], delivery: str | None = None) -> int: ...
+
+
+class WebhookHints:
+    """Takes hints, and passes them on. `leads`: whether this process follows repositories now."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        store: WebhookStore,
+        watch: Watch,
+        schedule: Schedule,
+        clock: Clock,
+        leads: Callable[[], bool],
+    ) -> None:
+        self._cluster = cluster
+        self._store = store
+        self._watch = watch
+        self._schedule = schedule
+        self._clock = clock
+        self._leads = leads
+        self._looked: OrderedDict[tuple[Key, str], tuple[float, int]] = OrderedDict()
+        self._seen: dict[Key, dict[str, str]] = {}
+        self._relay = Gathered[Key, Told](self._note, RELAY, MOST)
+        self._shown = Gathered[Key, Told](self._note, SHOWN, MOST)
+
+    async def close(self, seconds: float) -> None:
+        """Pass on what waits, within this time."""
+        await self._relay.close(seconds)
+
+    def take(self, account: Key, server: str | None, told: Told) -> int | None:
+        """Have a repository looked at; returns how many that are followed it is, None: unknown."""
+        if not self._leads():
+            self._relay.add(account, told)
+            return None
+        found = self._look(account, server, told)
+        if found:
+            self._shown.add(account, told)
+        return found
+
+    def heed(self, account: GitAccount) -> None:
+        """Look at the repositories that other replicas were told of since this was last called."""
+        key = account.key
+        now = {
+            hook.repository: hook.last_delivery_at or "" for hook in account.status.webhooks or ()
+        }
+        before, self._seen[key] = self._seen.get(key), now
+        if before is None:
+            return  # all is looked at anyway when a process begins to lead
+        for repository, at in now.items():
+            if at > before.get(repository, ""):
+                self._look(key, account.spec.server_url, Told((repository,)))
+
+    def drop(self, account: Key) -> None:
+        """Take note that an account is gone."""
+        self._seen.pop(account, None)
+
+    def _look(self, account: Key, server: str | None, told: Told) -> int:
+        place = (account, _name(told.repositories))
+        at, found = self._looked.get(place, (float("-inf"), 0))
+
+        def look_at() -> None:
+            self._looked_at(place, server, told)
+
+        if self._clock.monotonic() - at < GAP:
+            if ("hint", place) not in self._schedule:
+                self._schedule.after(GAP, ("hint", place), look_at)
+            return found
+        found = self._looked_at(place, server, told)
+        if found:
+            self._schedule.after(AGAIN, ("hint-again", place), look_at)
+        return found
+
+    def _looked_at(self, place: tuple[Key, str], server: str | None, told: Told) -> int:
+        found = self._watch.look_now(
+            lambda remote: is_about(remote.url, told.repositories, server), told.delivery
+        )
+        self._looked[place] = (self._clock.monotonic(), found)
+        self._looked.move_to_end(place)
+        if len(self._looked) > REMEMBERED:
+            self._looked.popitem(last=False)
+        return found
+
+    async def _note(self, key: Key, told: tuple[Told, ...]) -> None:
+        try:
+            for _ in range(TRIES):
+                if await self._noted(key, told):
+                    return
+        except (ClusterError, InvalidObject) as error:
+            log.warning("deliveries to %s cannot be passed on: %s", key, error)
+
+    async def _noted(self, key: Key, told: tuple[Told, ...]) -> bool:
+        account = await self._cluster.get(GitAccount, key.namespace, key.name)
+        if account is None:
+            return True
+        entries = merged(account.status.webhooks or (), told, self._now())
+        if self._leads():
+            # They were looked at when they came.
+            self._seen[key] = {hook.repository: hook.last_delivery_at or "" for hook in entries}
+        try:
+            await self._store.note_webhooks(account, entries)
+        except StaleWrite:
+            return False
+        return True
+
+    def _now(self) -> str:
+        return self._clock.now().isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def merged(
+    before: tuple[WebhookStatus, ...], told: tuple[Told, ...], at: str
+) -> tuple[WebhookStatus, ...]:
+    """Return the webhooks of an account's status after deliveries: at most MOST, the newest last."""
+    entries = {entry.repository: entry for entry in before}
+    for one in told:
+        repository = one.repositories[0]
+        old = entries.pop(repository, None)
+        entries[repository] = WebhookStatus(
+            repository=repository,
+            id=clip(one.hook_id, 256) or (old.id if old else ""),
+            state=RECEIVED,
+            last_delivery_at=at,
+        )
+    return tuple(entries.values())[-MOST:]
+
+
+def _name(repositories: tuple[str, ...]) -> str:
+    found = identity(repositories[0])
+    return found.path if found else ""
