@@ -38,7 +38,7 @@ def github_push(url: str = URL, ref: str = "refs/heads/main") -> dict[str, Any]:
         "repository": {
             "full_name": "acme/shop",
             "clone_url": url,
-            "ssh_url": "git@git.acme.dev:acme/shop.git",
+            "ssh_url": f"git@{name.partition('://')[2].replace('/', ':', 1)}.git",
             "html_url": name,
         },
     }

@@ -57,6 +57,10 @@ _NETWORK_OF_ONE: Final = 64
 
 logger = logging.getLogger(__name__)
 
+_SILENT: Final = logging.getLogger(f"{__name__}.http")
+"""For the library: of what is no HTTP it would log the bytes, and a key may be among them."""
+_SILENT.setLevel(logging.CRITICAL + 1)
+
 
 class WebhookMetrics(Protocol):
     """What is counted about webhooks."""
@@ -100,6 +104,7 @@ class WebhookServer:
         self._runner = web.AppRunner(
             app,
             access_log=None,
+            logger=_SILENT,
             handle_signals=False,
             shutdown_timeout=SHUTDOWN,
             # A sender that is refused while it sends has to come to the end to read the answer.
