@@ -90,20 +90,30 @@ def _flag(option: click.Option) -> tuple[str, str, str, str]:
 
 
 def command_table(name: str) -> str:
-    """Return a command of `ebbflow`: how to call it, what it does, its options."""
+    """Return a command of `ebbflow`: how to call it, what it does, its options.
+
+    Of a command that holds others, these are shown one below the other.
+    """
     context = click.Context(ebbflow, info_name="ebbflow")
     command = ebbflow.get_command(context, name)
     if command is None:
         raise SystemExit(f"there is no command {name}")
-    with click.Context(command, info_name=name, parent=context) as inner:
+    if not isinstance(command, click.Group):
+        return _command(f"ebbflow {name}", command, context)
+    inside = [_command(f"ebbflow {name} {n}", c, context) for n, c in command.commands.items()]
+    return f"{inspect.cleandoc(command.help or '')}\n\n" + "\n".join(inside)
+
+
+def _command(called: str, command: click.Command, context: click.Context) -> str:
+    with click.Context(command, info_name=called, parent=context) as inner:
         usage = " ".join(command.collect_usage_pieces(inner))
         about = inspect.cleandoc(command.help or "")
         if command is operator:
-            return f"    ebbflow {name} {usage}\n\n{about} [Its flags](operator.md).\n"
+            return f"    {called} {usage}\n\n{about} [Its flags](operator.md).\n"
         options = [one for one in command.params if isinstance(one, click.Option)]
         rows = [_option(option, inner) for option in options]
     table = f"\n{_table(('option', 'what it does'), rows)}" if rows else ""
-    return f"    ebbflow {name} {usage}\n\n{about}\n{table}"
+    return f"    {called} {usage}\n\n{about}\n{table}"
 
 
 def _option(option: click.Option, context: click.Context) -> tuple[str, str]:
@@ -237,16 +247,15 @@ def values_table(values: str) -> str:
 def _value_rows(values: str) -> Iterator[tuple[str, str, str]]:
     defaults = yaml.safe_load(values)
     about: list[str] = []
-    parent = ""
+    parents: list[str] = []
     for line in values.splitlines():
         if line.lstrip().startswith("# -- "):
             about = [line.split("# -- ", 1)[1]]
         elif about and (comment := _COMMENT.match(line)):
             about.append(comment[1])
         elif key := _KEY.match(line):
-            if not key[1]:
-                parent = key[2]
-            path = key[2] if not key[1] else f"{parent}.{key[2]}"
+            parents = [*parents[: len(key[1]) // 2], key[2]]
+            path = ".".join(parents)
             if about:
                 yield f"`{path}`", f"`{json.dumps(_at(defaults, path))}`", " ".join(about)
             about = []

@@ -23,7 +23,7 @@ EVERYTHING = f"--values={CHART / 'ci/everything-values.yaml'}"
 MONITORING = "--api-versions=monitoring.coreos.com/v1"
 
 # Settings that have no value of their own yet: extraArgs reaches them.
-BY_EXTRA_ARGS = {"webhook_address", "webhook_url", "admission_address"}
+BY_EXTRA_ARGS = {"admission_address"}
 
 
 def container(*arguments: str) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def test_every_setting_of_the_operator_can_be_given():
     }
     wanted = {f"--{name.replace('_', '-')}" for name in names - BY_EXTRA_ARGS}
     assert wanted <= set(given)
-    assert given["--webhook-address"] == ":9080"
+    assert given["--admission-address"] == ":9443"
 
 
 def test_the_values_have_the_operators_own_defaults():
@@ -225,6 +225,37 @@ def test_the_api_server_finds_the_admission_server_behind_a_service():
     assert service["publishNotReadyAddresses"] is True
 
 
+def test_webhooks_reach_every_pod_through_a_service_and_from_outside_through_an_ingress():
+    made = {(each["kind"], each["metadata"]["name"]): each for each in objects(render(EVERYTHING))}
+    service = made["Service", "ebbflow-webhooks"]["spec"]
+    (port,) = service["ports"]
+    ports = {each["name"]: each["containerPort"] for each in container(EVERYTHING)["ports"]}
+    assert (service["type"], port["port"], ports[port["targetPort"]]) == ("NodePort", 8080, 9080)
+    given = flags(EVERYTHING)
+    assert given["--webhook-address"] == ":9080"
+    assert given["--webhook-url"] == "https://hooks.acme.dev"
+    (rule,) = made["Ingress", "ebbflow-webhooks"]["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    assert (rule["host"], path["path"]) == ("hooks.acme.dev", "/hooks/")
+    assert path["backend"]["service"]["name"] == "ebbflow-webhooks"
+    policy = made["NetworkPolicy", "ebbflow"]["spec"]["ingress"]
+    assert [one["ports"][0]["port"] for one in policy] == ["metrics", "health", "webhooks"]
+
+
+def test_without_webhooks_nothing_of_theirs_is_made():
+    off = "--set=webhooks.enabled=false"
+    names = [each["metadata"]["name"] for each in objects(render(EVERYTHING, off))]
+    assert not [name for name in names if name.endswith("-webhooks")]
+    assert "--webhook-address" not in flags(EVERYTHING, off)
+    assert "webhooks" not in [port["name"] for port in container(EVERYTHING, off)["ports"]]
+
+
+def test_an_ingress_needs_a_host():
+    done = helm("template", "ebbflow", str(CHART), "--set=webhooks.ingress.enabled=true")
+    assert done.returncode != 0
+    assert "webhooks.ingress.host is needed" in done.stderr
+
+
 def test_a_service_monitor_needs_a_cluster_that_knows_it():
     assert "ServiceMonitor" not in {document["kind"] for document in objects(render(EVERYTHING))}
 
@@ -239,6 +270,6 @@ def test_the_selectors_of_all_objects_find_the_pod():
         only(made, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
     ]
     assert all(selector and selector.items() <= labels.items() for selector in selectors)
-    service_labels, _ = (each["metadata"]["labels"] for each in made if each["kind"] == "Service")
+    service_labels, *_ = (each["metadata"]["labels"] for each in made if each["kind"] == "Service")
     monitored = only(made, "ServiceMonitor")["spec"]["selector"]["matchLabels"]
     assert monitored.items() <= service_labels.items()

@@ -30,6 +30,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "why": ("ebbflow.cli.trigger_commands:why", "Tell what triggers decided, and why."),
     "pause": ("ebbflow.cli.trigger_commands:pause", "Have a trigger start nothing."),
     "resume": ("ebbflow.cli.trigger_commands:resume", "Have a paused trigger start things again."),
+    "webhook": (
+        "ebbflow.cli.webhook_commands:webhook",
+        "Show where webhooks are received, and try them.",
+    ),
     "plan": ("ebbflow.cli.document_commands:plan", "Show what would change, in both directions."),
     "render": ("ebbflow.cli.document_commands:render", "Print a document, arguments resolved."),
     "lint": ("ebbflow.cli.document_commands:lint", "Check document files."),

@@ -20,6 +20,7 @@ from ebbflow.adapters.kube.naming import JSON, JSON_PATCH, MERGE_PATCH, list_pat
 from ebbflow.adapters.kube.parsing import parse
 from ebbflow.adapters.kube.snapshots import Snapshots
 from ebbflow.api.base import GROUP, VERSION, JsonObject, Resource
+from ebbflow.api.gitaccount import GitAccount
 from ebbflow.api.gittrigger import GitTrigger
 from ebbflow.api.run import Run
 from ebbflow.api.template import Template
@@ -89,6 +90,17 @@ class Session:
             path = f"/apis/{GROUP}/{VERSION}/{Run.declaration.plural}"
         found = await self._list(Run, path, selector)
         return sorted(found, key=_newest_first, reverse=True)
+
+    async def trigger(self, name: str) -> Found[GitTrigger]:
+        """Read one GitTrigger. Raises Problem if it does not exist."""
+        return await self._get(GitTrigger, name, LIST_TRIGGERS)
+
+    async def account(self, name: str) -> Found[GitAccount] | None:
+        """Read one GitAccount; None if it does not exist."""
+        try:
+            return await self._get(GitAccount, name, "")
+        except Problem:
+            return None
 
     async def triggers(self) -> list[Found[GitTrigger]]:
         """List the GitTriggers of the namespace, by name."""
