@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,35 +12,30 @@ import pytest
 from tests.env.conftest import GIT_USER, link_account
 from tests.support.canary import Canary
 from tests.support.gitserver import FaultyGitServer
-from tests.support.hooked import PUBLIC_URL, RECEIVER, Provider, provider_of, receiver_of, send
+from tests.support.hooked import (
+    PUBLIC_URL,
+    SLOW_FLAGS,
+    Make,
+    Provider,
+    make_slow,
+    provider_of,
+    receiver_of,
+    send,
+)
 from tests.support.kubectl import Kubectl
 from tests.support.operators import Operators
-from tests.support.ran import deployer
-from tests.support.triggered import Triggered, trigger_of
 from tests.support.waiting import eventually
-
-SLOWLY = "--poll-interval=10m"
-FLAGS = (RECEIVER, f"--webhook-url={PUBLIC_URL}/", SLOWLY)
-
-Make = Callable[..., Triggered]
 
 
 @pytest.fixture
 def make(kubectl: Kubectl, namespace: str, git: FaultyGitServer, account: str) -> Make:
-    """Makes a trigger that would not look again for ten minutes."""
-    robot = deployer(kubectl, namespace)
-
-    def made(name: str, **spec: Any) -> Triggered:
-        rules = {"interval": "10m", **spec}
-        return trigger_of(kubectl, git, namespace, name, account, robot=robot, **rules)
-
-    return made
+    return make_slow(kubectl, namespace, git, account)
 
 
 def test_a_signed_push_starts_its_run_at_once(
     operators: Operators, kubectl: Kubectl, namespace: str, account: str, make: Make
 ) -> None:
-    operator = operators(*FLAGS)
+    operator = operators(*SLOW_FLAGS)
     shop, provider = make("shop"), provider_of(kubectl, operator, namespace, account)
     status = kubectl.get("GitAccount", account, namespace)["status"]
     assert status["webhookPath"] == f"/hooks/git/{namespace}.{account}"
@@ -69,9 +63,9 @@ def test_a_signed_push_starts_its_run_at_once(
 def test_a_delivery_to_a_standby_has_the_leader_look(
     operators: Operators, kubectl: Kubectl, namespace: str, account: str, make: Make
 ) -> None:
-    leader = operators(*FLAGS)
+    leader = operators(*SLOW_FLAGS)
     shop, provider = make("shop"), provider_of(kubectl, leader, namespace, account)
-    standby = operators(*FLAGS)
+    standby = operators(*SLOW_FLAGS)
     beside = Provider(receiver_of(standby), provider.path, provider.secret)
     for text in (b"1", b"2"):
         commit = shop.push({"app.py": text})
@@ -83,7 +77,7 @@ def test_a_delivery_to_a_standby_has_the_leader_look(
 def test_what_is_not_signed_right_or_of_no_interest_changes_nothing(
     operators: Operators, kubectl: Kubectl, namespace: str, account: str, make: Make
 ) -> None:
-    operator = operators(*FLAGS)
+    operator = operators(*SLOW_FLAGS)
     shop, provider = make("shop"), provider_of(kubectl, operator, namespace, account)
     shop.push({"app.py": b"print(1)\n"})
     url = shop.git.url_of("shop")
@@ -114,7 +108,7 @@ def test_what_is_not_signed_right_or_of_no_interest_changes_nothing(
 def test_a_gone_branch_and_odd_names_of_refs_are_looked_at_as_any(
     operators: Operators, kubectl: Kubectl, namespace: str, account: str, make: Make
 ) -> None:
-    operator = operators(*FLAGS)
+    operator = operators(*SLOW_FLAGS)
     shop = make("shop", branches=["*"])
     provider = provider_of(kubectl, operator, namespace, account)
     url = shop.git.url_of("shop")
@@ -129,7 +123,7 @@ def test_a_gone_branch_and_odd_names_of_refs_are_looked_at_as_any(
 def test_while_a_secret_is_rotated_both_count_and_one_by_hand_is_taken_as_it_is(
     operators: Operators, kubectl: Kubectl, namespace: str, account: str, make: Make
 ) -> None:
-    operator = operators(*FLAGS)
+    operator = operators(*SLOW_FLAGS)
     shop, first = make("shop"), provider_of(kubectl, operator, namespace, account)
     url = shop.git.url_of("shop")
 
@@ -156,7 +150,7 @@ def test_while_a_secret_is_rotated_both_count_and_one_by_hand_is_taken_as_it_is(
 def test_the_secret_goes_with_its_account(
     operators: Operators, kubectl: Kubectl, namespace: str, account: str
 ) -> None:
-    operator = operators(*FLAGS)
+    operator = operators(*SLOW_FLAGS)
     provider = provider_of(kubectl, operator, namespace, account)
     (owner,) = kubectl.get("Secret", f"{account}-webhook", namespace)["metadata"]["ownerReferences"]
     assert (owner["kind"], owner["name"]) == ("GitAccount", account)

@@ -6,19 +6,27 @@ import base64
 import http.client
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from ebbflow.devcluster.gitserver import GitServer
 from tests.support.deliveries import github_push, hub
 from tests.support.kubectl import Kubectl
 from tests.support.operator_process import OperatorProcess
+from tests.support.ran import deployer
+from tests.support.triggered import Triggered, trigger_of
 from tests.support.waiting import eventually
 
 RECEIVER = "--webhook-address=127.0.0.1:0"
 PUBLIC_URL = "https://hooks.acme.dev/flow"
+SLOW_FLAGS = (RECEIVER, f"--webhook-url={PUBLIC_URL}/", "--poll-interval=10m")
+"""Of an operator that looks only when it is told."""
+
 SECONDS = 20.0
+
+Make = Callable[..., Triggered]
 
 _numbers = itertools.count(1)
 
@@ -122,3 +130,14 @@ def call(
         sent.setdefault("Content-Type", "application/json")
     whole = f"{path}?{urlencode(query)}" if query else path
     return send(place, whole, raw, sent)
+
+
+def make_slow(kubectl: Kubectl, namespace: str, git: GitServer, account: str) -> Make:
+    """Return what makes triggers that would not look again for ten minutes by themselves."""
+    robot = deployer(kubectl, namespace)
+
+    def made(name: str, **spec: Any) -> Triggered:
+        rules = {"interval": "10m", **spec}
+        return trigger_of(kubectl, git, namespace, name, account, robot=robot, **rules)
+
+    return made
