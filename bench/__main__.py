@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import fidelity, latency, many, pages, runs, sources, triggers
+from bench import fidelity, latency, many, pages, runs, sources, triggers, webhook
 from bench.figures import HEAD, Figure, keep, load
 from bench.operator_process import OPERATOR, ROOT, Launch, profiled
 
@@ -26,6 +26,7 @@ BENCHES: dict[str, Callable[[Launch], Iterator[Figure]]] = {
     "sources": lambda launch: sources.measure(200, 3, launch),
     "runs": lambda launch: runs.measure(1000, launch),
     "triggers": lambda launch: triggers.measure(1000, 100, 3, launch),
+    "webhook": webhook.measure,
     "most": lambda launch: many.measure(10_000, 1, 1, launch),
 }
 

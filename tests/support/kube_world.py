@@ -17,6 +17,7 @@ from ebbflow.adapters.kube.events import EventRecorder
 from ebbflow.adapters.kube.own_writes import OwnWrites
 from ebbflow.adapters.kube.run_store import KubeRunStore
 from ebbflow.adapters.kube.status import KubeStatusWriter
+from ebbflow.adapters.kube.webhook_store import KubeWebhookStore
 from ebbflow.api.base import GROUP, VERSION, JsonObject
 from ebbflow.domain.secret import Tainted
 from tests.support.fake_kube_api import Counted
@@ -26,6 +27,8 @@ MERGE = "application/merge-patch+json"
 APIS = {
     "Template": f"{GROUP}/{VERSION}",
     "Run": f"{GROUP}/{VERSION}",
+    "GitAccount": f"{GROUP}/{VERSION}",
+    "GitTrigger": f"{GROUP}/{VERSION}",
     "ControllerRevision": "apps/v1",
 }
 Redact = Callable[[str], str]
@@ -54,6 +57,7 @@ class KubeWorld:
         events, clock = EventRecorder(operator, "tester-1"), SystemClock()
         self.cluster = KubeCluster(operator, self.own_writes, self.secrets.append)
         self.writer = KubeStatusWriter(operator, events, self.own_writes, clock, redact)
+        self.webhooks = KubeWebhookStore(operator)
         self.store = KubeRunStore(
             operator, events, self.own_writes, clock, redact, lambda: RECORD_KEY
         )

@@ -9,6 +9,7 @@ from typing import Any
 from ebbflow.api.base import JsonObject, Key
 from tests.support.memory_cluster import MemoryCluster, MemoryStatusWriter
 from tests.support.memory_run_store import MemoryRunStore
+from tests.support.memory_webhooks import MemoryWebhookStore
 
 
 class MemoryWorld:
@@ -20,6 +21,7 @@ class MemoryWorld:
         self.cluster = MemoryCluster()
         self.writer = MemoryStatusWriter(self.cluster)
         self.store = MemoryRunStore(self.cluster)
+        self.webhooks = MemoryWebhookStore(self.cluster)
 
     @property
     def requests(self) -> int:

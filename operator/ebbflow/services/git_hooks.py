@@ -16,7 +16,7 @@ from ebbflow.domain.webhooks.account_secret import secret_name, secrets_of
 from ebbflow.domain.webhooks.delivery import Delivery, Hint, Malformed, Ping, Unimportant
 from ebbflow.domain.webhooks.exchange import Answer, said
 from ebbflow.domain.webhooks.formats import Format, format_of
-from ebbflow.services.remembered_reads import RememberedReads
+from ebbflow.services.remembered_reads import NO_SECRET, RememberedReads
 from ebbflow.services.webhook_hints import Told, WebhookHints
 
 FRESH: Final = 1.0
@@ -64,6 +64,7 @@ class GitHooks:
             hook = await self._hooks.get(account, FRESH)
             sender = self._sender(hook, delivery)
         if sender is None or account is None or hook is None:
+            self._hooks.refuse()
             return UNAUTHORIZED
         try:
             event = sender.event_of(delivery)
@@ -92,9 +93,10 @@ class GitHooks:
     async def _read(self, key: Key) -> Hook | None:
         account = await self._cluster.get(GitAccount, key.namespace, key.name)
         name = None if account is None else secret_name(account)
+        # Also where there is none: the time that it takes must not tell.
+        secret = await self._cluster.get_secret(key.namespace, name or NO_SECRET)
         if account is None or name is None:
             return None
-        secret = await self._cluster.get_secret(key.namespace, name)
         spec = account.spec
         return Hook(spec.provider, spec.server_url, secrets_of(secret, self._clock.now()))
 

@@ -21,6 +21,9 @@ MOST: Final = 1024
 STRANGERS: Final = Rate(a_second=20, burst=100)
 """Reads of what was not known to exist, all of them together."""
 
+NO_SECRET: Final = "ebbflow-no-secret"  # noqa: S105 - the name of one
+"""A Secret that there is not, to be read where one would be."""
+
 
 class Overloaded(Exception):
     """Too many ask for what is not known to exist; ask again in a moment."""
@@ -60,6 +63,14 @@ class RememberedReads(Generic[K, V]):
         if known is None and self._rates.take(()) is not None:
             raise Overloaded
         return await self._read(key)
+
+    def refuse(self) -> None:
+        """Raise Overloaded if strangers are refused reads now.
+
+        For answers to strangers about what there is: they must be as those about what there is not.
+        """
+        if self._rates.is_empty(()):
+            raise Overloaded
 
     async def _read(self, key: K) -> V | None:
         began = self._monotonic()

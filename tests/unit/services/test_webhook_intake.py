@@ -176,10 +176,22 @@ async def test_many_deliveries_cost_few_requests(at: World) -> None:
     assert len(reads) <= 2
     for _ in range(1000):
         assert (await at.deliver(secret="guessed")) == UNAUTHORIZED
+    assert len(at.cluster.calls) <= 4
     for number in range(10_000):
         answer = await at.deliver(account=f"team.nobody-{number}")
         assert answer == UNAUTHORIZED or answer.status == 429
     assert len(at.cluster.calls) < 300
+    assert (await at.deliver()).status == 202
+
+
+async def test_a_flood_of_names_does_not_tell_which_there_are(at: World) -> None:
+    assert (await at.deliver()).status == 202
+    names = [f"team.nobody-{number}" for number in range(200)]
+    flooded = [(await at.deliver(account=name)).status for name in names]
+    assert set(flooded) == {401, 429}
+    wrong, unknown = await at.deliver(secret="guessed"), await at.deliver(account="team.new")
+    assert wrong == unknown
+    assert wrong.status == 429
     assert (await at.deliver()).status == 202
 
 

@@ -34,11 +34,19 @@ class Rates:
 
     def take(self, key: Hashable) -> timedelta | None:
         """Take a token; None if there was one, else how long until there is one."""
-        now = self._monotonic()
-        left, since = self._buckets.pop(key, (float(self._rate.burst), now))
-        left = min(float(self._rate.burst), left + (now - since) * self._rate.a_second)
+        now, left = self._monotonic(), self._left(key)
         missing = max(0.0, 1.0 - left)
         self._buckets[key] = (left if missing else left - 1.0, now)
+        self._buckets.move_to_end(key)
         if len(self._buckets) > self._remembered:
             self._buckets.popitem(last=False)
         return timedelta(seconds=missing / self._rate.a_second) if missing else None
+
+    def is_empty(self, key: Hashable) -> bool:
+        """Tell whether there is no token now; takes none."""
+        return self._left(key) < 1.0
+
+    def _left(self, key: Hashable) -> float:
+        now = self._monotonic()
+        left, since = self._buckets.get(key, (float(self._rate.burst), now))
+        return min(float(self._rate.burst), left + (now - since) * self._rate.a_second)
