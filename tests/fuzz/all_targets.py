@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from tests.fuzz import answers, documents, places, triggers
+from tests.fuzz import answers, documents, places, triggers, webhooks
 
-TARGETS = (*documents.TARGETS, *places.TARGETS, *triggers.TARGETS, *answers.TARGETS)
+TARGETS = (
+    *documents.TARGETS,
+    *places.TARGETS,
+    *triggers.TARGETS,
+    *answers.TARGETS,
+    *webhooks.TARGETS,
+)
