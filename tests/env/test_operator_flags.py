@@ -14,7 +14,7 @@ import pytest
 from ebbflow.api.crd import UNSEEN
 from ebbflow.devcluster.cluster import ControlPlane
 from ebbflow.settings import Shard
-from ebbflow.wiring import serves
+from ebbflow.wiring.elections import serves
 from tests.support.apifaults import matching
 from tests.support.apiproxy import ApiProxy
 from tests.support.builders import template

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ebbflow.settings import Settings
-from ebbflow.wiring import lease_name
+from ebbflow.wiring.elections import lease_name
 from tests.env.conftest import fresh_namespace
 from tests.support.apifaults import Answer, matching
 from tests.support.apiproxy import ApiProxy

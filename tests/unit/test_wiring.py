@@ -15,10 +15,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ebbflow import wiring
 from ebbflow.adapters import logs
 from ebbflow.settings import Address, Settings, Shard
-from ebbflow.wiring import lease_name, serves
+from ebbflow.wiring.elections import lease_name, own_namespaces, serves
+from ebbflow.wiring.start import main
 
 NAMES = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
 SETTINGS = Settings("me", Path("cache"))
@@ -85,9 +85,9 @@ def test_in_a_pod_what_the_operator_keeps_lies_in_its_namespace(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("POD_NAMESPACE", "apps")
-    assert wiring._own_namespaces() == ("apps",)
+    assert own_namespaces() == ("apps",)
     monkeypatch.delenv("POD_NAMESPACE")
-    assert wiring._own_namespaces() == ("ebbflow-system", "default")
+    assert own_namespaces() == ("ebbflow-system", "default")
 
 
 # What keeps it from starting
@@ -112,7 +112,7 @@ def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("kubeconfig", "logging_as_before")
 def test_without_a_cluster_three_lines_tell_people(capsys: pytest.CaptureFixture[str]) -> None:
-    assert wiring.main(SETTINGS) == 2
+    assert main(SETTINGS) == 2
     what, where, todo = capsys.readouterr().err.splitlines()
     assert what == "ebbflow: no cluster"
     assert where.startswith("  $KUBECONFIG is not set, ")
@@ -121,7 +121,7 @@ def test_without_a_cluster_three_lines_tell_people(capsys: pytest.CaptureFixture
 
 @pytest.mark.usefixtures("kubeconfig", "logging_as_before")
 def test_without_a_cluster_one_json_line_tells_machines(capsys: pytest.CaptureFixture[str]) -> None:
-    assert wiring.main(replace(SETTINGS, log_format="json")) == 2
+    assert main(replace(SETTINGS, log_format="json")) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert json.loads(line)["level"] == "error"
     assert json.loads(line)["msg"].startswith("no cluster")
@@ -141,7 +141,7 @@ def test_an_address_that_is_taken_is_named_with_its_flag(
         port = taken.getsockname()[1]
         address = {f"{what}_address": Address("127.0.0.1", port)}
         quiet = replace(SETTINGS, cache_dir=tmp_path / "cache", log_level="error")
-        assert wiring.main(replace(quiet, **address)) == 2
+        assert main(replace(quiet, **address)) == 2
     first, where, todo = capsys.readouterr().err.splitlines()
     assert first == f"ebbflow: cannot listen for {what}"
     assert where.startswith(f"  127.0.0.1:{port}: ")

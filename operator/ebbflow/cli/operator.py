@@ -159,7 +159,7 @@ def operator(**flags: Any) -> None:
     It works on the cluster of the current kubeconfig, or as the pod's ServiceAccount, until it gets
     SIGTERM or SIGINT.
     """
-    from ebbflow.wiring import main as run_operator  # noqa: PLC0415 - kopf and the client take a third of a second to load
+    from ebbflow.wiring.start import main as run_operator  # noqa: PLC0415 - kopf and the client take a third of a second to load
 
     hosts = tuple(h.strip() for given in flags.pop("allowed_hosts") for h in given.split(","))
     namespaces = (name for given in flags.pop("namespace") for name in given)

@@ -24,7 +24,7 @@ class Run:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.settings: Settings | None = None
-        monkeypatch.setattr("ebbflow.wiring.main", self._main)
+        monkeypatch.setattr("ebbflow.wiring.start.main", self._main)
 
     def _main(self, settings: Settings) -> int:
         self.settings = settings

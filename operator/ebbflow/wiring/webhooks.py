@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from typing import Final
 
-from ebbflow.adapters.kube.client import KubeClient
-from ebbflow.adapters.kube.run_store import KubeRunStore
+from ebbflow.adapters.kube.own_writes import OwnWrites
 from ebbflow.adapters.kube.webhook_store import KubeWebhookStore
-from ebbflow.adapters.receiver.server import WebhookMetrics, WebhookServer
+from ebbflow.adapters.receiver.server import WebhookServer
 from ebbflow.api.run import Run
 from ebbflow.api.template import Template
-from ebbflow.domain.edit_record import RecordKey
-from ebbflow.domain.ports import Clock, Cluster
 from ebbflow.services.account_webhooks import AccountWebhooks
 from ebbflow.services.call_verdicts import call_verdicts
 from ebbflow.services.git_hooks import GitHooks
 from ebbflow.services.keyed_triggers import KeyedTriggers
-from ebbflow.services.repository_watch import RepositoryWatch
-from ebbflow.services.schedule import Schedule
 from ebbflow.services.triggered_runs import TriggeredRuns
 from ebbflow.services.webhook_hints import WebhookHints
 from ebbflow.services.webhook_intake import WebhookIntake
-from ebbflow.settings import Address, Settings
+from ebbflow.settings import Address
+from ebbflow.wiring.foundation import Foundation
 
 DRAIN_SECONDS: Final = 2.0
 """For what was taken and is not passed on yet, when the process is told to stop."""
@@ -32,27 +27,18 @@ TOKEN_BYTES: Final = 32
 
 
 class Webhooks:
-    """The receiver and what it works with. `accounts` is for whoever looks after accounts.
+    """The receiver and what it works with. `accounts` is for whoever looks after accounts."""
 
-    `runs` must not note its writes as our own: whichever replica leads has to hear of the Runs.
-    `leads`: whether this process does.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        client: KubeClient,
-        cluster: Cluster,
-        runs: KubeRunStore,
-        watch: RepositoryWatch,
-        schedule: Schedule,
-        record_key: RecordKey,
-        leads: Callable[[], bool],
-        clock: Clock,
-        metrics: WebhookMetrics,
-    ) -> None:
+    def __init__(self, on: Foundation) -> None:
+        client, cluster, clock, settings = on.client, on.cluster, on.clock, on.settings
+        # Not noted as our own: whichever replica leads has to hear of these Runs.
+        runs = on.run_store(OwnWrites())
         store = KubeWebhookStore(client)
-        self._hints = WebhookHints(cluster, store, watch, schedule, clock, leads)
+
+        def leads() -> bool:
+            return any(election.leads() for election in on.elections)
+
+        self._hints = WebhookHints(cluster, store, on.watch, on.schedule, clock, leads)
         self._verdicts = call_verdicts(cluster, store)
         self.accounts = AccountWebhooks(
             cluster, store, self._hints, clock, settings.webhook_url, _token
@@ -62,9 +48,9 @@ class Webhooks:
             GitHooks(cluster, self._hints, clock, _token),
             KeyedTriggers(cluster, store, started, self._verdicts, clock, _token),
             serves=lambda namespace: namespace in (settings.namespaces or (namespace,)),
-            can_sign=lambda: record_key() is not None,
+            can_sign=lambda: on.record_key() is not None,
         )
-        self._server = WebhookServer(receiving, metrics)
+        self._server = WebhookServer(receiving, on.metrics)
 
     async def listen(self, address: Address) -> Address:
         """Listen; returns where, with the port that was chosen. Raises CannotListen."""

@@ -1,0 +1,93 @@
+"""The operator: what works on each kind, the watches, the loop."""
+
+from __future__ import annotations
+
+from ebbflow.adapters import logs
+from ebbflow.adapters.admission.receiver import AdmissionReceiver
+from ebbflow.adapters.kube.owned_triggers import KubeOwnedTriggers
+from ebbflow.adapters.kube.status import KubeStatusWriter
+from ebbflow.adapters.providers import ProviderApis
+from ebbflow.handlers.lifecycle import Operator
+from ebbflow.handlers.loop import Loop, Reconciler
+from ebbflow.services.account_check import AccountCheck
+from ebbflow.services.account_identity import AccountIdentities
+from ebbflow.services.document_triggers import DocumentTriggers
+from ebbflow.services.first_sights import FirstSights
+from ebbflow.services.template_sync import TemplateSync
+from ebbflow.services.trigger_intake import TriggerIntake
+from ebbflow.services.trigger_ledger import TriggerLedger
+from ebbflow.services.trigger_look import TriggerLook
+from ebbflow.services.triggered_runs import TriggeredRuns
+from ebbflow.services.update_runs import UpdateRuns
+from ebbflow.wiring.foundation import Foundation
+from ebbflow.wiring.runs import runs_on
+from ebbflow.wiring.watches import watches_on
+from ebbflow.wiring.webhooks import Webhooks
+
+
+def operator_on(on: Foundation, webhooks: Webhooks, receiver: AdmissionReceiver) -> Operator:
+    """Return the operator, ready to run."""
+    sights = FirstSights()
+    reconcilers = _reconcilers(on, webhooks, sights)
+    for kind in reconcilers:
+        on.metrics.max_workers(kind, on.settings.workers)
+    status = _status_writer(on)
+    return Operator(
+        elections=on.elections,
+        schedule=on.schedule,
+        loop=Loop(reconcilers, status, on.queue, on.metrics, on.clock),
+        watches=watches_on(on, sights),
+        receiver=receiver,
+        identity=on.settings.identity,
+        workers=on.settings.workers,
+    )
+
+
+def _status_writer(on: Foundation) -> KubeStatusWriter:
+    return KubeStatusWriter(on.client, on.events, on.own_writes, on.clock, logs.redactor)
+
+
+def _reconcilers(on: Foundation, webhooks: Webhooks, sights: FirstSights) -> dict[str, Reconciler]:
+    """Return what works on each kind, by the names in the keys of the queue."""
+    cluster, status, interval = on.cluster, _status_writer(on), on.settings.poll_interval
+    turns, runs = runs_on(on)
+    providers = ProviderApis(on.http_client(), on.clock)
+    owned = KubeOwnedTriggers(on.client, on.own_writes)
+    documents = DocumentTriggers(UpdateRuns(on.store, turns), owned, cluster)
+    listens = on.settings.webhook_address is not None
+    return {
+        "Template": TemplateSync(
+            cluster,
+            status,
+            on.git,
+            on.access,
+            on.watch,
+            on.clock,
+            on.metrics,
+            poll_interval=interval,
+            commit_window=on.settings.commit_window,
+            record_key=on.record_key,
+            is_secret=logs.redactor.holds,
+            updates=documents,
+            sights=sights,
+        ),
+        "GitAccount": AccountCheck(
+            cluster,
+            on.access,
+            AccountIdentities(providers, on.clock),
+            on.queue.add,
+            interval,
+            webhooks.accounts if listens else None,
+        ),
+        "GitTrigger": TriggerIntake(
+            cluster,
+            status,
+            TriggerLook(on.git, on.access, on.watch, providers, interval),
+            TriggerLedger(status, TriggeredRuns(cluster, on.store, turns), on.metrics),
+            documents,
+            on.clock,
+            interval,
+        ),
+        "Run": runs,
+        "RunQueue": turns,
+    }
