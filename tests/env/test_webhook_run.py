@@ -133,3 +133,21 @@ def test_a_paused_trigger_says_so_and_starts_nothing_later(
     kubectl.delete("Template", "shop", namespace)
     said = call(place, path, KEY)
     assert (said.status, "no Template shop" in said.body["message"]) == (409, True)
+
+
+def test_a_run_that_was_answered_for_survives_a_kill_and_its_call_may_come_again(
+    operators: Operators, kubectl: Kubectl, namespace: str, git: FaultyGitServer, shop: Source
+) -> None:
+    del git, kubectl
+    operator = operators(RECEIVER)
+    path = f"/hooks/run/{namespace}/GitTrigger/deploy"
+    body = {"release": {"version": "1"}}
+    said = call(receiver_of(operator), path, KEY, body, Idempotency_Key="once")
+    operator.kill()
+    (name,) = said.body["runs"]
+    operator.start()
+    operator.wait_ready()
+    again = call(receiver_of(operator), path, KEY, body, Idempotency_Key="once")
+    assert again.body["runs"] == [name]
+    shop.wait_end(name)
+    assert len(shop.runs()) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -20,20 +21,13 @@ class Gathered(Generic[K, V]):
     At most `most` pieces of a key wait: the oldest of them go.
     """
 
-    def __init__(
-        self,
-        work: Work[K, V],
-        gap: float,
-        most: int,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
+    def __init__(self, work: Work[K, V], gap: float, most: int) -> None:
         self._work = work
         self._gap = gap
         self._most = most
-        self._sleep = sleep
         self._waiting: dict[K, deque[V]] = {}
         self._tasks: dict[K, asyncio.Task[None]] = {}
-        self._closing = False
+        self._closing = asyncio.Event()
 
     def add(self, key: K, piece: V) -> None:
         """Have a piece done soon."""
@@ -42,24 +36,16 @@ class Gathered(Generic[K, V]):
             self._tasks[key] = asyncio.create_task(self._run(key))
 
     async def close(self, seconds: float) -> None:
-        """Do what waits without any gap, within this time."""
-        self._closing = True
-        resting = list(self._tasks.values())
-        for task in resting:
-            task.cancel()
-        await asyncio.gather(*resting, return_exceptions=True)
-        left = [self._work(key, tuple(pieces)) for key, pieces in self._waiting.items()]
-        self._waiting.clear()
-        try:
-            async with asyncio.timeout(seconds):
-                await asyncio.gather(*left)
-        except TimeoutError:
-            return
+        """Do what waits, and what comes later, without any gap; wait for that for so long."""
+        self._closing.set()
+        if self._tasks:
+            await asyncio.wait(list(self._tasks.values()), timeout=seconds)
 
     async def _run(self, key: K) -> None:
         try:
             while pieces := self._waiting.pop(key, None):
-                await asyncio.shield(asyncio.ensure_future(self._work(key, tuple(pieces))))
-                await self._sleep(self._gap)
+                await self._work(key, tuple(pieces))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._closing.wait(), self._gap)
         finally:
             del self._tasks[key]

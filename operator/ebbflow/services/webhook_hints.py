@@ -110,7 +110,8 @@ class WebhookHints:
         if before is None:
             return  # all is looked at anyway when a process begins to lead
         for repository, at in now.items():
-            if at > before.get(repository, ""):
+            # Any other time than before: the clocks of two replicas may differ.
+            if at != before.get(repository, ""):
                 self._look(key, account.spec.server_url, Told((repository,)))
 
     def drop(self, account: Key) -> None:
@@ -155,10 +156,11 @@ class WebhookHints:
         account = await self._cluster.get(GitAccount, key.namespace, key.name)
         if account is None:
             return True
-        entries = merged(account.status.webhooks or (), told, self._now())
-        if self._leads():
+        at = self._now()
+        if self._leads() and key in self._seen:
             # They were looked at when they came.
-            self._seen[key] = {hook.repository: hook.last_delivery_at or "" for hook in entries}
+            self._seen[key].update({one.repositories[0]: at for one in told})
+        entries = merged(account.status.webhooks or (), told, at)
         try:
             await self._store.note_webhooks(account, entries)
         except StaleWrite:

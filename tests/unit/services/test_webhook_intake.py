@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from ebbflow.api.base import Key
-from ebbflow.api.gitaccount import GitAccount
+from ebbflow.api.gitaccount import GitAccount, WebhookStatus
 from ebbflow.domain.git import Remote
 from ebbflow.domain.ports import ClusterError
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.webhooks.exchange import Answer, RunCall
 from ebbflow.services.account_webhooks import RECHECK, AccountWebhooks
 from ebbflow.services.call_verdicts import call_verdicts
+from ebbflow.services.gathered import Gathered
 from ebbflow.services.git_hooks import UNAUTHORIZED, GitHooks
 from ebbflow.services.keyed_triggers import UNKNOWN, KeyedTriggers
 from ebbflow.services.schedule import Schedule
@@ -33,18 +34,19 @@ from tests.support.memory_webhooks import MemoryWebhookStore
 ACME = Key("GitAccount", "team", "acme")
 DEPLOY = Key("GitTrigger", "team", "deploy")
 URL = "https://github.com/acme/shop"
+OTHER = "https://github.com/acme/beside"
 PUSH = github_push(URL)
 KEY = "a key"
 
 
 class Watch:
-    """Follows one repository, and takes note of looks."""
+    """Follows two repositories, and takes note of looks."""
 
     def __init__(self) -> None:
         self.looks: list[str | None] = []
 
     def look_now(self, concerns: Callable[[Remote], bool], delivery: str | None = None) -> int:
-        if not concerns(Remote(URL)):
+        if not any(concerns(Remote(url)) for url in (URL, OTHER)):
             return 0
         self.looks.append(delivery)
         return 1
@@ -252,6 +254,50 @@ async def test_a_replica_that_does_not_lead_passes_on_what_it_was_told(at: World
     at.hints.heed(shown)
     at.hints.heed(shown)
     assert len(at.watch.looks) == 1
+
+
+def noted(repository: str, at: str) -> WebhookStatus:
+    return WebhookStatus(repository=repository, id="", state="Received", last_delivery_at=at)
+
+
+async def test_the_clock_of_another_replica_may_be_behind(at: World) -> None:
+    at.hints.heed(await at.account())
+    for seen, time in enumerate(("12:00:05", "12:00:01", "12:00:03"), 1):
+        await at.store.note_webhooks(await at.account(), (noted(URL, time),))
+        at.clock.advance(1)
+        at.hints.heed(await at.account())
+        at.hints.heed(await at.account())
+        assert len(at.watch.looks) == seen
+
+
+async def test_what_the_leader_notes_for_people_hides_nothing_of_others(at: World) -> None:
+    at.hints.heed(await at.account())
+    await at.store.note_webhooks(await at.account(), (noted(OTHER, "12:00:05"),))
+    await at.deliver()
+    await at.pass_time(0)
+    shown = await at.account()
+    assert {hook.repository for hook in shown.status.webhooks or ()} == {URL, OTHER}
+    at.hints.heed(shown)
+    assert at.watch.looks == ["d-github", None]
+
+
+async def test_pieces_that_come_meanwhile_are_done_together() -> None:
+    done: list[tuple[str, tuple[int, ...]]] = []
+
+    async def work(key: str, pieces: tuple[int, ...]) -> None:
+        done.append((key, pieces))
+
+    gathered = Gathered[str, int](work, 3600, 3)
+    for piece in range(2):
+        gathered.add("a", piece)
+    gathered.add("b", 9)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    for piece in range(10):
+        gathered.add("a", piece)
+    assert done == [("a", (0, 1)), ("b", (9,))]
+    await gathered.close(1)
+    assert done[2:] == [("a", (7, 8, 9))]
 
 
 async def test_who_begins_to_lead_does_not_look_for_what_is_old(at: World) -> None:
