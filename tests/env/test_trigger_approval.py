@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import json
 from typing import Any
 
 import pytest
 
 from ebbflow.api.gittrigger import APPROVE_FORK
 from tests.env.conftest import Shared
-from tests.support.approvers import bind
+from tests.support.approvers import Approver, bind
+from tests.support.builders import git_trigger
 from tests.support.crd_cases_gittrigger import trigger
 from tests.support.installation import POLICY_SECONDS
 from tests.support.waiting import eventually
@@ -35,21 +35,12 @@ def people(shared: Shared) -> None:
 
 def manifest(name: str, approved: str | None = None, **spec: Any) -> dict[str, Any]:
     notes = {} if approved is None else {APPROVE_FORK: approved}
-    return {
-        "apiVersion": "ebbflow.dev/v1alpha1",
-        "kind": "GitTrigger",
-        "metadata": {"name": name, "annotations": notes},
-        "spec": trigger("PullRequest", paused=True, suspend=True, **spec),
-    }
+    wished = trigger("PullRequest", paused=True, suspend=True, **spec)
+    return git_trigger(name).annotated(notes).spec(**wished).build()
 
 
 def refusal(shared: Shared, user: str, wished: dict[str, Any], *verb: str) -> str:
-    """Ask as a user, with `kubectl replace` if not said; the API server's words if it refuses."""
-    done = shared.kubectl.cluster.kubectl_run(
-        *(verb or ("replace",)), f"--as={user}", f"--namespace={shared.namespace}", "-f", "-",
-        input=json.dumps(wished), check=False,
-    )  # fmt: skip
-    return done.stderr if done.returncode else ""
+    return Approver(user, shared.kubectl, shared.namespace).writes(wished, *verb)
 
 
 @pytest.mark.parametrize(

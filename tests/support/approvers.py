@@ -1,4 +1,4 @@
-"""People who start, cancel and approve Runs with the real kubectl, each under a name of their own."""
+"""People who write Runs and triggers with the real kubectl, each under a name of their own."""
 
 from __future__ import annotations
 
@@ -62,6 +62,10 @@ class Approver:
         before = run["spec"].get("approvals", [])
         after = [*before, said(user or self.user, decision, node)]
         return self.patches(name, {"op": "add", "path": "/spec/approvals", "value": after})
+
+    def writes(self, wished: JsonObject, *verb: str) -> str:
+        """Make or change any object, by `kubectl replace` if not said; the refusal, or nothing."""
+        return self._asks(*(verb or ("replace",)), "-f", "-", input=json.dumps(wished))
 
     def wait_recorded(self, source: str) -> None:
         """Wait until the webhook records who makes a Run: the API server learns of it late."""

@@ -138,6 +138,11 @@ def git_account(name: str, provider: str = "Git") -> GitAccountBuilder:
     return GitAccountBuilder(API_VERSION, "GitAccount", name).spec(provider=provider)
 
 
+def git_trigger(name: str) -> Builder:
+    """Begin a GitTrigger."""
+    return Builder(API_VERSION, "GitTrigger", name)
+
+
 def secret(name: str) -> SecretBuilder:
     """Begin a Secret."""
     return SecretBuilder("v1", "Secret", name)

@@ -43,6 +43,9 @@ DEFAULT_FLAGS = ("[skip ci]", "[ci skip]", "[no ci]", "[skip ebbflow]", "[ebbflo
 MAX_DELIVERIES = 20
 """Verdicts that a status keeps."""
 
+MAX_TARGETS = 16
+"""Targets of one trigger: the admission policy has a check for each of them."""
+
 MAX_REF = 1024
 """Characters of the whole name of a ref that a trigger can follow."""
 
@@ -199,7 +202,9 @@ class GitTriggerSpec(Model):
         default=None, description="Webhook: the key that a caller must know."
     )
     targets: Annotated[tuple[TriggerTarget, ...], Distinct(by=("kind", "name"))] = Field(
-        min_length=1, max_length=16, description="What is started, each by a run of its own."
+        min_length=1,
+        max_length=MAX_TARGETS,
+        description="What is started, each by a run of its own. To name one takes the verb run on it.",
     )
     arguments: JsonObject = Field(
         default={},

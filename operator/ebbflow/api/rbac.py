@@ -134,7 +134,7 @@ USER_ROLES: tuple[UserRole, ...] = (
                 GROUP,
                 ("gittriggers",),
                 _WRITE,
-                "to say what starts runs, and to pause it. Letting forks in needs a verb of its own",
+                "to say what starts runs, and to pause it. Naming a target takes the verb run on it, letting forks in the verb approve",
             ),
             PolicyRule(
                 GROUP,

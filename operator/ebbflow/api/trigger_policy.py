@@ -1,7 +1,8 @@
-"""The ValidatingAdmissionPolicy on GitTriggers: who lets the code of strangers run.
+"""The ValidatingAdmissionPolicy on GitTriggers: who starts Runs by them, and of whose code.
 
-Whoever may open a pull request decides what is in a fork. Approving one of its commits, and
-letting all of them run, take the verb approve.
+A trigger starts Runs of its targets, so naming a target takes the verb run on it, as starting a
+Run by hand does. Whoever may open a pull request decides what is in a fork. Approving one of its
+commits, and letting all of them run, take the verb approve.
 """
 
 from __future__ import annotations
@@ -9,7 +10,17 @@ from __future__ import annotations
 from typing import Final
 
 from ebbflow.api.admission_policy import APPROVE, NOTES, Check, Policy, allowed, lacks
-from ebbflow.api.gittrigger import APPROVE_FORK, GitTrigger
+from ebbflow.api.gittrigger import APPROVE_FORK, MAX_TARGETS, GitTrigger
+from ebbflow.api.run_policy import RUN, SOURCES
+
+TARGETS: Final = {
+    "Template": SOURCES["Template"],
+    "ReleaseFlow": SOURCES["ReleaseFlow"],
+    "PreviewBlueprint": SOURCES["PreviewBlueprint"],
+    "DirectorySync": "directorysyncs",
+    "DirectoryPush": "directorypushes",
+}
+"""The resource of each kind that a GitTrigger can have as a target."""
 
 _RESOURCE: Final = GitTrigger.declaration.plural
 
@@ -25,7 +36,26 @@ _VARIABLES: Final = {
         f" || variables.notes['{APPROVE_FORK}'] != variables.oldNotes['{APPROVE_FORK}'])"
     ),
     "opens": f"{_opened('object')} && (oldObject == null || !({_opened('oldObject')}))",
+    "resources": "{" + ", ".join(f"'{k}': '{v}'" for k, v in TARGETS.items()) + "}",
+    "known": "oldObject == null ? [] : oldObject.spec.targets",
 }
+
+
+def _may_start(index: int) -> Check:
+    """Return the check of one target, which is not asked of one that the trigger has already.
+
+    One check for each: the sentence of a refusal has no authorizer to ask which target it is about.
+    """
+    target = f"object.spec.targets[{index}]"
+    resource = f"variables.resources[{target}.kind]"
+    is_known = f"variables.known.exists(t, t.kind == {target}.kind && t.name == {target}.name)"
+    return Check(
+        f"size(object.spec.targets) <= {index} || {is_known} || "
+        + allowed(resource, f"{target}.name", repr(RUN)),
+        f"'to start ' + {target}.kind + ' ' + {target}.name + ' by a trigger takes the right to run it: ' + "
+        + lacks(RUN, f"' + {resource} + '"),
+    )
+
 
 TRIGGER_POLICY: Final = Policy(
     _RESOURCE,
@@ -37,5 +67,6 @@ TRIGGER_POLICY: Final = Policy(
             "(variables.approves ? 'a commit of a fork is approved by those who may: '"
             " : 'forks are let in by those who may approve them: ') + " + lacks(APPROVE, _RESOURCE),
         ),
+        *(_may_start(index) for index in range(MAX_TARGETS)),
     ),
 )

@@ -1,5 +1,5 @@
 """The admission policies fit what they guard. What they refuse, tests/env tries: test_approvals.py,
-test_trigger_approval.py."""
+test_trigger_approval.py, test_trigger_targets.py."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from ebbflow.api.admission_policy import APPROVE, Policy
+from ebbflow.api.gittrigger import TargetKind
 from ebbflow.api.policies import POLICIES
 from ebbflow.api.rbac import POLICY, USER_ROLES
 from ebbflow.api.run import SourceKind
@@ -21,6 +22,7 @@ from ebbflow.api.run_policy import (
     RUN,
     SOURCES,
 )
+from ebbflow.api.trigger_policy import TARGETS
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 
@@ -52,6 +54,11 @@ def test_it_is_installed_with_the_crds(name: str, policy: Policy) -> None:
 
 def test_every_kind_of_source_has_its_resource() -> None:
     assert set(SOURCES) == set(get_args(SourceKind))
+
+
+def test_every_kind_of_target_has_its_resource() -> None:
+    assert set(TARGETS) == set(get_args(TargetKind))
+    assert {kind: TARGETS[kind] for kind in SOURCES if kind in TARGETS}.items() <= SOURCES.items()
 
 
 def test_the_operator_has_the_verbs_that_it_needs_and_cannot_approve() -> None:
