@@ -26,6 +26,8 @@ from tests.support.apiproxy import ApiProxy
 from tests.support.audit import AuditLog
 from tests.support.builders import git_account, secret
 from tests.support.canary import Canary, CanarySearch
+from tests.support.gitea.program import locate_gitea
+from tests.support.gitea.server import GiteaServer
 from tests.support.gitserver import FaultyGitServer
 from tests.support.installation import ACCOUNT, OPERATOR_USER, install_crds, install_rbac
 from tests.support.kubectl import Kubectl
@@ -173,6 +175,13 @@ def link_account(kubectl: Kubectl, namespace: str, canary: Canary) -> str:
     kubectl.apply(login.with_login(GIT_USER, canary.value).build())
     kubectl.apply(git_account(ACCOUNT_NAME).within(namespace).using(ACCOUNT_NAME).build())
     return ACCOUNT_NAME
+
+
+@pytest.fixture(scope="session")
+def gitea(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GiteaServer]:
+    """A real Gitea; `make_world` gives each test a repository of its own."""
+    with GiteaServer(locate_gitea(), tmp_path_factory.mktemp("gitea")) as running:
+        yield running
 
 
 @pytest.fixture

@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 
 from ebbflow.adapters.http_client import AioHttpClient
 from ebbflow.adapters.providers import ProviderApis
-from tests.support.gitea.program import locate_gitea
+from tests.support.gitea.program import BUILD_SECONDS
 from tests.support.gitea.server import GiteaServer, GiteaWorld
 from tests.support.memory_cluster import ManualClock
 from tests.support.providers.contract import ProviderContract
-
-BUILD_SECONDS = 900
 
 
 def look_up(host: str, port: int) -> tuple[str, ...]:
     raise socket.gaierror(socket.EAI_NONAME, "no such name")
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GiteaServer]:
-    with GiteaServer(locate_gitea(), tmp_path_factory.mktemp("gitea")) as running:
-        yield running
-
-
 @pytest.mark.timeout(BUILD_SECONDS)
 class TestGitea(ProviderContract):
     @pytest.fixture
-    async def world(self, server: GiteaServer) -> AsyncIterator[GiteaWorld]:
+    async def world(self, gitea: GiteaServer) -> AsyncIterator[GiteaWorld]:
         async with aiohttp.ClientSession() as session:
-            made = server.make_world(session)
+            made = gitea.make_world(session)
             await made.create()
             yield made
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ebbflow.api.base import API_VERSION
 from ebbflow.devcluster.gitrepository import Content, GitRepository
 from ebbflow.devcluster.gitserver import GitServer
+from tests.support.builders import git_trigger
 from tests.support.kubectl import Kubectl
 from tests.support.ran import Source, config_map, source, steps_document
 from tests.support.waiting import eventually
@@ -20,29 +20,16 @@ TOLD = ("branch", "sha", "message", "author", "tag", "repoUrl")
 
 
 @dataclass(frozen=True, slots=True)
-class Triggered:
-    """One GitTrigger, its repository and the Template that it starts."""
+class Following:
+    """One GitTrigger, and the Template that it starts."""
 
     kubectl: Kubectl
-    git: GitServer
     source: Source
-    repository: str
 
     @property
     def name(self) -> str:
         """The trigger's name is the Template's."""
         return self.source.name
-
-    @property
-    def bare(self) -> GitRepository:
-        """The repository on the server's disk."""
-        return self.git.repository(self.repository)
-
-    def push(
-        self, files: Mapping[str, Content], message: str = "Change", *, branch: str = "main"
-    ) -> str:
-        """Commit onto a branch, as a push of one commit does; its id."""
-        return self.git.commit(self.repository, files, message, branch=branch)
 
     def status(self) -> JsonObject:
         """The trigger's status as it is now."""
@@ -75,11 +62,36 @@ class Triggered:
         """Change fields of the trigger's spec."""
         self.kubectl.patch("GitTrigger", self.name, self.source.namespace, {"spec": spec})
 
+    def told(self) -> JsonObject:
+        """What the newest run wrote down of what started it."""
+        return dict(
+            self.kubectl.get("ConfigMap", f"{self.name}-told", self.source.namespace)["data"]
+        )
+
     def wait_ready(self, status: str = "True") -> JsonObject:
         """Wait until the trigger has looked; the trigger."""
         return self.kubectl.wait_condition(
             "GitTrigger", self.name, self.source.namespace, "Ready", status
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Triggered(Following):
+    """A trigger with its repository on the test's own Git server."""
+
+    git: GitServer
+    repository: str
+
+    @property
+    def bare(self) -> GitRepository:
+        """The repository on the server's disk."""
+        return self.git.repository(self.repository)
+
+    def push(
+        self, files: Mapping[str, Content], message: str = "Change", *, branch: str = "main"
+    ) -> str:
+        """Commit onto a branch, as a push of one commit does; its id."""
+        return self.git.commit(self.repository, files, message, branch=branch)
 
 
 def trigger_of(
@@ -96,22 +108,35 @@ def trigger_of(
 ) -> Triggered:
     """Make a repository, a Template that writes down what started it, and a trigger that has looked."""
     server.create_repository(name, files or {"README.md": b"# Shop\n"})
-    told = {key: f"${{refs.trigger.{key}}}" for key in TOLD}
-    document = steps_document(config_map(f"{name}-told", **told), **(template or {}))
+    spec = {"type": "Push", "branches": ["main"], **spec}
+    place = {"accountRef": {"name": account}, "repository": server.url_of(name)}
+    made = follow(kubectl, namespace, name, place, TOLD, robot=robot, template=template, **spec)
+    return Triggered(kubectl, made.source, server, name)
+
+
+def follow(
+    kubectl: Kubectl,
+    namespace: str,
+    name: str,
+    place: JsonObject,
+    told: Iterable[str],
+    *,
+    robot: str,
+    template: Mapping[str, Any] | None = None,
+    **spec: Any,
+) -> Following:
+    """Make a Template that writes down these values, and a trigger on a place that has looked."""
+    values = {key: f"${{refs.trigger.{key}}}" for key in told}
+    document = steps_document(config_map(f"{name}-told", **values), **(template or {}))
     target = source(kubectl, namespace, name, document, serviceAccountName=robot)
     body = {
-        "type": "Push",
-        "git": {"accountRef": {"name": account}, "repository": server.url_of(name)},
-        "branches": ["main"],
+        "git": place,
         "targets": [{"kind": "Template", "name": name}],
         "interval": "1s",
         **spec,
     }
-    about = {"name": name, "namespace": namespace}
-    body = {field: value for field, value in body.items() if value is not None}
-    kubectl.create(
-        {"apiVersion": API_VERSION, "kind": "GitTrigger", "metadata": about, "spec": body}
-    )
-    made = Triggered(kubectl, server, target, name)
+    given = {field: value for field, value in body.items() if value is not None}
+    kubectl.create(git_trigger(name).within(namespace).spec(**given).build())
+    made = Following(kubectl, target)
     made.wait_ready()
     return made

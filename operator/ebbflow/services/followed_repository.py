@@ -63,7 +63,10 @@ class Listing:
 
 @dataclass(slots=True)
 class Repository:
-    """One repository as seen with one credential. `asked`: the prefixes that the listing is of."""
+    """One repository as seen with one credential. `asked`: the prefixes that the listing is of.
+
+    `told`: who wants hints alone, and was given one that it has not taken yet.
+    """
 
     remote: Remote
     listing: Listing = field(default_factory=Listing)
@@ -81,6 +84,7 @@ class Repository:
     error: GitError | None = None
     turns: dict[str, asyncio.Lock] = field(default_factory=dict)
     hint: str | None = None
+    told: dict[Key, str | None] = field(default_factory=dict)
 
     @property
     def is_followed(self) -> bool:

@@ -195,8 +195,15 @@ class RepositoryWatch:
         for repository in found:
             repository.hint = delivery
             self._start(self._poll(repository))
-            self._wake_all(k for k, i in repository.ref_interests.items() if not i.prefixes)
+            hinted = [k for k, i in repository.ref_interests.items() if not i.prefixes]
+            repository.told |= dict.fromkeys(hinted, delivery)
+            self._wake_all(hinted)
         return len(found)
+
+    def take_hint(self, key: Key) -> str | None:
+        """Return the delivery that `key`, which wants hints alone, was woken for; once."""
+        remote = self._followed.get(key)
+        return None if remote is None else self._repositories[remote].told.pop(key, None)
 
     def _of_follower(self, key: Key, remote: Remote) -> Repository:
         if self._followed.get(key) not in (None, remote):
@@ -221,6 +228,7 @@ class RepositoryWatch:
         repository = self._repositories[remote]
         repository.interests.pop(key, None)
         repository.ref_interests.pop(key, None)
+        repository.told.pop(key, None)
         if not repository.is_followed:
             self._schedule.cancel(("poll", remote))
             del self._repositories[remote]

@@ -159,6 +159,8 @@ class TriggerLook:
         providers: Providers,
     ) -> Sight:
         spec, seen = trigger.spec, Seen.of(trigger.status)
+        # Before it asks: a delivery that comes meanwhile tells of what the answer may not have.
+        hint = self._watch.take_hint(trigger.key)
         listing = await providers.pull_requests(api, git.repository)
         approved = approved_commits(trigger.metadata.annotations)
         observed = observe_pulls(spec, seen, listing.pulls, approved)
@@ -166,7 +168,7 @@ class TriggerLook:
             observed = _with_unlisted(observed, seen, {pull.ref for pull in listing.pulls})
         every = self._every(spec)
         self._watch.follow_refs(trigger.key, RefInterest(granted.remote, (), 0, every))
-        return Sight(granted.remote, observed, after=every)
+        return Sight(granted.remote, observed, hint, after=every)
 
     def _every(self, spec: GitTriggerSpec) -> timedelta:
         return spec.interval or self._poll_interval

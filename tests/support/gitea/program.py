@@ -20,6 +20,9 @@ from ebbflow.devcluster.programs import Program
 from ebbflow.devcluster.progress import say_on_stderr
 from ebbflow.devcluster.toolchain import go_from_wheel, go_on_path
 
+BUILD_SECONDS = 900
+"""How long the first test that needs it may take."""
+
 MODULE = Path(__file__).with_name("module")
 GITEA = Program(
     "gitea",

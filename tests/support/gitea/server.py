@@ -199,7 +199,28 @@ class GiteaWorld:
         )
 
     async def push_to(self, pull: PullRequest) -> str:
-        return await self._commit(self._repo(), None, pull.head_branch, ROBOT)
+        return await self._commit(
+            f"/repos/{pull.head_repository}", None, pull.head_branch, pull.author
+        )
+
+    async def push(self, branch: str) -> str:
+        """Commit onto a branch of the repository; the commit."""
+        return await self._commit(self._repo(), None, branch, ROBOT)
+
+    async def make_ready(self, pull: PullRequest) -> None:
+        """Make a draft ready for review: Gitea tells drafts by their titles."""
+        body = {"title": pull.title.removeprefix("WIP: ")}
+        await self._ask("PATCH", f"{self._repo()}/pulls/{pull.id}", body)
+
+    async def add_webhook(self, url: str, secret: str) -> None:
+        """Have every event delivered there."""
+        body = {
+            "type": "gitea",
+            "active": True,
+            "events": ["push", "pull_request", "pull_request_label", "pull_request_sync"],
+            "config": {"url": url, "content_type": "json", "secret": secret},
+        }
+        await self._ask("POST", f"{self._repo()}/hooks", body)
 
     async def label(self, pull: PullRequest, label: str) -> None:
         body = {"name": label, "color": "#00aabb"}

@@ -105,6 +105,19 @@ async def test_a_crash_loses_no_run_of_a_pull_request(calls: int) -> None:
     assert (values["trigger"]["pullRequestId"], values["trigger"]["sha"]) == ("7", pull.head_sha)
 
 
+async def test_what_a_hint_had_us_find_is_told_with_its_delivery_and_later_finds_are_not() -> None:
+    world = await looked()
+    first = opened(world)
+    assert world.operator.watch.look_now(lambda remote: remote.url == URL, "d-1") == 1
+    assert world.operator.woken == [TRIGGER]
+    await world.operator.settle()
+    opened(world, 8)
+    await world.operator.settle()
+    by_poll, by_hint = world.deliveries()
+    assert (by_hint.source, by_hint.id, by_hint.after) == ("Webhook", "d-1#1", first.head_sha)
+    assert by_poll.source == "Poll"
+
+
 async def test_without_an_api_it_is_told_what_is_missing() -> None:
     world = TriggerWorld(type="PullRequest", git={"repository": URL})
     report = await world.operator.one_pass()
