@@ -117,14 +117,6 @@ def test_a_run_by_hand_goes_on_while_the_target_is_paused(shared: Shared, robot:
     assert (verdict["verdict"], verdict["reason"]) == ("Ignored", "TargetPaused")
 
 
-def test_a_schedule_starts_runs_by_itself(shared: Shared, robot: str) -> None:
-    shop = made(
-        shared, robot, "push-cron", type="Schedule", schedule="* * * * *", branches=None, git=None
-    )
-    assert shop.status()["nextRunAt"] > shop.status()["lastScheduledAt"]
-    assert shop.source.runs() == []
-
-
 def test_a_push_of_five_thousand_files_is_judged(shared: Shared, robot: str) -> None:
     shop = made(shared, robot, "push-large", paths={"mode": "Allow", "patterns": ["d7/f4907"]})
     shop.run_for(shop.push({f"d{n % 50}/f{n}": b"1\n" for n in range(5000)}, "Import"))

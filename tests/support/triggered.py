@@ -118,14 +118,14 @@ def follow(
     kubectl: Kubectl,
     namespace: str,
     name: str,
-    place: JsonObject,
+    place: JsonObject | None,
     told: Iterable[str],
     *,
     robot: str,
     template: Mapping[str, Any] | None = None,
     **spec: Any,
 ) -> Following:
-    """Make a Template that writes down these values, and a trigger on a place that has looked."""
+    """Make a Template that writes down these values, and a trigger that has looked; `place`: its spec.git."""
     values = {key: f"${{refs.trigger.{key}}}" for key in told}
     document = steps_document(config_map(f"{name}-told", **values), **(template or {}))
     target = source(kubectl, namespace, name, document, serviceAccountName=robot)
