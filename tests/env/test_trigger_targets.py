@@ -12,6 +12,7 @@ from tests.support.approvers import RBAC, Approver, bind
 from tests.support.builders import git_trigger
 from tests.support.crd_cases_gittrigger import timer
 from tests.support.installation import POLICY_SECONDS
+from tests.support.ran import deployer, source, steps_document
 from tests.support.waiting import eventually
 
 WRITER, RUNNER = "wim", "rita"
@@ -128,3 +129,21 @@ def test_each_of_the_most_targets_is_looked_at(writer: Approver, runner: Approve
     assert runner.writes(manifest(name, *many, SHOP)) == ""
     all_new = manifest(f"targets-{next(NUMBERS)}", *many, SHOP)
     assert runner.writes(all_new, "create") == ""
+
+
+@pytest.mark.parametrize(
+    ("also", "phase"), [((), "Failed"), (("templates",), "Succeeded")], ids=["lacks it", "has it"]
+)
+def test_a_node_makes_a_trigger_only_of_what_its_account_may_run(
+    shared: Shared, writer: Approver, also: tuple[str, ...], phase: str
+) -> None:
+    name = f"targets-{next(NUMBERS)}"
+    robot = deployer(shared.kubectl, shared.namespace, name, ["gittriggers", *also])
+    spec = {"name": name, "wait": False, **timer(targets=[SHOP])}
+    node = {"kind": "GitTrigger", "spec": spec}
+    made = source(
+        shared.kubectl, shared.namespace, name, steps_document(node), serviceAccountName=robot
+    )
+    run = made.wait_end(made.start(f"{name}-run"), phase)
+    words = run["status"]["nodes"][0].get("message") or ""
+    assert (f"{name} lacks the verb run on templates.ebbflow.dev" in words) is (phase == "Failed")
