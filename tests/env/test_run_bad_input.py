@@ -24,6 +24,7 @@ from tests.support.bad_runs import (
     Row,
     deployment,
     forbid_label,
+    forbidding,
     sizes,
     table,
 )
@@ -127,9 +128,8 @@ def stage(
             sources[name].start(name, arguments=row.arguments)
         yield made
         release(kubectl, dying)
-        kubectl.run(
-            "delete", "validatingadmissionpolicies,validatingadmissionpolicybindings", "--all"
-        )
+        policies = "validatingadmissionpolicybindings,validatingadmissionpolicies"
+        kubectl.run("delete", policies, forbidding(namespace))
         search.look_at_repositories(git.root)
     search.verify()
 

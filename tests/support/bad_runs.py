@@ -156,9 +156,14 @@ GADGETS: JsonObject = {
 """The kind that comes later."""
 
 
+def forbidding(namespace: str) -> str:
+    """Return the name of the policy, and of its binding, that `forbid_label` makes."""
+    return f"refuse-{namespace}"
+
+
 def forbid_label(kubectl: Kubectl, namespace: str) -> None:
     """Make an admission policy of the platform team, and wait until it holds."""
-    group, name = "admissionregistration.k8s.io/v1", f"refuse-{namespace}"
+    group, name = "admissionregistration.k8s.io/v1", forbidding(namespace)
     rules = [
         {
             "apiGroups": [""],
