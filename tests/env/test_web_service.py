@@ -107,9 +107,21 @@ class World:
             pods={
                 one["metadata"]["uid"] for one in pods if "deletionTimestamp" not in one["metadata"]
             },
-            page=self.inside("wget", "-q", "-O", "-", "http://shop:8080/"),
+            page=self.page(),
             told=[json.loads(one.body) for one in self.slack.received],
         )
+
+    def page(self) -> str:
+        """Return what the service answers; a pod that is just ending may get no answer itself."""
+        asked = ("timeout", "5", "wget", "-q", "-O", "-", "http://shop:8080/")
+        where = ("-n", self.place.namespace, "deploy/shop", "--")
+
+        def answered() -> str:
+            done = self.place.kubectl.cluster.kubectl_run("exec", *where, *asked, check=False)
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        return eventually(answered, 60, "the service to answer")
 
     def inside(self, *command: str) -> str:
         """Run a command in a pod of the service, without ebbflow."""

@@ -92,6 +92,9 @@ def _timed(line: bytes) -> tuple[str, bytes]:
 
 def _refusal(status: int, body: bytes, target: PodContainer) -> Exception:
     words = _words(body) or f"HTTP {status}"
+    if status == HTTPStatus.NO_CONTENT:
+        # So the API server answers while the pod is on no node (its LogLocation).
+        return NotYet("the pod is on no node yet")
     if status == HTTPStatus.NOT_FOUND:
         return NotThere(words)
     if status == HTTPStatus.BAD_REQUEST and "waiting to start" in words:
