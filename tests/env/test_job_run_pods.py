@@ -48,9 +48,15 @@ def test_exit_code_and_log_are_outputs(place: Place) -> None:
 
 
 def test_another_exit_code_fails_the_run_with_the_end_of_the_log(place: Place) -> None:
-    run = place.run(node("echo begin; echo no such table >&2; exit 7"), phase="Failed")
+    run = place.run(node("exec >&2; echo begin; echo no such table; exit 7"), phase="Failed")
     assert "container main ended with exit code 7" in message(run)
     assert "its log ends: begin | no such table" in message(run)
+
+
+def test_both_streams_of_a_container_are_in_its_log(place: Place) -> None:
+    """In which order is up to the container runtime, which reads each by itself."""
+    place.run(node("echo out; echo err >&2"), reading(log="${refs.job.log}"))
+    assert sorted(seen(place)["log"].split("\n")) == ["err", "out"]
 
 
 def test_a_container_that_takes_too_much_memory_is_said_to_have(place: Place) -> None:

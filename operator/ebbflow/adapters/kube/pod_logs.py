@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Final
 
@@ -27,6 +28,11 @@ where it cuts, fewer lines are asked for; the kubelet keeps lines of 16 KiB at m
 """
 
 SILENCE_SECONDS: Final = 20.0
+
+SETTLING_SECONDS: Final = 0.5
+"""How long is waited before a log that ends within a line is read again."""
+
+SETTLING_READS: Final = 10
 EVENTS: Final = 100
 """Warnings of one object that are looked at; the API server keeps those of an hour."""
 
@@ -40,18 +46,28 @@ class KubePodLogs(PodLogs):
     """`redact` takes known secrets out of logs and of the API server's words."""
 
     def __init__(
-        self, client: KubeClient, system: SystemNamespaces, redact: Callable[[str], str]
+        self,
+        client: KubeClient,
+        system: SystemNamespaces,
+        redact: Callable[[str], str],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._client = client
         self._system = system
         self._redact = redact
+        self._sleep = sleep
 
     @override
     async def tail(self, container: Container, account: Account) -> str:
-        data = b""
-        for lines in (TAIL_LINES, TAIL_LINES // 10, 1):
-            data = await self._read(container, account, lines)
-            if len(data) < ASKED_BYTES:
+        data = await self._end(container, account)
+        for _ in range(SETTLING_READS):
+            if not data or data.endswith(b"\n"):
+                break
+            # Either the program wrote no newline at its end, or the container runtime, which a slow
+            # disk holds up, has not written the end of the log yet (seen with containerd 1.6).
+            await self._sleep(SETTLING_SECONDS)
+            before, data = data, await self._end(container, account)
+            if data == before:
                 break
         return self._redact(readable(data))
 
@@ -79,6 +95,14 @@ class KubePodLogs(PodLogs):
             raise error_of(read_refusal(answer, self._redact), attempt)
         events = sorted(items(mapping(json.loads(answer.body)).get("items")), key=_seen_at)
         return self._redact(text(events[-1].get("message"))) if events else ""
+
+    async def _end(self, container: Container, account: Account) -> bytes:
+        data = b""
+        for lines in (TAIL_LINES, TAIL_LINES // 10, 1):
+            data = await self._read(container, account, lines)
+            if len(data) < ASKED_BYTES:
+                break
+        return data
 
     async def _read(self, container: Container, account: Account, lines: int) -> bytes:
         target = ObjectId("", "Pod", container.namespace, container.pod, "v1")

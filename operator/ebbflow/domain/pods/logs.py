@@ -24,7 +24,8 @@ class PodLogs(Protocol):
         """Return the end of a container's log as readable text without known secrets.
 
         However long the log is, a bounded part of it is asked for (TAIL_LINES, 64 KiB). Empty if
-        the container wrote nothing.
+        the container wrote nothing. A log that ends within a line is read again until it stays
+        the same, for a few seconds at most: it may not all be on the node's disk yet.
         """
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ebbflow.adapters.kube.client import KubeClient
-from ebbflow.adapters.kube.pod_logs import ASKED_BYTES, KubePodLogs
+from ebbflow.adapters.kube.pod_logs import ASKED_BYTES, SETTLING_READS, KubePodLogs
 from ebbflow.adapters.kube.system_namespaces import SystemNamespaces
 from ebbflow.domain.objects import (
     Account,
@@ -27,7 +27,11 @@ JOB = ObjectId("batch", "Job", "shop", "migrate", "v1")
 @pytest.fixture
 def logs(client: KubeClient) -> KubePodLogs:
     system = SystemNamespaces(("ebbflow-system",))
-    return KubePodLogs(client, system, lambda text: text.replace("hunter2", "[redacted]"))
+    return KubePodLogs(client, system, lambda text: text.replace("hunter2", "[redacted]"), at_once)
+
+
+async def at_once(_: float) -> None:
+    """Let no time go by."""
 
 
 def events(*found: tuple[str, str]) -> tuple[int, object]:
@@ -47,8 +51,8 @@ async def test_the_end_of_a_log_is_asked_for_as_the_tenant(logs: KubePodLogs, ap
 async def test_where_the_server_cut_long_lines_fewer_are_asked_for(
     logs: KubePodLogs, api: FakeApi
 ) -> None:
-    api.replies = [(200, "x" * ASKED_BYTES), (200, "x" * ASKED_BYTES), (200, "the end")]
-    assert await logs.tail(MAIN, ROBOT) == "the end"
+    api.replies = [(200, "x" * ASKED_BYTES), (200, "x" * ASKED_BYTES), (200, "the end\n")]
+    assert await logs.tail(MAIN, ROBOT) == "the end\n"
     assert [request.query["tailLines"] for request in api.requests] == ["100", "10", "1"]
 
 
@@ -57,6 +61,23 @@ async def test_a_server_that_sends_more_than_was_asked_for_is_not_heard_out(
 ) -> None:
     api.otherwise = lambda _: (200, "x" * 10 * ASKED_BYTES)
     assert len(await logs.tail(MAIN, ROBOT)) == ASKED_BYTES
+
+
+async def test_a_log_that_ends_within_a_line_is_read_until_it_stays_the_same(
+    logs: KubePodLogs, api: FakeApi
+) -> None:
+    api.replies = [(200, "one\ntw"), (200, "one\ntwo\nthr"), (200, "one\ntwo\nthree\n")]
+    assert await logs.tail(MAIN, ROBOT) == "one\ntwo\nthree\n"
+    api.replies = [(200, "no newline"), (200, "no newline")]
+    assert await logs.tail(MAIN, ROBOT) == "no newline"
+    assert api.replies == []
+
+
+async def test_a_log_that_goes_on_growing_is_read_so_many_times(
+    logs: KubePodLogs, api: FakeApi
+) -> None:
+    api.otherwise = lambda _: (200, "x" * len(api.requests))
+    assert await logs.tail(MAIN, ROBOT) == "x" * (SETTLING_READS + 1)
 
 
 async def test_known_secrets_are_taken_out(logs: KubePodLogs, api: FakeApi) -> None:
