@@ -274,6 +274,12 @@ class RunWorld:
 
         self.cluster.edit(SHOP, changed)
 
+    async def start(self, *steps: JsonObject, **fields: Any) -> None:
+        """Put the Template `shop` with these steps, and start the Run `one`; see `template`."""
+        self.template(*steps, **fields)
+        self.ask()
+        await self.settle()
+
     async def has_run(self, name: str, **spec: Any) -> Run:
         """Make a Run by hand and take it to its end."""
         self.ask(name, **spec)
@@ -344,11 +350,18 @@ class RunWorld:
     def phase(self, name: str = "one") -> str | None:
         return self.run(name).status.phase
 
+    def message(self, name: str = "one") -> str:
+        return self.run(name).status.message or ""
+
     def node(self, path: str, name: str = "one") -> NodeStatus:
         return next(n for n in self.run(name).status.nodes or () if n.path == path)
 
     def phases(self, name: str = "one") -> dict[str, str]:
         return {n.path: n.phase for n in self.run(name).status.nodes or ()}
+
+    def announced(self, reason: str) -> list[str]:
+        """Return the messages of the events with this reason, oldest first."""
+        return [message for _, said, message, _ in self.store.events if said == reason]
 
     def shop(self) -> Template:
         return self.cluster.template()

@@ -101,9 +101,7 @@ async def test_without_the_policy_it_fails_with_the_command_that_installs_it(
 async def test_a_policy_that_goes_while_people_are_waited_for_lets_nothing_pass(
     world: RunWorld,
 ) -> None:
-    world.template({"kind": "Approval", "spec": {}})
-    world.ask()
-    await world.settle()
+    await world.start({"kind": "Approval", "spec": {}})
     assert world.phase() == "Waiting"
     world.guard.in_force = False
     world.edit("one", approvals=APPROVED)
@@ -164,9 +162,7 @@ async def test_all_recorded_editors_of_the_document_are_left_out(world: RunWorld
 
 
 async def test_how_many_are_missing_is_told_a_little_later(world: RunWorld) -> None:
-    world.template({"kind": "Approval", "spec": {"amount": 2}})
-    world.ask()
-    await world.settle()
+    await world.start({"kind": "Approval", "spec": {"amount": 2}})
     world.edit("one", approvals=APPROVED)
     world.advance(await world.look())
     assert await world.look() is None

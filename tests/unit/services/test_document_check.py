@@ -227,7 +227,7 @@ async def test_a_run_of_a_synced_document_names_file_line_and_column() -> None:
     world.ask()
     await world.settle()
     assert (world.phase(), world.run().status.reason) == ("Failed", "InvalidDocument")
-    message = world.run().status.message or ""
+    message = world.message()
     assert message.startswith("deploy/shop.yaml:14:27: spec.spec.steps[0].spec.manifest.metadata")
     assert "deploy/shop.yaml:18:20: spec.spec.steps[1].spec.durations" in message
     assert world.objects.names() == []
@@ -241,4 +241,4 @@ async def test_a_document_that_was_edited_since_has_field_paths_only() -> None:
     )
     world.ask()
     await world.settle()
-    assert (world.run().status.message or "").startswith("spec.spec.steps[0].spec.manifest")
+    assert world.message().startswith("spec.spec.steps[0].spec.manifest")

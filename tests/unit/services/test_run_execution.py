@@ -14,9 +14,7 @@ def world() -> RunWorld:
 
 
 async def test_a_run_makes_what_the_document_says(world: RunWorld) -> None:
-    world.template(config_map("a", v="${args.V}"), config_map("b", v="x"), arguments={"V": "5"})
-    world.ask()
-    await world.settle()
+    await world.start(config_map("a", v="${args.V}"), config_map("b", v="x"), arguments={"V": "5"})
     assert world.phase() == "Succeeded"
     assert world.objects.live("ConfigMap", "a")["data"] == {"v": "5"}
     assert world.phases() == {"0": "Succeeded", "1": "Succeeded"}
@@ -27,26 +25,20 @@ async def test_a_run_makes_what_the_document_says(world: RunWorld) -> None:
 
 
 async def test_a_later_node_reads_what_an_earlier_one_made(world: RunWorld) -> None:
-    world.template(config_map("a", v="1"), config_map("b", uid="${refs.a.metadata.uid}"))
-    world.ask()
-    await world.settle()
+    await world.start(config_map("a", v="1"), config_map("b", uid="${refs.a.metadata.uid}"))
     uid = world.objects.live("ConfigMap", "a")["metadata"]["uid"]
     assert world.objects.live("ConfigMap", "b")["data"] == {"uid": uid}
 
 
 async def test_an_unknown_name_is_found_before_anything_is_made(world: RunWorld) -> None:
-    world.template(config_map("a", v="1"), config_map("b", v="${args.NOPE}"))
-    world.ask()
-    await world.settle()
+    await world.start(config_map("a", v="1"), config_map("b", v="${args.NOPE}"))
     assert world.phase() == "Failed"
-    assert "NOPE" in (world.run().status.message or "")
+    assert "NOPE" in world.message()
     assert world.objects.names() == []
 
 
 async def test_a_delay_takes_its_time(world: RunWorld) -> None:
-    world.template({"kind": "Delay", "spec": {"duration": "30s"}}, config_map("a", v="1"))
-    world.ask()
-    await world.settle()
+    await world.start({"kind": "Delay", "spec": {"duration": "30s"}}, config_map("a", v="1"))
     assert world.phases() == {"0": "Waiting"}
     world.advance(await world.look())
     await world.look()
@@ -54,9 +46,7 @@ async def test_a_delay_takes_its_time(world: RunWorld) -> None:
 
 
 async def test_an_approval_waits_for_people(world: RunWorld) -> None:
-    world.template({"kind": "Approval", "spec": {"amount": 2}}, config_map("a", v="1"))
-    world.ask()
-    await world.settle()
+    await world.start({"kind": "Approval", "spec": {"amount": 2}}, config_map("a", v="1"))
     assert world.phase() == "Waiting"
     said = [{"node": "0", "user": user, "decision": "Approve"} for user in ("ada", "bob")]
     world.edit("one", approvals=said[:1])
@@ -68,13 +58,11 @@ async def test_an_approval_waits_for_people(world: RunWorld) -> None:
 
 
 async def test_a_run_goes_on_where_a_killed_operator_was(world: RunWorld) -> None:
-    world.template(
+    await world.start(
         config_map("a", v="1"),
         {"kind": "Delay", "spec": {"duration": "10s"}},
         config_map("b", uid="${refs.a.metadata.uid}"),
     )
-    world.ask()
-    await world.settle()
     world.restart()
     world.clock.advance(10)
     await world.look()
@@ -83,9 +71,7 @@ async def test_a_run_goes_on_where_a_killed_operator_was(world: RunWorld) -> Non
 
 
 async def test_a_cancelled_run_makes_nothing_more(world: RunWorld) -> None:
-    world.template({"kind": "Delay", "spec": {"duration": "1h"}}, config_map("a", v="1"))
-    world.ask()
-    await world.settle()
+    await world.start({"kind": "Delay", "spec": {"duration": "1h"}}, config_map("a", v="1"))
     world.edit("one", cancel=True)
     await world.look()
     assert world.phase() == "Cancelled"
@@ -106,9 +92,7 @@ async def test_runs_take_turns_under_queue(world: RunWorld) -> None:
 
 
 async def test_an_unchanged_run_is_written_no_more(world: RunWorld) -> None:
-    world.template({"kind": "Approval", "spec": {}})
-    world.ask()
-    await world.settle()
+    await world.start({"kind": "Approval", "spec": {}})
     await world.look()
     world.cluster.calls.clear()
     world.clock.advance(60)
@@ -117,9 +101,7 @@ async def test_an_unchanged_run_is_written_no_more(world: RunWorld) -> None:
 
 
 async def test_each_sequential_node_costs_one_write(world: RunWorld) -> None:
-    world.template(*(config_map(f"m{number}", v="1") for number in range(10)))
-    world.ask()
-    await world.settle()
+    await world.start(*(config_map(f"m{number}", v="1") for number in range(10)))
     writes = [call for call in world.cluster.calls if call.startswith("write status of Run")]
     assert len(writes) == 11
 

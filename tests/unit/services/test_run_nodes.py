@@ -57,24 +57,18 @@ JOB = ObjectId("batch", "Job", "default", "j")
 
 
 async def test_a_node_of_condition_none_does_not_wait_for_health(world: RunWorld) -> None:
-    world.template(deployment("d", condition="none"), config_map("a", v="1"))
-    world.ask()
-    await world.settle()
+    await world.start(deployment("d", condition="none"), config_map("a", v="1"))
     assert world.phase() == "Succeeded"
 
 
 async def test_a_northflank_node_without_a_condition_fires_and_goes_on(world: RunWorld) -> None:
-    world.template(deployment("d"), config_map("a", v="1"), api_version="v1.2")
-    world.ask()
-    await world.settle()
+    await world.start(deployment("d"), config_map("a", v="1"), api_version="v1.2")
     assert world.phase() == "Succeeded"
 
 
 async def test_one_that_could_not_make_its_effect_has_not_fired(world: RunWorld) -> None:
     refuse(world, "apply Deployment", KindMissing("no such kind yet", code=404))
-    world.template(deployment("d", condition="none"))
-    world.ask()
-    await world.settle()
+    await world.start(deployment("d", condition="none"))
     assert world.node("0").phase == "Running"
     world.clock.advance(5)
     await world.look()
@@ -85,16 +79,12 @@ async def test_one_that_could_not_make_its_effect_has_not_fired(world: RunWorld)
 async def test_waiting_is_all_that_some_kinds_do_so_they_wait_in_northflank_files_too(
     world: RunWorld,
 ) -> None:
-    world.template({"kind": "Delay", "spec": {"duration": "1m"}}, api_version="v1.2")
-    world.ask()
-    await world.settle()
+    await world.start({"kind": "Delay", "spec": {"duration": "1m"}}, api_version="v1.2")
     assert world.phases() == {"0": "Waiting"}
 
 
 async def test_a_node_of_condition_running_goes_on_when_its_job_is_at_work(world: RunWorld) -> None:
-    world.template(job("j", condition="running"), config_map("a", v="1"))
-    world.ask()
-    await world.settle()
+    await world.start(job("j", condition="running"), config_map("a", v="1"))
     assert world.phases() == {"0": "Running"}
     world.objects.set_status(JOB, {"active": 1, "startTime": "2026-11-21T00:00:00Z"})
     await world.look()
@@ -102,9 +92,7 @@ async def test_a_node_of_condition_running_goes_on_when_its_job_is_at_work(world
 
 
 async def test_a_node_of_condition_success_waits_for_its_jobs_end(world: RunWorld) -> None:
-    world.template(job("j", condition="success"), config_map("a", v="1"))
-    world.ask()
-    await world.settle()
+    await world.start(job("j", condition="success"), config_map("a", v="1"))
     world.objects.set_status(JOB, {"active": 1, "startTime": "2026-11-21T00:00:00Z"})
     await world.look()
     assert world.phases() == {"0": "Running"}
@@ -126,9 +114,7 @@ async def test_a_failed_attempt_is_made_again_after_the_backoff(
 ) -> None:
     refuse(world, "apply ConfigMap", *(Denied(f"no, {n}", code=403) for n in range(4)))
     settings = {"maxAttempts": "5", "backoff": backoff}
-    world.template(config_map("a", v="1") | {"settings": settings}, arguments={"PAUSE": "7"})
-    world.ask()
-    await world.settle()
+    await world.start(config_map("a", v="1") | {"settings": settings}, arguments={"PAUSE": "7"})
     for attempt, seconds in enumerate(pauses, start=1):
         node = world.node("0")
         assert (node.phase, node.attempt) == ("Retrying", attempt)
@@ -145,13 +131,11 @@ async def test_a_failed_attempt_is_made_again_after_the_backoff(
 async def test_the_last_attempt_decides(world: RunWorld) -> None:
     refuse(world, "apply ConfigMap", *(Denied("not allowed", code=403) for _ in range(2)))
     settings = {"maxAttempts": 2, "backoff": {"delay": 1}}
-    world.template(config_map("a", v="1") | {"settings": settings})
-    world.ask()
-    await world.settle()
+    await world.start(config_map("a", v="1") | {"settings": settings})
     world.clock.advance(1)
     await world.look()
     assert world.phase() == "Failed"
-    assert world.run().status.message == "Manifest a (0): not allowed"
+    assert world.message() == "Manifest a (0): not allowed"
 
 
 async def test_what_no_other_attempt_can_do_better_is_not_tried_again(world: RunWorld) -> None:
@@ -160,12 +144,10 @@ async def test_what_no_other_attempt_can_do_better_is_not_tried_again(world: Run
         "settings": {"maxAttempts": 5},
         "spec": {"manifest": {"kind": "ConfigMap", "metadata": {"name": "${args.NAME}"}}},
     }
-    world.template(node, arguments={"NAME": "x"})
-    world.ask()
-    await world.settle()
+    await world.start(node, arguments={"NAME": "x"})
     assert world.phase() == "Failed"
     assert world.node("0").attempt == 1
-    assert world.run().status.message == (
+    assert world.message() == (
         "Manifest 0: spec.spec.steps[0].spec: apiVersion is missing: give it a text"
     )
 
@@ -184,9 +166,7 @@ async def test_what_no_other_attempt_can_do_better_is_not_tried_again(world: Run
 async def test_a_refusal_that_can_pass_is_waited_out_and_the_new_content_arrives(
     world: RunWorld, error: ObjectError
 ) -> None:
-    world.template(config_map("a", v="old"))
-    world.ask("one")
-    await world.settle()
+    await world.start(config_map("a", v="old"))
     world.template(config_map("a", v="new"))
     refuse(world, "apply ConfigMap", error)
     world.ask("two")
@@ -201,9 +181,7 @@ async def test_a_refusal_that_can_pass_is_waited_out_and_the_new_content_arrives
 
 async def test_retry_after_is_kept_whatever_wakes_the_run_before(world: RunWorld) -> None:
     refuse(world, "apply ConfigMap", Busy("slow down", code=429, retry_after=timedelta(seconds=9)))
-    world.template(config_map("a", v="1"))
-    world.ask()
-    await world.settle()
+    await world.start(config_map("a", v="1"))
     for _ in range(8):
         world.clock.advance(1)
         await world.look()
@@ -215,9 +193,7 @@ async def test_retry_after_is_kept_whatever_wakes_the_run_before(world: RunWorld
 
 async def test_the_longer_it_lasts_the_seldomer_it_is_tried(world: RunWorld) -> None:
     refuse(world, "apply ConfigMap", *(KindMissing("none", code=404) for _ in range(100)))
-    world.template(config_map("a", v="1"))
-    world.ask()
-    await world.settle()
+    await world.start(config_map("a", v="1"))
     seen = {}
     for second in range(1, 301):
         world.clock.advance(1)
@@ -238,9 +214,7 @@ def tries(world: RunWorld) -> int:
 async def test_an_attempt_that_takes_too_long_says_what_it_waited_for(
     world: RunWorld, seconds: int
 ) -> None:
-    world.template(deployment("d", timeoutDuration=seconds))
-    world.ask()
-    await world.settle()
+    await world.start(deployment("d", timeoutDuration=seconds))
     world.clock.advance(seconds)
     await world.look()
     assert world.phase() == "Failed"
@@ -251,9 +225,7 @@ async def test_an_attempt_that_takes_too_long_says_what_it_waited_for(
 async def test_a_timeout_can_come_from_an_argument_and_is_seconds_without_a_unit(
     world: RunWorld,
 ) -> None:
-    world.template(deployment("d", timeoutDuration="${args.T}"), arguments={"T": 30})
-    world.ask()
-    await world.settle()
+    await world.start(deployment("d", timeoutDuration="${args.T}"), arguments={"T": 30})
     world.clock.advance(29)
     await world.look()
     assert world.phase() == "Running"
@@ -263,9 +235,7 @@ async def test_a_timeout_can_come_from_an_argument_and_is_seconds_without_a_unit
 
 
 async def test_a_run_that_takes_too_long_fails_and_its_nodes_are_stopped(world: RunWorld) -> None:
-    world.template(deployment("d"), timeout="1m")
-    world.ask()
-    await world.settle()
+    await world.start(deployment("d"), timeout="1m")
     world.clock.advance(60)
     await world.look()
     assert (world.phase(), world.run().status.reason) == ("Failed", "TimedOut")
@@ -273,15 +243,13 @@ async def test_a_run_that_takes_too_long_fails_and_its_nodes_are_stopped(world: 
 
 
 async def test_a_run_says_what_it_waits_for_even_if_nothing_ever_happens(world: RunWorld) -> None:
-    world.template(deployment("d"))
-    world.ask()
-    await world.settle()
+    await world.start(deployment("d"))
     postponed = await world.look()
     assert postponed is not None
     assert postponed.after == timedelta(seconds=5)
     world.advance(postponed)
     await world.look()
-    assert "Deployment default/d" in (world.run().status.message or "")
+    assert "Deployment default/d" in world.message()
 
 
 # Failures beside others
@@ -289,18 +257,14 @@ async def test_a_run_says_what_it_waits_for_even_if_nothing_ever_happens(world: 
 
 async def test_a_node_that_may_fail_does_not_end_the_run(world: RunWorld) -> None:
     refuse(world, "apply ConfigMap default/a", Invalid("it is wrong", code=422))
-    world.template(config_map("a", v="1") | {"onFailure": "continue"}, config_map("b", v="1"))
-    world.ask()
-    await world.settle()
+    await world.start(config_map("a", v="1") | {"onFailure": "continue"}, config_map("b", v="1"))
     assert world.phase() == "Succeeded"
     assert world.phases() == {"0": "Failed", "1": "Succeeded"}
 
 
 async def test_after_a_failure_a_sequence_begins_nothing_more(world: RunWorld) -> None:
     refuse(world, "apply ConfigMap default/a", Invalid("it is wrong", code=422))
-    world.template(config_map("a", v="1"), config_map("b", v="1"))
-    world.ask()
-    await world.settle()
+    await world.start(config_map("a", v="1"), config_map("b", v="1"))
     assert world.phase() == "Failed"
     assert world.phases() == {"0": "Failed"}
 
@@ -308,14 +272,12 @@ async def test_after_a_failure_a_sequence_begins_nothing_more(world: RunWorld) -
 async def test_parallel_nodes_come_to_their_end_beside_one_that_failed(world: RunWorld) -> None:
     refuse(world, "apply ConfigMap default/a", Invalid("it is wrong", code=422))
     late = {"kind": "Delay", "spec": {"duration": "30s"}}
-    world.template(config_map("a", v="1"), late, config_map("b", v="1"), type="parallel")
-    world.ask()
-    await world.settle()
+    await world.start(config_map("a", v="1"), late, config_map("b", v="1"), type="parallel")
     assert world.phases() == {"0": "Failed", "1": "Waiting", "2": "Succeeded"}
     world.clock.advance(30)
     await world.look()
     assert world.phases()["1"] == "Succeeded"
-    assert world.run().status.message == "Manifest a (0): it is wrong"
+    assert world.message() == "Manifest a (0): it is wrong"
 
 
 async def test_a_fault_of_ours_ends_one_node_and_no_other(
@@ -327,11 +289,9 @@ async def test_a_fault_of_ours_ends_one_node_and_no_other(
         return None
 
     world.objects.refusals.append(broken)
-    world.template(config_map("a", v="1"), config_map("b", v="1"), type="parallel")
-    world.ask()
-    await world.settle()
+    await world.start(config_map("a", v="1"), config_map("b", v="1"), type="parallel")
     assert world.phases() == {"0": "Failed", "1": "Succeeded"}
-    assert "a fault of ebbflow" in (world.run().status.message or "")
+    assert "a fault of ebbflow" in world.message()
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -344,8 +304,6 @@ async def test_the_account_of_a_context_is_also_the_one_that_watches(world: RunW
             "steps": [deployment("d")],
         },
     }
-    world.template(inner, serviceAccountName="boss")
-    world.ask()
-    await world.settle()
+    await world.start(inner, serviceAccountName="boss")
     assert world.objects.calls[-1].endswith("as robot")
     assert {account.name for account in world.watch.accounts} == {"robot"}

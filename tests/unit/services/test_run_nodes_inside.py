@@ -42,19 +42,13 @@ def values(world: RunWorld) -> dict[str, str]:
     return found
 
 
-async def run(world: RunWorld, *steps: JsonObject, **fields: Any) -> None:
-    world.template(*steps, **fields)
-    world.ask()
-    await world.settle()
-
-
 # Loops
 
 
 async def test_a_loop_runs_its_steps_for_each_item(world: RunWorld) -> None:
     step = config_map("m-${loop.index}", v="${loop.item.name}")
     items = [{"name": "x"}, {"name": "y"}]
-    await run(world, loop("${args.ITEMS}", step), arguments={"ITEMS": items})
+    await world.start(loop("${args.ITEMS}", step), arguments={"ITEMS": items})
     assert world.phase() == "Succeeded"
     assert values(world) == {"m-0": "x", "m-1": "y"}
 
@@ -62,7 +56,7 @@ async def test_a_loop_runs_its_steps_for_each_item(world: RunWorld) -> None:
 async def test_a_ref_within_a_loop_is_that_of_the_same_iteration(world: RunWorld) -> None:
     first = config_map("first-${loop.index}", v="${loop.item}") | {"ref": "first"}
     second = config_map("second-${loop.index}", v="${refs.first.data.v}") | {"ref": "second"}
-    await run(world, loop(["a", "b", "c"], first, second, parallelism=3))
+    await world.start(loop(["a", "b", "c"], first, second, parallelism=3))
     found = values(world)
     assert [found[f"second-{n}"] for n in range(3)] == ["a", "b", "c"]
 
@@ -70,7 +64,7 @@ async def test_a_ref_within_a_loop_is_that_of_the_same_iteration(world: RunWorld
 async def test_loops_within_loops_see_the_inner_item_and_the_refs_of_both(world: RunWorld) -> None:
     outer = config_map("outer-${loop.item}", v="${loop.item}") | {"ref": "outer"}
     inner = config_map("inner-${refs.outer.data.v}-${loop.item}", v="${loop.index}")
-    await run(world, loop(["a", "b"], outer, loop([1, 2], inner | {"ref": "inner"})))
+    await world.start(loop(["a", "b"], outer, loop([1, 2], inner | {"ref": "inner"})))
     assert sorted(values(world)) == [
         *("inner-a-1", "inner-a-2", "inner-b-1", "inner-b-2"),
         *("outer-a", "outer-b"),
@@ -80,7 +74,7 @@ async def test_loops_within_loops_see_the_inner_item_and_the_refs_of_both(world:
 async def test_a_loop_has_no_more_iterations_under_way_than_its_parallelism(
     world: RunWorld,
 ) -> None:
-    await run(world, loop(list(range(5)), delay("10s"), parallelism="2"))
+    await world.start(loop(list(range(5)), delay("10s"), parallelism="2"))
     waits = {path for path, phase in world.phases().items() if phase == "Waiting"}
     assert waits == {"0[0].0", "0[1].0"}
     for _ in range(3):
@@ -93,32 +87,30 @@ async def test_a_loop_has_no_more_iterations_under_way_than_its_parallelism(
 
 async def test_a_failed_iteration_begins_no_other_and_names_itself(world: RunWorld) -> None:
     step = config_map("m-${loop.index}", v="${loop.item.name}")
-    await run(world, loop([{"name": "x"}, {}, {"name": "z"}], step))
+    await world.start(loop([{"name": "x"}, {}, {"name": "z"}], step))
     assert world.phase() == "Failed"
     assert values(world) == {"m-0": "x"}
-    message = world.run().status.message or ""
+    message = world.message()
     assert "0[1].0" in message
     assert "spec.spec.steps[0].spec.steps[0].spec.manifest.data.v" in message
     assert "name" in message
 
 
 async def test_what_is_no_list_of_items_fails_the_loop_with_words(world: RunWorld) -> None:
-    await run(world, loop("${args.TEXT}", delay("0s")), arguments={"TEXT": "x"})
+    await world.start(loop("${args.TEXT}", delay("0s")), arguments={"TEXT": "x"})
     assert world.phase() == "Failed"
-    assert world.run().status.message == 'LoopWorkflow 0: iterations must be an array, not "x"'
+    assert world.message() == 'LoopWorkflow 0: iterations must be an array, not "x"'
 
 
 async def test_a_loop_over_nothing_is_done(world: RunWorld) -> None:
-    await run(world, loop([], config_map("a", v="1")))
+    await world.start(loop([], config_map("a", v="1")))
     assert world.phase() == "Succeeded"
     assert world.objects.names() == []
 
 
 async def test_a_loop_of_many_iterations_leaves_neither_states_nor_memory(world: RunWorld) -> None:
     step = config_map("m", v="${loop.item}")
-    world.template(loop(list(range(300)), step, parallelism=10), delay("1h"))
-    world.ask()
-    await world.settle()
+    await world.start(loop(list(range(300)), step, parallelism=10), delay("1h"))
     assert world.phases() == {"0": "Succeeded", "1": "Waiting"}
     ((_, memory),) = world.execution._memories.values()
     for held in (memory.outputs, memory.begun, memory.ended, memory.contexts):
@@ -128,7 +120,7 @@ async def test_a_loop_of_many_iterations_leaves_neither_states_nor_memory(world:
 async def test_a_loop_goes_on_where_a_killed_operator_was(world: RunWorld) -> None:
     items = [f"i{n}" for n in range(4)]
     step = config_map("m-${loop.item}", v="${loop.index}")
-    await run(world, loop("${args.ITEMS}", delay("5s"), step), arguments={"ITEMS": items})
+    await world.start(loop("${args.ITEMS}", delay("5s"), step), arguments={"ITEMS": items})
     for _ in range(2):
         world.clock.advance(5)
         await world.look()
@@ -147,7 +139,7 @@ async def test_nodes_take_the_defaults_of_the_workflows_around_them(world: RunWo
     outer = {"labels": {"team": "a", "tier": "web"}, "annotations": {"note": "x"}}
     inner = {"namespace": "inner", "labels": {"tier": "db", "count": 3, "on": True}}
     step = config_map("a", v="1")
-    await run(world, workflow(workflow(step, context=inner), context=outer))
+    await world.start(workflow(workflow(step, context=inner), context=outer))
     metadata = world.objects.live("ConfigMap", "a", "inner")["metadata"]
     given = {key: metadata["labels"][key] for key in ("team", "tier", "count", "on")}
     assert given == {"team": "a", "tier": "db", "count": "3", "on": "true"}
@@ -158,7 +150,7 @@ async def test_what_an_object_says_itself_wins_over_its_context(world: RunWorld)
     step = config_map("a", v="1")
     step["spec"]["manifest"]["metadata"] |= {"namespace": "own", "labels": {"team": "own"}}
     context = {"namespace": "other", "labels": {"team": "other"}}
-    await run(world, workflow(step, context=context))
+    await world.start(workflow(step, context=context))
     metadata = world.objects.live("ConfigMap", "a", "own")["metadata"]
     assert metadata["labels"]["team"] == "own"
 
@@ -166,19 +158,19 @@ async def test_what_an_object_says_itself_wins_over_its_context(world: RunWorld)
 async def test_northflanks_project_is_the_namespace(world: RunWorld) -> None:
     project = config_map("p", v="shop")
     step = workflow(config_map("a", v="1"), context={"projectId": "${refs.p.data.v}"})
-    await run(world, project, step)
+    await world.start(project, step)
     assert world.objects.live("ConfigMap", "a", "shop")["data"] == {"v": "1"}
 
 
 async def test_the_context_of_a_loop_can_use_its_item(world: RunWorld) -> None:
     context = {"namespace": "${loop.item}"}
-    await run(world, loop(["one", "two"], config_map("a", v="1"), context=context))
+    await world.start(loop(["one", "two"], config_map("a", v="1"), context=context))
     assert world.objects.names() == ["ConfigMap one/a", "ConfigMap two/a"]
 
 
 async def test_the_account_of_a_context_does_the_work(world: RunWorld) -> None:
     step = workflow(config_map("a", v="1"), context={"serviceAccountName": "robot"})
-    await run(world, step, config_map("b", v="1"), serviceAccountName="boss")
+    await world.start(step, config_map("b", v="1"), serviceAccountName="boss")
     applied = [call for call in world.objects.calls if call.startswith("apply")]
     assert applied == [
         "apply ConfigMap default/a as robot",
@@ -204,8 +196,8 @@ async def test_the_account_of_a_context_does_the_work(world: RunWorld) -> None:
 async def test_a_default_of_the_wrong_type_is_refused_with_its_place(
     world: RunWorld, context: JsonObject, words: str
 ) -> None:
-    await run(world, workflow(config_map("a", v="1"), context=context), arguments={"LIST": []})
-    assert world.run().status.message == f"Manifest a (0.0): {words}"
+    await world.start(workflow(config_map("a", v="1"), context=context), arguments={"LIST": []})
+    assert world.message() == f"Manifest a (0.0): {words}"
 
 
 async def test_a_secret_is_no_default(world: RunWorld) -> None:
@@ -213,8 +205,8 @@ async def test_a_secret_is_no_default(world: RunWorld) -> None:
     value = Tainted(base64.b64encode(b"hush-hush").decode())
     await world.objects.create(secret | {"data": {"key": value}}, ROBOT, manager="test")
     context = {"labels": {"x": "${secrets.s.values.key}"}}
-    await run(world, workflow(config_map("a", v="1"), context=context))
-    assert "a secret cannot be a default" in (world.run().status.message or "")
+    await world.start(workflow(config_map("a", v="1"), context=context))
+    assert "a secret cannot be a default" in world.message()
     assert "hush-hush" not in str(world.run().dump())
 
 
@@ -245,20 +237,20 @@ async def test_a_node_is_left_out_as_the_document_says(
 ) -> None:
     arguments = {"ENV": "prod", "NO": False}
     node = delay("0s", **envelope)
-    await run(world, config_map("first", v="1"), node, config_map("b", v="1"), arguments=arguments)
-    assert world.phase() == "Succeeded", world.run().status.message
+    await world.start(config_map("first", v="1"), node, config_map("b", v="1"), arguments=arguments)
+    assert world.phase() == "Succeeded", world.message()
     assert world.phases()["1"] == phase
     assert world.phases()["2"] == "Succeeded"
 
 
 async def test_a_condition_in_a_loop_sees_the_item_and_its_number(world: RunWorld) -> None:
     step = config_map("m-${loop.item}", v="1") | {"when": "item != 'b' && index < 3"}
-    await run(world, loop(["a", "b", "c", "d"], step))
+    await world.start(loop(["a", "b", "c", "d"], step))
     assert sorted(values(world)) == ["m-a", "m-c"]
 
 
 async def test_a_workflow_is_left_out_with_all_in_it(world: RunWorld) -> None:
-    await run(world, workflow(config_map("a", v="1")) | {"when": "false"}, config_map("b", v="1"))
+    await world.start(workflow(config_map("a", v="1")) | {"when": "false"}, config_map("b", v="1"))
     assert world.phases() == {"0": "Skipped", "1": "Succeeded"}
 
 
@@ -303,9 +295,9 @@ async def test_a_setting_that_cannot_be_used_fails_its_node_with_words(
     world: RunWorld, envelope: JsonObject, words: str
 ) -> None:
     arguments = {"WORD": "perhaps", "LIST": []}
-    await run(world, delay("0s", **envelope), arguments=arguments)
+    await world.start(delay("0s", **envelope), arguments=arguments)
     assert world.phase() == "Failed"
-    assert (world.run().status.message or "").startswith(words)
+    assert world.message().startswith(words)
 
 
 # Documents within documents
@@ -324,7 +316,7 @@ async def test_template_resolves_outside_of_a_document_inside(world: RunWorld) -
         },
     }
     node = {"kind": "Template", "ref": "t", "spec": {"name": "inside", "document": inside}}
-    await run(world, node, arguments={"A": "from outside"})
+    await world.start(node, arguments={"A": "from outside"})
     made = world.objects.live("Template", "inside", group="ebbflow.dev")
     (step,) = made["spec"]["document"]["spec"]["spec"]["steps"]
     assert step["spec"]["manifest"]["data"] == {"a": "from outside", "b": "${args.B}"}

@@ -49,10 +49,6 @@ def revisions(world: RunWorld) -> list[str]:
     return [key.name for key in world.cluster.keys("ControllerRevision") if "-made-" in key.name]
 
 
-def events(world: RunWorld, reason: str) -> list[str]:
-    return [message for _, said, message, _ in world.store.events if said == reason]
-
-
 def denied(word: str) -> Any:
     def refuse(call: str) -> ObjectError | None:
         words = "robot may not delete; kubectl create role …"
@@ -166,8 +162,8 @@ async def test_what_left_the_document_goes(world: RunWorld) -> None:
     await pruned_from(world, config_map("a", v="1"))
     assert world.objects.names() == maps("a")
     assert inventory(world) == maps("a")
-    assert "deleted what left the document" in (world.run("two").status.message or "")
-    assert events(world, "Pruned") == [
+    assert "deleted what left the document" in world.message("two")
+    assert world.announced("Pruned") == [
         "deleted what left the document: ConfigMap default/b, ConfigMap default/c"
     ]
 
@@ -197,7 +193,7 @@ async def test_nothing_goes_while_nobody_can_tell_what_a_node_names(world: RunWo
     steps = [config_map("a", v="1"), gone, {**lost, "ref": "lost", "when": "false"}]
     await pruned_from(world, *steps)
     assert world.objects.names() == maps("a", "b", "c")
-    assert "nothing was pruned: 2:" in (world.run("two").status.message or "")
+    assert "nothing was pruned: 2:" in world.message("two")
 
 
 @pytest.mark.parametrize(
@@ -244,7 +240,7 @@ async def test_what_the_account_may_not_delete_is_tried_again_by_the_next_run(
     world.objects.refusals.append(denied("delete"))
     await pruned_from(world, config_map("a", v="1"))
     assert world.phase("two") == "Succeeded"
-    assert "kubectl create role" in events(world, "PruneIncomplete")[0]
+    assert "kubectl create role" in world.announced("PruneIncomplete")[0]
     assert inventory(world) == maps("a", "b", "c")
     world.objects.refusals.clear()
     await world.has_run("three")
@@ -255,7 +251,7 @@ async def test_a_document_that_names_nothing_deletes_nothing(world: RunWorld) ->
     nothing = {"kind": "Delay", "spec": {"duration": "0s"}}
     await pruned_from(world, nothing)
     assert world.objects.names() == maps("a", "b", "c")
-    assert PRUNE_ALL in events(world, "PruneIncomplete")[0]
+    assert PRUNE_ALL in world.announced("PruneIncomplete")[0]
 
 
 @pytest.mark.parametrize("meant", [False, True])

@@ -101,9 +101,7 @@ async def test_a_pass_over_an_unchanged_queue_writes_nothing(world: RunWorld) ->
 
 
 async def test_a_run_by_hand_takes_so_many_requests(world: RunWorld) -> None:
-    world.template(config_map("a", v="1"))
-    world.ask()
-    await world.settle()
+    await world.start(config_map("a", v="1"))
     assert [call.split(" Run")[0].split(" Contr")[0] for call in world.cluster.calls] == [
         "get Template/default/shop",
         "list",
@@ -254,9 +252,7 @@ async def test_a_run_whose_owner_was_taken_away_is_tied_again(world: RunWorld) -
 
 
 async def test_a_new_leader_signs_a_run_before_it_goes_on(world: RunWorld) -> None:
-    world.template(HOUR, config_map("a", v="1"))
-    world.ask("one")
-    await world.settle()
+    await world.start(HOUR, config_map("a", v="1"))
     assert world.run("one").status.fence == 1
     world.leadership.fence = 2
     world.restart()
@@ -281,9 +277,7 @@ async def test_a_leader_that_was_replaced_does_nothing_until_it_has_proved_itsel
 
 
 async def test_the_copy_of_a_document_that_was_removed_is_made_anew(world: RunWorld) -> None:
-    world.template({"kind": "Delay", "spec": {"duration": "10s"}}, config_map("a", v="1"))
-    world.ask("one")
-    await world.settle()
+    await world.start({"kind": "Delay", "spec": {"duration": "10s"}}, config_map("a", v="1"))
     (revision,) = world.cluster.keys("ControllerRevision")
     world.cluster.delete(revision)
     world.restart()
@@ -296,16 +290,14 @@ async def test_the_copy_of_a_document_that_was_removed_is_made_anew(world: RunWo
 async def test_without_its_copy_a_run_of_another_document_fails_and_says_why(
     world: RunWorld,
 ) -> None:
-    world.template({"kind": "Delay", "spec": {"duration": "10s"}})
-    world.ask("one")
-    await world.settle()
+    await world.start({"kind": "Delay", "spec": {"duration": "10s"}})
     (revision,) = world.cluster.keys("ControllerRevision")
     world.cluster.delete(revision)
     world.template({"kind": "Delay", "spec": {"duration": "20s"}})
     world.restart()
     await world.look("one")
     assert world.phase("one") == "Failed"
-    assert revision.name in (world.run("one").status.message or "")
+    assert revision.name in world.message("one")
     assert world.phases("one") == {"0": "Cancelled"}
 
 

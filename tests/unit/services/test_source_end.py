@@ -20,10 +20,6 @@ def world() -> RunWorld:
     return RunWorld()
 
 
-def events(world: RunWorld, reason: str) -> list[str]:
-    return [message for _, said, message, _ in world.store.events if said == reason]
-
-
 async def delete_source(world: RunWorld) -> Any:
     world.cluster.delete(SHOP)
     return await world.one_pass(queue_key(SHOP))
@@ -40,7 +36,7 @@ async def test_what_runs_made_goes_with_the_template(world: RunWorld) -> None:
     assert await delete_source(world) is None
     assert world.objects.names() == []
     assert world.cluster.raw(SHOP) is None
-    assert events(world, "ObjectsDeleted") == ["deleted ConfigMap default/a, ConfigMap default/b"]
+    assert world.announced("ObjectsDeleted") == ["deleted ConfigMap default/a, ConfigMap default/b"]
 
 
 async def test_by_default_it_stays_and_nothing_holds_the_template(world: RunWorld) -> None:
@@ -87,7 +83,7 @@ async def test_what_cannot_be_deleted_now_is_tried_again(
     world.objects.refusals.append(refusing(error))
     assert await delete_source(world) is not None
     assert await world.one_pass(queue_key(SHOP)) is not None
-    assert len(events(world, "ObjectsLeft")) == 1
+    assert len(world.announced("ObjectsLeft")) == 1
     world.objects.refusals.clear()
     assert await world.one_pass(queue_key(SHOP)) is None
     assert world.objects.names() == []
@@ -101,7 +97,7 @@ async def test_without_the_account_it_is_given_up_at_once(world: RunWorld) -> No
     world.objects.refusals.append(lambda _: gone)
     assert await delete_source(world) is None
     assert world.cluster.raw(SHOP) is None
-    assert events(world, "ObjectsLeft") == [
+    assert world.announced("ObjectsLeft") == [
         "left behind: ConfigMap default/a: there is no ServiceAccount default"
     ]
 
@@ -114,4 +110,4 @@ async def test_in_the_end_it_is_given_up_with_an_event(world: RunWorld) -> None:
     world.clock.advance(PATIENCE.total_seconds() + 1)
     assert await world.one_pass(queue_key(SHOP)) is None
     assert world.cluster.raw(SHOP) is None
-    assert events(world, "ObjectsLeft")[-1].startswith("left behind: ConfigMap default/a")
+    assert world.announced("ObjectsLeft")[-1].startswith("left behind: ConfigMap default/a")

@@ -72,10 +72,6 @@ def name(world: RunWorld) -> str:
     return run.metadata.name
 
 
-def events(world: RunWorld, reason: str) -> list[str]:
-    return [message for _, said, message, _ in world.store.events if said == reason]
-
-
 def ready(world: RunWorld) -> tuple[str, str | None, str]:
     raw = world.cluster.raw(SHOP)
     assert raw is not None
@@ -126,7 +122,7 @@ async def test_a_failure_is_told_once_and_the_rest_goes_on(world: RunWorld) -> N
     await delete(world)
     assert gone(world)
     assert world.objects.names() == []
-    (told,) = events(world, "TeardownFailed")
+    (told,) = world.announced("TeardownFailed")
     assert "failurePolicy is ignore" in told
     assert "HTTP teardown.0" in told
 
@@ -220,7 +216,7 @@ async def test_it_takes_no_longer_than_the_timeout(
     await world.look(name(world))
     await follow(world)
     assert gone(world)
-    assert "took longer than" in events(world, "TeardownFailed")[0]
+    assert "took longer than" in world.announced("TeardownFailed")[0]
 
 
 async def test_a_collector_that_takes_the_run_along_does_not_stop_it(world: RunWorld) -> None:

@@ -97,7 +97,7 @@ class TestExecute:
         world.pods.outcomes.append(Outcome(0, "done"))
         seen = config_map("seen", code="${refs.did.exitCode}", said="${refs.did.output}")
         await begin(world, execute(), seen)
-        assert world.phase() == "Succeeded", world.run().status.message
+        assert world.phase() == "Succeeded", world.message()
         assert world.pods.commands == [Command("default", "api-new", "web", ("migrate", "--all"))]
         assert world.objects.live("ConfigMap", "seen")["data"] == {"code": "0", "said": "done"}
 
@@ -112,7 +112,7 @@ class TestExecute:
     ) -> None:
         world.objects.put(pod("api-1"))
         await begin(world, execute(container="db"))
-        assert "has no container db; it has web, side" in (world.run().status.message or "")
+        assert "has no container db; it has web, side" in world.message()
 
     @pytest.mark.parametrize(
         ("outcome", "words"),
@@ -130,7 +130,7 @@ class TestExecute:
         world.pods.outcomes.append(outcome)
         await begin(world, execute())
         assert world.phase() == "Failed"
-        assert words in (world.run().status.message or "")
+        assert words in world.message()
 
     async def test_another_exit_code_can_be_right(self, world: RunWorld) -> None:
         world.objects.put(pod("api-1"))
@@ -174,9 +174,7 @@ class TestExecute:
         world.restart()
         await world.look()
         assert world.phase() == "Failed"
-        assert "the command may have run, and nobody knows how it ended" in (
-            world.run().status.message or ""
-        )
+        assert "the command may have run, and nobody knows how it ended" in world.message()
         assert len(world.pods.commands) == 1
 
     async def test_another_attempt_may_run_it_again(self, world: RunWorld) -> None:
@@ -276,7 +274,7 @@ class TestWorkloads:
     async def test_resume_needs_to_know_how_many(self, world: RunWorld) -> None:
         world.objects.put(deployment(replicas=0))
         await begin(world, change("resume"))
-        assert "nobody knows how many replicas" in (world.run().status.message or "")
+        assert "nobody knows how many replicas" in world.message()
         await begin(world, change("resume", replicas=4), name="two")
         assert world.objects.live("Deployment", "api", group="apps")["spec"]["replicas"] == 4
 

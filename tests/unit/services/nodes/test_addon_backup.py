@@ -10,18 +10,6 @@ from ebbflow.api.base import JsonObject
 from ebbflow.domain.objects import ObjectId
 from tests.support.run_stage import RunWorld
 
-
-@pytest.fixture
-def world() -> RunWorld:
-    return RunWorld()
-
-
-async def begin(world: RunWorld, *steps: JsonObject) -> None:
-    world.template(*steps)
-    world.ask()
-    await world.settle()
-
-
 SNAPSHOT = {"apiVersion": "snapshot.storage.k8s.io/v1", "kind": "VolumeSnapshot"}
 
 
@@ -50,7 +38,7 @@ async def test_a_snapshot_is_waited_for_and_named_for_what_restores_it(world: Ru
             },
         },
     }
-    await begin(world, backup(claim="data-db-0"), restore)
+    await world.start(backup(claim="data-db-0"), restore)
     (snapshot,) = made(world, "VolumeSnapshot")
     assert world.phase() == "Running"
     done(world, snapshot, {"readyToUse": True})
@@ -74,7 +62,7 @@ async def test_each_run_makes_a_backup_of_its_own_and_prunes_none(world: RunWorl
 
 
 async def test_a_killed_operator_makes_no_second_one(world: RunWorld) -> None:
-    await begin(world, backup(claim="data"))
+    await world.start(backup(claim="data"))
     world.restart()
     await world.look()
     assert len(made(world, "VolumeSnapshot")) == 1
@@ -90,7 +78,7 @@ async def test_a_cron_jobs_job_is_run(world: RunWorld) -> None:
             "spec": {"jobTemplate": {"spec": {"template": template}}},
         }
     )
-    await begin(world, backup(**{"from": {"kind": "CronJob", "name": "dump"}}))
+    await world.start(backup(**{"from": {"kind": "CronJob", "name": "dump"}}))
     (job,) = made(world, "Job")
     assert job["spec"]["template"]["spec"]["containers"] == template["spec"]["containers"]
     done(world, job, {"conditions": [{"type": "Complete", "status": "True"}]})
@@ -116,7 +104,7 @@ async def test_any_object_says_by_cel_how_it_ended(
         "until": "object.status.phase == 'Completed'",
         "failsIf": "object.status.phase == 'Failed'",
     }
-    await begin(world, backup(manifest=manifest, **ends))
+    await world.start(backup(manifest=manifest, **ends))
     (object_,) = made(world, "Backup")
     assert object_["metadata"]["name"].startswith("one-nightly-1-")
     await world.told()
@@ -129,14 +117,14 @@ async def test_an_object_that_is_there_already_is_no_backup_of_this_attempt(
     world: RunWorld,
 ) -> None:
     world.objects.put(SNAPSHOT | {"metadata": {"name": "mine"}, "status": {"readyToUse": True}})
-    await begin(world, backup(manifest=SNAPSHOT | {"metadata": {"name": "mine"}}))
+    await world.start(backup(manifest=SNAPSHOT | {"metadata": {"name": "mine"}}))
     assert world.phase() == "Failed"
-    assert "that this attempt did not make" in (world.run().status.message or "")
+    assert "that this attempt did not make" in world.message()
 
 
 async def test_a_backup_that_somebody_deletes_is_told(world: RunWorld) -> None:
-    await begin(world, backup(claim="data"))
+    await world.start(backup(claim="data"))
     (snapshot,) = made(world, "VolumeSnapshot")
     world.objects.remove(ObjectId.of(snapshot))
     await world.look()
-    assert "was deleted before its end was seen" in (world.run().status.message or "")
+    assert "was deleted before its end was seen" in world.message()

@@ -23,11 +23,6 @@ def world() -> RunWorld:
     return made
 
 
-@pytest.fixture
-def kubelet(world: RunWorld) -> Kubelet:
-    return Kubelet(world.objects, world.pod_logs)
-
-
 def node(**spec: Any) -> JsonObject:
     builder = {"image": "kaniko:1", "args": ARGS}
     return {"kind": "Build", "ref": "api", "spec": {"image": TARGET, "builder": builder, **spec}}
@@ -73,7 +68,7 @@ async def test_the_image_is_named_by_tag_and_digest(world: RunWorld, kubelet: Ku
     ]
     kubelet.end(message=f"{DIGEST}\n")
     await world.look()
-    assert world.phase() == "Succeeded", world.run().status.message
+    assert world.phase() == "Succeeded", world.message()
     assert image_seen(world) == reference(world)
 
 
@@ -93,7 +88,7 @@ async def test_a_build_that_does_not_tell_its_digest_fails(
     kubelet.end(message=message)
     await world.look()
     assert world.phase() == "Failed"
-    assert "/dev/termination-log" in (world.run().status.message or "")
+    assert "/dev/termination-log" in world.message()
 
 
 async def test_buildkits_metadata_is_read(world: RunWorld, kubelet: Kubelet) -> None:
@@ -108,7 +103,7 @@ async def test_a_failed_build_shows_the_end_of_its_log(world: RunWorld, kubelet:
     kubelet.end(code=1, log=b"step 3 of 5\nno space left on device\n")
     await world.look()
     assert world.phase() == "Failed"
-    assert "no space left on device" in (world.run().status.message or "")
+    assert "no space left on device" in world.message()
 
 
 async def test_a_later_run_of_the_same_commit_builds_nothing(
@@ -229,5 +224,5 @@ async def test_what_is_wrong_with_a_build_is_said(
 ) -> None:
     await begin(world, node(**spec))
     assert world.phase() == "Failed"
-    assert words in (world.run().status.message or "")
+    assert words in world.message()
     assert kubelet.jobs == []

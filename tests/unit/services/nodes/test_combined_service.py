@@ -25,11 +25,6 @@ def world() -> RunWorld:
     return made
 
 
-@pytest.fixture
-def kubelet(world: RunWorld) -> Kubelet:
-    return Kubelet(world.objects, world.pod_logs)
-
-
 def node(**spec: Any) -> JsonObject:
     build = {
         "image": TARGET,
@@ -79,7 +74,7 @@ async def test_the_service_comes_when_the_image_is_there(world: RunWorld, kubele
     assert image(world) == built(world)
     deployment(world)["status"] = READY
     await world.look()
-    assert world.phase() == "Succeeded", world.run().status.message
+    assert world.phase() == "Succeeded", world.message()
     assert world.objects.live("ConfigMap", "seen")["data"] == {"image": built(world), "id": "api"}
 
 
@@ -130,7 +125,7 @@ async def test_a_build_that_fails_leaves_the_service_as_it_is(
     kubelet.end(code=1, log=b"no space left on device\n")
     await world.look()
     assert world.phase() == "Failed"
-    assert "no space left on device" in (world.run().status.message or "")
+    assert "no space left on device" in world.message()
     assert "Deployment" not in kinds(world)
 
 

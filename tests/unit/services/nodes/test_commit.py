@@ -46,7 +46,7 @@ async def test_files_are_written_and_removed_in_one_commit_of_who_made_the_run(
     before = world.git.head(REPOSITORY)
     seen = config_map("seen", at="${refs.ship.commit}", on="${refs.ship.branch}")
     await run(world, commit(), seen)
-    assert world.phase() == "Succeeded", world.run().status.message
+    assert world.phase() == "Succeeded", world.message()
     newest = world.git.log(REPOSITORY)[0]
     assert newest.parents == (before,)
     assert world.git.show(REPOSITORY, "main", "apps/shop.yaml") == b"tag: 1.8.2\n"

@@ -136,9 +136,7 @@ async def test_an_unexpected_answer_with_a_secret_in_it_is_not_repeated(world: R
 async def test_a_spec_that_is_none_is_refused_before_anything_runs(
     world: RunWorld, spec: dict[str, object], words: str
 ) -> None:
-    world.template(config_map("a", v="1"), {"kind": "HTTP", "spec": spec})
-    world.ask()
-    await world.settle()
+    await world.start(config_map("a", v="1"), {"kind": "HTTP", "spec": spec})
     assert world.phase() == "Failed"
-    assert words in (world.run().status.message or "")
+    assert words in world.message()
     assert world.objects.names() == []

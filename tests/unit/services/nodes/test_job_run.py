@@ -13,30 +13,10 @@ from tests.support.run_stage import RunWorld
 PATIENCE = 6
 
 
-@pytest.fixture
-def world() -> RunWorld:
-    return RunWorld()
-
-
-@pytest.fixture
-def kubelet(world: RunWorld) -> Kubelet:
-    return Kubelet(world.objects, world.pod_logs)
-
-
-async def begin(world: RunWorld, step: JsonObject, *more: JsonObject) -> None:
-    world.template(step, *more)
-    world.ask()
-    await world.settle()
-
-
-def message(world: RunWorld) -> str:
-    return world.run().status.message or ""
-
-
 async def test_a_job_is_named_for_its_run_node_and_attempt(
     world: RunWorld, kubelet: Kubelet
 ) -> None:
-    await begin(world, job_run(command=["true"]))
+    await world.start(job_run(command=["true"]))
     job = kubelet.job
     assert job["metadata"]["name"].startswith("one-migrate-1-")
     assert job["metadata"]["labels"]["ebbflow.dev/run"] == "one"
@@ -59,10 +39,10 @@ async def test_a_job_is_named_for_its_run_node_and_attempt(
 async def test_its_end_and_its_log_are_outputs(world: RunWorld, kubelet: Kubelet) -> None:
     seen = {"LOG": "${refs.migrate.log}", "CODE": "${refs.migrate.exitCode}"}
     manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "seen"}, "data": seen}
-    await begin(world, job_run(), {"kind": "Manifest", "spec": {"manifest": manifest}})
+    await world.start(job_run(), {"kind": "Manifest", "spec": {"manifest": manifest}})
     kubelet.end(log=b"one\ntwo\n")
     await world.look()
-    assert world.phase() == "Succeeded", message(world)
+    assert world.phase() == "Succeeded", world.message()
     assert world.objects.live("ConfigMap", "seen")["data"] == {"LOG": "one\ntwo", "CODE": "0"}
     assert world.node("0").outputs == {"exitCode": 0, "log": "one\ntwo"}
 
@@ -88,11 +68,11 @@ async def test_its_end_and_its_log_are_outputs(world: RunWorld, kubelet: Kubelet
 async def test_a_failure_says_how_the_container_ended_and_what_it_wrote_last(
     world: RunWorld, kubelet: Kubelet, ended: JsonObject, words: str
 ) -> None:
-    await begin(world, job_run())
+    await world.start(job_run())
     kubelet.end(log=b"begin\nno such table: orders\n", **ended)
     await world.look()
     assert world.phase() == "Failed"
-    for said in (message(world), world.node("0").message or ""):
+    for said in (world.message(), world.node("0").message or ""):
         assert words in said
         assert "its log ends: begin | no such table: orders" in said
 
@@ -100,7 +80,7 @@ async def test_a_failure_says_how_the_container_ended_and_what_it_wrote_last(
 async def test_an_exit_code_that_is_expected_is_no_failure(
     world: RunWorld, kubelet: Kubelet
 ) -> None:
-    await begin(world, job_run(expect=[0, 7]))
+    await world.start(job_run(expect=[0, 7]))
     kubelet.end(code=7)
     await world.look()
     assert world.phase() == "Succeeded"
@@ -108,7 +88,7 @@ async def test_an_exit_code_that_is_expected_is_no_failure(
 
 async def test_each_attempt_has_a_job_of_its_own(world: RunWorld, kubelet: Kubelet) -> None:
     step = job_run() | {"settings": {"maxAttempts": 2, "backoff": {"delay": 1}}}
-    await begin(world, step)
+    await world.start(step)
     first = kubelet.job["metadata"]["name"]
     kubelet.end(code=1)
     await world.look()
@@ -129,7 +109,7 @@ async def test_each_attempt_has_a_job_of_its_own(world: RunWorld, kubelet: Kubel
 async def test_a_killed_operator_follows_the_job_that_it_had_made(
     world: RunWorld, kubelet: Kubelet
 ) -> None:
-    await begin(world, job_run())
+    await world.start(job_run())
     world.restart()
     await world.look()
     assert len(kubelet.jobs) == 1
@@ -142,19 +122,19 @@ async def test_a_killed_operator_follows_the_job_that_it_had_made(
 async def test_an_image_that_cannot_be_had_fails_soon_and_leaves_no_job(
     world: RunWorld, kubelet: Kubelet
 ) -> None:
-    await begin(world, job_run() | {"timeout": "1h"})
+    await world.start(job_run() | {"timeout": "1h"})
     kubelet.start(waiting={"reason": "ErrImagePull", "message": "not found"})
     world.clock.advance(PATIENCE)
     await world.look()
     assert world.phase() == "Failed"
     assert "the image busybox:1.36 of container main cannot be had (ErrImagePull: not found)" in (
-        message(world)
+        world.message()
     )
     assert kubelet.jobs == []
 
 
 async def test_pods_that_a_quota_refuses_are_waited_for(world: RunWorld, kubelet: Kubelet) -> None:
-    await begin(world, job_run())
+    await world.start(job_run())
     name = kubelet.job["metadata"]["name"]
     world.pod_logs.warnings[name] = 'pods "x" is forbidden: exceeded quota: small'
     world.clock.advance(PATIENCE)
@@ -167,24 +147,24 @@ async def test_pods_that_a_quota_refuses_are_waited_for(world: RunWorld, kubelet
 async def test_pods_that_the_cluster_will_never_take_fail_the_node(
     world: RunWorld, kubelet: Kubelet
 ) -> None:
-    await begin(world, job_run())
+    await world.start(job_run())
     name = kubelet.job["metadata"]["name"]
     world.pod_logs.warnings[name] = 'pods "x" is forbidden: violates PodSecurity "restricted"'
     world.clock.advance(PATIENCE)
     await world.look()
     assert world.phase() == "Failed"
-    assert "violates PodSecurity" in message(world)
+    assert "violates PodSecurity" in world.message()
     assert kubelet.jobs == []
 
 
 async def test_a_job_deleted_by_hand_is_a_failure_that_says_so(
     world: RunWorld, kubelet: Kubelet
 ) -> None:
-    await begin(world, job_run())
+    await world.start(job_run())
     world.objects.remove(ObjectId.of(kubelet.job))
     await world.look()
     assert world.phase() == "Failed"
-    assert "was deleted before its end was seen" in message(world)
+    assert "was deleted before its end was seen" in world.message()
 
 
 @pytest.mark.parametrize(
@@ -204,7 +184,7 @@ async def test_a_job_deleted_by_hand_is_a_failure_that_says_so(
 async def test_what_somebody_does_to_the_job_is_said(
     world: RunWorld, kubelet: Kubelet, change: JsonObject, phase: str, words: str
 ) -> None:
-    await begin(world, job_run())
+    await world.start(job_run())
     held = world.objects.live("Job", kubelet.job["metadata"]["name"], group="batch")
     for part, fields in change.items():
         held[part] |= fields
@@ -217,15 +197,15 @@ async def test_what_somebody_does_to_the_job_is_said(
 async def test_a_pod_that_is_lost_with_its_node_is_a_failure_that_says_so(
     world: RunWorld, kubelet: Kubelet
 ) -> None:
-    await begin(world, job_run())
+    await world.start(job_run())
     kubelet.finish("Failed", message="Job has reached the specified backoff limit")
     await world.look()
     assert world.phase() == "Failed"
-    assert "its pod cannot be seen: it was deleted, its node was lost" in message(world)
+    assert "its pod cannot be seen: it was deleted, its node was lost" in world.message()
 
 
 async def test_cancelling_deletes_the_job(world: RunWorld, kubelet: Kubelet) -> None:
-    await begin(world, job_run())
+    await world.start(job_run())
     world.edit("one", cancel=True)
     await world.look()
     assert world.phase() == "Cancelled"
@@ -233,7 +213,7 @@ async def test_cancelling_deletes_the_job(world: RunWorld, kubelet: Kubelet) -> 
 
 
 async def test_a_job_that_takes_too_long_is_deleted(world: RunWorld, kubelet: Kubelet) -> None:
-    await begin(world, job_run() | {"timeout": "60s"})
+    await world.start(job_run() | {"timeout": "60s"})
     assert kubelet.job["spec"]["activeDeadlineSeconds"] == 90
     world.clock.advance(61)
     await world.look()
@@ -244,18 +224,18 @@ async def test_a_job_that_takes_too_long_is_deleted(world: RunWorld, kubelet: Ku
 async def test_a_job_of_this_name_that_another_made_is_left_alone(
     world: RunWorld, kubelet: Kubelet
 ) -> None:
-    await begin(world, job_run())
+    await world.start(job_run())
     name = kubelet.job["metadata"]["name"]
     held = world.objects.live("Job", name, group="batch")["metadata"]
     held["annotations"][ATTEMPT] = "somebody else's"
     await world.look()
     assert world.phase() == "Failed"
-    assert "that this node did not make" in message(world)
+    assert "that this node did not make" in world.message()
     assert len(kubelet.jobs) == 1
 
 
 async def test_what_an_account_may_not_read_is_left_out(world: RunWorld, kubelet: Kubelet) -> None:
-    await begin(world, job_run())
+    await world.start(job_run())
     kubelet.end(log=b"done\n")
     world.pod_logs.refusal = Denied("cannot read the log", code=403)
     await world.look()
@@ -271,7 +251,7 @@ async def test_a_busy_api_server_does_not_make_a_second_job(
         return busy.pop() if busy and words.startswith("create Job") else None
 
     world.objects.refusals.append(lose)
-    await begin(world, job_run())
+    await world.start(job_run())
     assert kubelet.jobs == []
     world.clock.advance(PATIENCE)
     await world.look()
@@ -279,7 +259,7 @@ async def test_a_busy_api_server_does_not_make_a_second_job(
 
 
 async def test_a_job_costs_few_requests(world: RunWorld, kubelet: Kubelet) -> None:
-    await begin(world, job_run())
+    await world.start(job_run())
     kubelet.end(log=b"done\n")
     await world.look()
     assert [" ".join(call.split()[:2]) for call in world.objects.calls if "Run" not in call] == [

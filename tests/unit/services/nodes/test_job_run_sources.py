@@ -21,26 +21,6 @@ from tests.support.run_stage import REPOSITORY, RunWorld
 IMAGE = "busybox:1.36"
 
 
-@pytest.fixture
-def world() -> RunWorld:
-    return RunWorld()
-
-
-@pytest.fixture
-def kubelet(world: RunWorld) -> Kubelet:
-    return Kubelet(world.objects, world.pod_logs)
-
-
-async def begin(world: RunWorld, step: JsonObject) -> None:
-    world.template(step)
-    world.ask()
-    await world.settle()
-
-
-def message(world: RunWorld) -> str:
-    return world.run().status.message or ""
-
-
 def cron_job(**pod: Any) -> JsonObject:
     container = {"name": "app", "image": "api:1", "env": [{"name": "A", "value": "1"}]}
     template = {
@@ -68,7 +48,7 @@ async def test_a_cron_jobs_job_is_run_with_what_the_node_changes(
 ) -> None:
     world.objects.put(cron_job())
     spec = {**source, "image": "api:2", "args": ["--now"], "env": {"B": 2}}
-    await begin(world, {"kind": "JobRun", "spec": spec})
+    await world.start({"kind": "JobRun", "spec": spec})
     made = kubelet.job["spec"]
     assert made["backoffLimit"] == 0
     assert "ttlSecondsAfterFinished" not in made
@@ -91,12 +71,12 @@ async def test_a_job_goes_on_whose_cron_job_has_gone_while_no_operator_was_there
     world: RunWorld, kubelet: Kubelet
 ) -> None:
     world.objects.put(cron_job())
-    await begin(world, {"kind": "JobRun", "spec": {"jobId": "reports"}})
+    await world.start({"kind": "JobRun", "spec": {"jobId": "reports"}})
     world.objects.remove(ObjectId("batch", "CronJob", "default", "reports"))
     world.restart()
     kubelet.end()
     await world.look()
-    assert world.phase() == "Succeeded", message(world)
+    assert world.phase() == "Succeeded", world.message()
 
 
 async def test_a_job_goes_on_whose_repository_has_gone_while_no_operator_was_there(
@@ -107,7 +87,7 @@ async def test_a_job_goes_on_whose_repository_has_gone_while_no_operator_was_the
     world.restart()
     kubelet.end()
     await world.look()
-    assert world.phase() == "Succeeded", message(world)
+    assert world.phase() == "Succeeded", world.message()
 
 
 async def test_northflanks_overrides_are_read(world: RunWorld, kubelet: Kubelet) -> None:
@@ -119,7 +99,7 @@ async def test_northflanks_overrides_are_read(world: RunWorld, kubelet: Kubelet)
     }
     deployment = {"docker": docker, "external": {"imagePath": "api:3"}}
     spec = {"jobId": "reports", "deployment": deployment, "runtimeEnvironment": {"C": "3"}}
-    await begin(world, {"kind": "JobRun", "spec": spec | {"billing": {"deploymentPlan": "nf-1"}}})
+    await world.start({"kind": "JobRun", "spec": spec | {"billing": {"deploymentPlan": "nf-1"}}})
     (container,) = kubelet.job["spec"]["template"]["spec"]["containers"]
     assert container["image"] == "api:3"
     assert container["command"] == ["/bin/tool", "--fast"]
@@ -170,9 +150,9 @@ async def test_what_is_wrong_with_a_node_is_said(
             "data": {"password": base64.b64encode(b"hunter2").decode()},
         }
     )
-    await begin(world, {"kind": "JobRun", "spec": spec})
+    await world.start({"kind": "JobRun", "spec": spec})
     assert world.phase() == "Failed"
-    assert words in message(world) or words.replace("Value error, ", "") in message(world)
+    assert words in world.message() or words.replace("Value error, ", "") in world.message()
     assert kubelet.jobs == []
 
 
@@ -290,7 +270,7 @@ async def test_a_clone_that_cannot_be_had_makes_no_job(
 ) -> None:
     await with_git(world, **git)
     assert world.phase() == "Failed"
-    assert words in message(world)
+    assert words in world.message()
     assert kubelet.jobs == []
 
 
@@ -304,5 +284,5 @@ async def test_an_account_that_may_make_no_secrets_leaves_no_job_behind(
     world.objects.refusals.append(deny)
     await with_git(world)
     assert world.phase() == "Failed"
-    assert "it may not create secrets" in message(world)
+    assert "it may not create secrets" in world.message()
     assert kubelet.jobs == []

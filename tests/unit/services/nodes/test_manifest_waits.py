@@ -32,11 +32,6 @@ REPOSITORY = "https://git.example.com/acme/infra"
 DEPLOYMENT = ObjectId("apps", "Deployment", "default", "api")
 
 
-@pytest.fixture
-def world() -> RunWorld:
-    return RunWorld()
-
-
 def deployment(**spec: Any) -> JsonObject:
     """Return a Manifest node that makes the Deployment `api`."""
     selector = {"matchLabels": {"app": "api"}}
@@ -65,12 +60,6 @@ def refuse(world: RunWorld, verb: str, error: ObjectError) -> Callable[[], None]
     return lambda: world.objects.refusals.remove(ask)
 
 
-async def start(world: RunWorld, *steps: JsonObject, **fields: Any) -> None:
-    world.template(*steps, **fields)
-    world.ask()
-    await world.settle()
-
-
 @pytest.mark.parametrize(
     "error",
     [
@@ -82,7 +71,7 @@ async def start(world: RunWorld, *steps: JsonObject, **fields: Any) -> None:
 )
 async def test_what_can_pass_by_itself_is_waited_for(world: RunWorld, error: ObjectError) -> None:
     end = refuse(world, "apply", error)
-    await start(world, config_map("a", v="1"))
+    await world.start(config_map("a", v="1"))
     await world.told()
     assert (world.node("0").phase, world.node("0").message) == ("Running", str(error))
     end()
@@ -94,7 +83,7 @@ async def test_what_can_pass_by_itself_is_waited_for(world: RunWorld, error: Obj
 
 async def test_who_does_not_wait_for_health_waits_until_it_was_applied(world: RunWorld) -> None:
     end = refuse(world, "apply", NamespaceMissing("no such namespace", code=404))
-    await start(world, config_map("a", v="1") | {"condition": "none"})
+    await world.start(config_map("a", v="1") | {"condition": "none"})
     assert world.phase() == "Running"
     end()
     world.advance(await world.look())
@@ -105,7 +94,7 @@ async def test_who_does_not_wait_for_health_waits_until_it_was_applied(world: Ru
 
 async def test_patience_grows_and_the_servers_wish_counts(world: RunWorld) -> None:
     end = refuse(world, "apply", NamespaceMissing("no such namespace", code=404))
-    await start(world, config_map("a", v="1"))
+    await world.start(config_map("a", v="1"))
     waits = []
     for _ in range(4):
         asked = await world.look()
@@ -122,7 +111,7 @@ async def test_patience_grows_and_the_servers_wish_counts(world: RunWorld) -> No
 
 async def test_after_a_refusal_all_objects_are_applied_again(world: RunWorld) -> None:
     """What exists already from an earlier run must not pass for what this one wants."""
-    await start(world, config_map("b", v="old"))
+    await world.start(config_map("b", v="old"))
     objects = [config_map(name, v="new")["spec"]["manifest"] for name in ("a", "b")]
     failing = [Busy("slow down", code=429)]
 
@@ -155,16 +144,16 @@ async def test_what_only_people_can_change_fails_the_node(
     world: RunWorld, error: ObjectError
 ) -> None:
     refuse(world, "apply", error)
-    await start(world, config_map("a", v="1"), config_map("b", v="1"))
+    await world.start(config_map("a", v="1"), config_map("b", v="1"))
     assert world.phases() == {"0": "Failed"}
     assert world.node("0").message == str(error)
-    assert str(error) in (world.run().status.message or "")
+    assert str(error) in world.message()
 
 
 async def test_a_failed_attempt_is_made_again_as_the_settings_say(world: RunWorld) -> None:
     end = refuse(world, "apply", RejectedByAdmission("webhook x refused it", code=403))
     settings = {"maxAttempts": 2, "backoff": {"type": "fixed", "delay": 10}}
-    await start(world, config_map("a", v="1") | {"settings": settings})
+    await world.start(config_map("a", v="1") | {"settings": settings})
     assert world.node("0").phase == "Retrying"
     end()
     world.advance(await world.look())
@@ -173,7 +162,7 @@ async def test_a_failed_attempt_is_made_again_as_the_settings_say(world: RunWorl
 
 
 async def test_a_deployment_is_waited_for_until_it_is_ready(world: RunWorld) -> None:
-    await start(world, deployment(), config_map("after", v="1"))
+    await world.start(deployment(), config_map("after", v="1"))
     await world.told()
     assert world.node("0").message == "Deployment default/api: 0 of 1 replicas are updated"
     assert DEPLOYMENT in {target.any_version for target in world.watch.targets[world.run().key]}
@@ -183,12 +172,12 @@ async def test_a_deployment_is_waited_for_until_it_is_ready(world: RunWorld) -> 
 
 
 async def test_without_wait_it_is_enough_that_it_was_applied(world: RunWorld) -> None:
-    await start(world, deployment(wait=False))
+    await world.start(deployment(wait=False))
     assert world.phase() == "Succeeded"
 
 
 async def test_a_condition_of_the_documents_own_takes_the_place_of_health(world: RunWorld) -> None:
-    await start(world, deployment(until="object.status.observedGeneration == 7"))
+    await world.start(deployment(until="object.status.observedGeneration == 7"))
     await world.told()
     assert "until: " in (world.node("0").message or "")
     world.objects.set_status(DEPLOYMENT, {"observedGeneration": 7})
@@ -199,7 +188,7 @@ async def test_a_condition_of_the_documents_own_takes_the_place_of_health(world:
 async def test_an_object_that_is_being_deleted_is_made_anew_when_it_is_gone(
     world: RunWorld,
 ) -> None:
-    await start(world, deployment(until="true"))
+    await world.start(deployment(until="true"))
     assert world.phase() == "Succeeded"
     live = world.objects.live("Deployment", "api", group="apps")
     live["metadata"] |= {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["x/hold"]}
@@ -229,7 +218,7 @@ def pod(name: str, reason: str, made: str) -> JsonObject:
 
 
 async def test_trouble_with_pods_is_told_when_they_take_their_time(world: RunWorld) -> None:
-    await start(world, deployment())
+    await world.start(deployment())
     world.objects.put(pod("api-old", "CrashLoopBackOff", "2026-01-01T00:00:00Z"))
     world.objects.put(pod("api-new", "ImagePullBackOff", "2026-01-02T00:00:00Z"))
     assert "Pod" not in (world.node("0").message or "")
@@ -242,7 +231,7 @@ async def test_trouble_with_pods_is_told_when_they_take_their_time(world: RunWor
 
 
 async def test_an_account_that_may_not_list_pods_misses_only_words(world: RunWorld) -> None:
-    await start(world, deployment())
+    await world.start(deployment())
     world.objects.refusals.append(
         lambda words: Denied("no", code=403) if words.startswith("list") else None
     )
@@ -253,20 +242,17 @@ async def test_an_account_that_may_not_list_pods_misses_only_words(world: RunWor
 
 
 async def test_when_the_time_is_up_it_is_told_what_was_waited_for(world: RunWorld) -> None:
-    await start(world, deployment() | {"timeoutDuration": 30})
+    await world.start(deployment() | {"timeoutDuration": 30})
     await world.told()
     world.clock.advance(30)
     await world.look()
     assert world.phase() == "Failed"
-    assert "it took longer than 30s; at last: Deployment default/api: 0 of 1" in (
-        world.run().status.message or ""
-    )
+    assert "it took longer than 30s; at last: Deployment default/api: 0 of 1" in world.message()
 
 
 async def test_a_recalled_node_makes_nothing(world: RunWorld) -> None:
     """After a restart outputs are read again; what was deleted meanwhile stays deleted."""
-    await start(
-        world,
+    await world.start(
         config_map("gone", v="x" * 5000),
         {"kind": "Approval", "spec": {}},
         config_map("b", v="${refs.gone.data.v}"),
@@ -296,9 +282,9 @@ async def test_a_secret_as_a_default_for_others_fails_the_node(world: RunWorld) 
     world.objects.put({"apiVersion": "v1", **secret})
     context = {"labels": {"password": "${secrets.db.values.password}"}}
     inner = {"type": "sequential", "context": context, "steps": [config_map("a", v="1")]}
-    await start(world, {"kind": "Workflow", "spec": inner})
+    await world.start({"kind": "Workflow", "spec": inner})
     assert world.phase() == "Failed"
-    assert "a secret cannot be a default" in (world.run().status.message or "")
+    assert "a secret cannot be a default" in world.message()
 
 
 def from_git(world: RunWorld) -> JsonObject:
@@ -329,7 +315,7 @@ async def test_after_a_restart_the_file_is_still_that_of_the_runs_commit(world: 
     world.restart()
     world.edit("one", approvals=[{"node": "0", "user": "ada", "decision": "Approve"}])
     await world.look()
-    assert world.phase() == "Succeeded", world.run().status.message
+    assert world.phase() == "Succeeded", world.message()
 
 
 @pytest.mark.parametrize(

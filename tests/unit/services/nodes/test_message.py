@@ -93,7 +93,7 @@ async def test_an_event_is_recorded_at_the_source_once(world: RunWorld) -> None:
 async def test_northflanks_words_are_understood(world: RunWorld, kind: str) -> None:
     spec = {"webhookUrl": "${secrets.chat.values.url}", "message": "out"}
     await run(world, {"kind": "Message", "spec": {"kind": kind, "spec": spec}})
-    assert world.phase() == "Succeeded", world.run().status.message
+    assert world.phase() == "Succeeded", world.message()
     assert [request["url"] for request in world.http.requests] == [URL]
 
 
@@ -116,9 +116,7 @@ async def test_an_answer_that_is_no_success_is_told(
 
 async def test_whoever_asks_for_patience_is_asked_again_when_it_said(world: RunWorld) -> None:
     world.http.answer(429, "rate_limited", **{"retry-after": "30"})
-    world.template(SLACK)
-    world.ask()
-    await world.settle()
+    await world.start(SLACK)
     assert world.phase() == "Running"
     assert len(world.http.requests) == 1
     world.clock.advance(29)
@@ -140,9 +138,7 @@ async def test_an_address_where_nobody_may_connect_ends_it(world: RunWorld) -> N
 
 async def test_a_killed_operator_sends_it_again_with_the_same_key(world: RunWorld) -> None:
     world.http.answers.append(HttpAnswer(429, {"retry-after": "1"}, b""))
-    world.template(WEBHOOK)
-    world.ask()
-    await world.settle()
+    await world.start(WEBHOOK)
     world.restart()
     await world.look_until("Succeeded")
     first, second = (request["headers"]["Idempotency-Key"] for request in world.http.requests)

@@ -205,7 +205,7 @@ async def test_the_example_of_the_page_runs(world: RunWorld, name: str) -> None:
     world.synced(REPOSITORY)
     world.ask()
     await world.settle()
-    assert world.phase() == WAITING.get(name, "Succeeded"), world.run().status.message
+    assert world.phase() == WAITING.get(name, "Succeeded"), world.message()
     assert world.node("0").kind == name
 
 

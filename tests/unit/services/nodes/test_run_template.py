@@ -16,11 +16,6 @@ CALL = {"kind": "RunTemplate", "ref": "inner", "spec": {"source": {"name": "inne
 INNER = Key("Template", "default", "inner")
 
 
-@pytest.fixture
-def world() -> RunWorld:
-    return RunWorld()
-
-
 def put_inner(world: RunWorld, *steps: JsonObject, **fields: object) -> None:
     document = {
         "apiVersion": "ebbflow.dev/v1",
