@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from ebbflow.adapters.kube.client import KubeClient
-from ebbflow.adapters.kube.connection import Connection, ConnectionInfo, Kubeconfig
 from ebbflow.cli import logs as showing
 from ebbflow.cli.logs import Wanted
 from ebbflow.cli.pod_log import NotThere, NotYet, PodContainer, log_lines
@@ -17,26 +14,9 @@ from ebbflow.cli.problem import Problem
 from ebbflow.cli.session import Session
 from ebbflow.domain.ports import ClusterError
 from tests.support.cli_runs import raw_run
-from tests.support.fake_kube_api import Broken, Counted, FakeApi, Reply, Request, serve_fake_api
+from tests.support.fake_kube_api import Broken, FakeApi, Reply, Request
 
 MAIN = PodContainer("migrate-x", "main")
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[FakeApi]:
-    async with serve_fake_api() as fake:
-        yield fake
-
-
-@pytest.fixture
-async def session(api: FakeApi) -> AsyncIterator[Session]:
-    async def pause(_seconds: float) -> None:
-        pass
-
-    connection = Connection(Kubeconfig("/nowhere", None), ConnectionInfo(api.url, "team"))
-    client = KubeClient(connection, Counted())
-    yield Session(client, "team", pause)
-    await client.close()
 
 
 async def lines(session: Session, *, follow: bool = False, tail: int | None = None) -> list[bytes]:

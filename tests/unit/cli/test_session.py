@@ -3,40 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from ebbflow.adapters.kube.client import KubeClient
-from ebbflow.adapters.kube.connection import Connection, ConnectionInfo, Kubeconfig
 from ebbflow.cli.problem import Problem
 from ebbflow.cli.session import PAGE, Session
 from ebbflow.domain.ports import ClusterError
 from tests.support.cli_runs import raw_run
-from tests.support.fake_kube_api import Counted, FakeApi, refusal, serve_fake_api
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[FakeApi]:
-    async with serve_fake_api() as fake:
-        yield fake
-
-
-@pytest.fixture
-def paused() -> list[float]:
-    return []
-
-
-@pytest.fixture
-async def session(api: FakeApi, paused: list[float]) -> AsyncIterator[Session]:
-    async def pause(seconds: float) -> None:
-        paused.append(seconds)
-
-    connection = Connection(Kubeconfig("/nowhere", None), ConnectionInfo(api.url, "team"))
-    client = KubeClient(connection, Counted())
-    yield Session(client, "team", pause)
-    await client.close()
+from tests.support.fake_kube_api import FakeApi, refusal
 
 
 def watch(*events: tuple[str, Any]) -> asyncio.Queue[Any]:

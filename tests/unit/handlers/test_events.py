@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from random import Random
 from typing import Any
 
@@ -21,6 +20,7 @@ from ebbflow.handlers.workqueue import WorkQueue
 from ebbflow.services.first_sights import FirstSights
 from ebbflow.services.schedule import Schedule
 from tests.support.memory_cluster import ManualClock
+from tests.unit.handlers.taken import taken
 
 SOURCE = {"kind": "Template", "name": "shop"}
 RUN, QUEUE = Key("Run", "default", "r"), Key("RunQueue", "default", "shop")
@@ -49,17 +49,9 @@ class Fixture:
 
     async def all_taken(self) -> list[Key]:
         keys = []
-        while (key := await self.taken()) is not None:
+        while (key := await taken(self.queue)) is not None:
             keys.append(key)
         return keys
-
-    async def taken(self) -> Key | None:
-        """The next key, or None if a worker would have to wait."""
-        try:
-            async with asyncio.timeout(0):
-                return await self.queue.take()
-        except TimeoutError:
-            return None
 
 
 @pytest.fixture
@@ -78,18 +70,18 @@ async def at() -> Fixture:
 )
 async def test_every_event_of_an_object_asks_for_a_pass(at: Fixture, change: str | None) -> None:
     await at.event(change, "7")
-    assert await at.taken() == SHOP
+    assert await taken(at.queue) == SHOP
 
 
 async def test_an_object_of_another_shard_is_left_to_it(at: Fixture) -> None:
     await at.event("ADDED", "7", namespace="elsewhere")
-    assert await at.taken() is None
+    assert await taken(at.queue) is None
 
 
 async def test_a_version_that_we_wrote_makes_no_pass(at: Fixture) -> None:
     at.own.note("u", "7")
     await at.event("MODIFIED", "7")
-    assert await at.taken() is None
+    assert await taken(at.queue) is None
 
 
 @pytest.mark.parametrize("seen", [("7", "8", "9"), ("8", "9"), ("7", "8")], ids=str)
@@ -100,20 +92,20 @@ async def test_a_foreign_write_between_two_of_ours_makes_a_pass(
     at.own.note("u", "9")
     for version in seen:
         await at.event("MODIFIED", version)
-    assert await at.taken() == SHOP
-    assert await at.taken() is None
+    assert await taken(at.queue) == SHOP
+    assert await taken(at.queue) is None
 
 
 async def test_a_deletion_makes_a_pass_even_if_the_last_version_was_ours(at: Fixture) -> None:
     at.own.note("u", "7")
     await at.event("DELETED", "7")
-    assert await at.taken() == SHOP
+    assert await taken(at.queue) == SHOP
 
 
 async def test_an_object_that_was_made_anew_is_not_taken_for_the_old_one(at: Fixture) -> None:
     at.own.note("another uid", "7")
     await at.event("ADDED", "7")
-    assert await at.taken() == SHOP
+    assert await taken(at.queue) == SHOP
 
 
 @pytest.mark.parametrize(
@@ -135,16 +127,16 @@ async def test_an_event_of_a_run_wakes_its_parents_queue_too(
 async def test_an_event_that_overtakes_the_answer_to_our_write_makes_no_pass(at: Fixture) -> None:
     with at.own.writing("u"):
         await at.event("MODIFIED", "7")
-        assert await at.taken() is None
+        assert await taken(at.queue) is None
         at.own.note("u", "7")
-    assert await at.taken() is None
+    assert await taken(at.queue) is None
 
 
 async def test_a_foreign_event_while_we_write_makes_a_pass_after_it(at: Fixture) -> None:
     with at.own.writing("u"):
         await at.event("MODIFIED", "6")
         at.own.note("u", "7")
-    assert await at.taken() == SHOP
+    assert await taken(at.queue) == SHOP
 
 
 @pytest.mark.parametrize(

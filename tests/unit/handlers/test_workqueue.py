@@ -12,6 +12,7 @@ from ebbflow.api.base import Key
 from ebbflow.handlers.workqueue import LAST_BACKOFF, Version, WorkQueue
 from ebbflow.services.schedule import Schedule
 from tests.support.memory_cluster import ManualClock
+from tests.unit.handlers.taken import taken
 
 A = Key("Template", "default", "a")
 B = Key("Template", "default", "b")
@@ -45,14 +46,6 @@ class Fixture:
         self.schedule = Schedule(self.clock)
         self.queue = WorkQueue(self.schedule, self.own, self.metrics, self.clock, Random(1))
 
-    async def taken(self) -> Key | None:
-        """The next key, or None if a worker would have to wait."""
-        try:
-            async with asyncio.timeout(0):
-                return await self.queue.take()
-        except TimeoutError:
-            return None
-
     def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds)
         self.schedule._run_due()
@@ -67,15 +60,15 @@ async def test_a_key_added_twice_is_taken_once(at: Fixture) -> None:
     at.queue.add(A)
     at.queue.add(A)
     assert at.metrics.depth == 1
-    assert await at.taken() == A
+    assert await taken(at.queue) == A
     at.queue.done(A)
-    assert await at.taken() is None
+    assert await taken(at.queue) is None
 
 
 async def test_keys_come_in_the_order_in_which_they_were_added(at: Fixture) -> None:
     at.queue.add(B)
     at.queue.add(A)
-    assert [await at.taken(), await at.taken()] == [B, A]
+    assert [await taken(at.queue), await taken(at.queue)] == [B, A]
 
 
 async def test_kinds_take_turns_so_that_none_waits_for_all_of_another(at: Fixture) -> None:
@@ -83,24 +76,24 @@ async def test_kinds_take_turns_so_that_none_waits_for_all_of_another(at: Fixtur
     runs = [Key("Run", "default", str(n)) for n in range(2)]
     for key in (*many, *runs):
         at.queue.add(key)
-    taken = [await at.taken() for _ in range(6)]
-    assert taken == [many[0], runs[0], many[1], runs[1], many[2], many[3]]
-    assert await at.taken() is None
+    order = [await taken(at.queue) for _ in range(6)]
+    assert order == [many[0], runs[0], many[1], runs[1], many[2], many[3]]
+    assert await taken(at.queue) is None
 
 
 async def test_a_key_under_work_waits_until_it_is_given_back(at: Fixture) -> None:
     at.queue.add(A)
-    await at.taken()
+    await taken(at.queue)
     at.queue.add(A)
-    assert await at.taken() is None
+    assert await taken(at.queue) is None
     at.queue.done(A)
-    assert await at.taken() == A
+    assert await taken(at.queue) == A
 
 
 async def test_an_event_of_our_own_write_needs_no_pass(at: Fixture) -> None:
     at.queue.add(A, Version("u", "7"))
     at.own.note("u", "7")
-    assert await at.taken() is None
+    assert await taken(at.queue) is None
     assert at.metrics.depth == 0
 
 
@@ -108,18 +101,18 @@ async def test_an_event_that_arrives_before_the_answer_to_its_write_needs_no_pas
     at: Fixture,
 ) -> None:
     at.queue.add(A)
-    await at.taken()
+    await taken(at.queue)
     at.queue.add(A, Version("u", "7"))
     at.own.note("u", "7")
     at.queue.done(A)
-    assert await at.taken() is None
+    assert await taken(at.queue) is None
 
 
 async def test_an_event_of_our_own_write_is_passed_over_before_the_write_is_forgotten(
     at: Fixture,
 ) -> None:
     at.queue.add(A, Version("uid", "1"))
-    await at.taken()
+    await taken(at.queue)
     at.queue.add(B)
     at.queue.add(A, Version("uid", "2"))
     at.own.note("uid", "2")
@@ -128,7 +121,7 @@ async def test_an_event_of_our_own_write_is_passed_over_before_the_write_is_forg
     assert at.metrics.depth == 1
     for n in range(REMEMBERED):
         at.own.note("another", str(n))
-    assert [await at.taken(), await at.taken()] == [B, None]
+    assert [await taken(at.queue), await taken(at.queue)] == [B, None]
 
 
 @pytest.mark.parametrize("order", [("7", "8"), ("8", "7")], ids=["own-first", "own-last"])
@@ -138,36 +131,36 @@ async def test_a_foreign_event_beside_our_own_needs_a_pass(
     at.own.note("u", "7")
     for version in order:
         at.queue.add(A, Version("u", version))
-    assert await at.taken() == A
+    assert await taken(at.queue) == A
 
 
 async def test_a_forced_key_is_taken_whatever_the_events(at: Fixture) -> None:
     at.own.note("u", "7")
     at.queue.add(A, Version("u", "7"))
     at.queue.add(A)
-    assert await at.taken() == A
+    assert await taken(at.queue) == A
 
 
 async def test_a_delayed_key_comes_at_its_time(at: Fixture) -> None:
     at.queue.add_after(A, 5)
     at.pass_time(4.9)
-    assert await at.taken() is None
+    assert await taken(at.queue) is None
     at.pass_time(0.2)
-    assert await at.taken() == A
+    assert await taken(at.queue) == A
 
 
 async def test_a_later_delay_replaces_an_earlier_one(at: Fixture) -> None:
     at.queue.add_after(A, 5)
     at.queue.add_after(A, 50)
     at.pass_time(10)
-    assert await at.taken() is None
+    assert await taken(at.queue) is None
 
 
 async def test_a_cancelled_delay_does_not_come(at: Fixture) -> None:
     at.queue.add_after(A, 5)
     at.queue.cancel_delayed(A)
     at.pass_time(10)
-    assert await at.taken() is None
+    assert await taken(at.queue) is None
 
 
 async def test_failures_in_a_row_wait_longer_and_longer(at: Fixture) -> None:

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 from ebbflow.domain.git import Unreachable
 from tests.support.memory_git import AUTHOR
 from tests.support.sync_world import FILE, PATH, URL, SyncWorld
 
 BO = "Bo Other <bo@example.com>"
 CHANGED = FILE.replace(b'"2"', b'"3"')
-
-
-@pytest.fixture
-async def world() -> SyncWorld:
-    world = SyncWorld()
-    world.repository()
-    world.template()
-    await world.reconcile()
-    return world
 
 
 async def look_again(world: SyncWorld) -> None:

@@ -9,13 +9,7 @@ import pytest
 from ebbflow.adapters.kube.client import KubeClient
 from ebbflow.adapters.kube.connection import Connection, ConnectionInfo, Kubeconfig
 from ebbflow.domain.secret import Tainted
-from tests.support.fake_kube_api import TOKEN, Counted, FakeApi, serve_fake_api
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[FakeApi]:
-    async with serve_fake_api() as fake:
-        yield fake
+from tests.support.fake_kube_api import TOKEN, Counted, FakeApi
 
 
 @pytest.fixture
