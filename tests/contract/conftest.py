@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ebbflow.adapters.clock import SystemClock
 from ebbflow.adapters.git import DulwichBackend, HostPolicy
 from tests.support.gitserver import FaultyGitServer
 from tests.support.gitworld import (
@@ -16,7 +17,6 @@ from tests.support.gitworld import (
     PASSWORD,
     USER,
     MakeBackend,
-    RealClock,
     RealWorld,
     RecordedMetrics,
 )
@@ -46,7 +46,7 @@ async def make(tmp_path: Path, metrics: RecordedMetrics) -> AsyncIterator[MakeBa
     async with AsyncExitStack() as stack:
 
         async def make_backend(policy: HostPolicy = HTTP, **options: Any) -> DulwichBackend:
-            backend = DulwichBackend(tmp_path / "cache", policy, metrics, RealClock(), **options)
+            backend = DulwichBackend(tmp_path / "cache", policy, metrics, SystemClock(), **options)
             return await stack.enter_async_context(backend)
 
         yield make_backend

@@ -17,10 +17,10 @@ import pytest
 from ebbflow.adapters.admission.credentials import Credentials
 from ebbflow.adapters.admission.plan import plan
 from ebbflow.adapters.admission.receiver import AdmissionReceiver
+from ebbflow.adapters.clock import SystemClock
 from ebbflow.adapters.kube.webhook import Entry, Service, Url
 from ebbflow.domain.ports import ClusterError
 from ebbflow.settings import Address, Settings
-from tests.support.gitworld import RealClock
 from tests.support.reviews import as_body, committed, patched, review, shop
 
 OLD = committed(shop({"a": 1}))
@@ -94,7 +94,7 @@ class World:
             self.registration,
             self.whoami,
             self.known.append,
-            RealClock(),
+            SystemClock(),
             self.metrics,
             check_seconds=0.05,
         )

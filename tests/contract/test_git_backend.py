@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ebbflow.adapters.clock import SystemClock
 from ebbflow.adapters.git import DulwichBackend, HostPolicy
 from ebbflow.devcluster.gitrepository import Entry
 from ebbflow.domain.git import (
@@ -32,7 +33,6 @@ from tests.support.gitworld import (
     USER,
     GitWorld,
     MemoryWorld,
-    RealClock,
     RealWorld,
     RecordedMetrics,
 )
@@ -70,7 +70,7 @@ async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield MemoryWorld()
         return
     policy = HostPolicy(allow_insecure_http=True)
-    async with DulwichBackend(tmp_path, policy, RecordedMetrics(), RealClock()) as git:
+    async with DulwichBackend(tmp_path, policy, RecordedMetrics(), SystemClock()) as git:
         if request.param == "ssh":
             over_ssh: SshServer = request.getfixturevalue("ssh_server")
             over_ssh.start()

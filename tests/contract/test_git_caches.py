@@ -8,31 +8,18 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typing_extensions import override
 
+from ebbflow.adapters.clock import SystemClock
 from ebbflow.adapters.git import DulwichBackend, HostPolicy, Limits
 from ebbflow.adapters.git.cache import SessionDirectory
 from ebbflow.domain.ports import Clock
 from tests.support.gitserver import FaultyGitServer
-from tests.support.gitworld import PASSWORD, USER, RealClock, RealWorld, RecordedMetrics
-
-
-class HandClock(Clock):
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    @override
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.seconds, UTC)
-
-    @override
-    def monotonic(self) -> float:
-        return self.seconds
+from tests.support.gitworld import PASSWORD, USER, RealWorld, RecordedMetrics
+from tests.support.memory_cluster import ManualClock
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +37,7 @@ async def make(tmp_path: Path) -> AsyncIterator[Any]:
                 tmp_path,
                 HostPolicy(allow_insecure_http=True),
                 RecordedMetrics(),
-                clock or RealClock(),
+                clock or SystemClock(),
                 **options,
             )
             return await stack.enter_async_context(backend)
@@ -120,16 +107,16 @@ async def test_readers_of_many_commits_survive_renewals(make: Any, server: Fault
 async def test_a_cache_that_nobody_used_for_long_is_removed(
     make: Any, server: FaultyGitServer, tmp_path: Path
 ) -> None:
-    clock = HandClock()
+    clock = ManualClock()
     git = await make(clock, limits=Limits(idle_seconds=3600))
     idle, used = RealWorld(server, git), RealWorld(server, git)
     for world in (idle, used):
         head = world.create({"n": b"0"})
         await git.read_file(world.remote(), "main", head, "n")
     assert len(packs_in(tmp_path)) == 2
-    clock.seconds += 3000
+    clock.advance(3000)
     await git.ls_heads(used.remote(), ["main"])
-    clock.seconds += 1000
+    clock.advance(1000)
     await git.ls_heads(used.remote(), ["main"])
     assert len(packs_in(tmp_path)) == 1
 
@@ -138,7 +125,7 @@ async def test_closing_the_backend_leaves_nothing_on_disk(
     server: FaultyGitServer, tmp_path: Path
 ) -> None:
     policy = HostPolicy(allow_insecure_http=True)
-    async with DulwichBackend(tmp_path, policy, RecordedMetrics(), RealClock()) as git:
+    async with DulwichBackend(tmp_path, policy, RecordedMetrics(), SystemClock()) as git:
         world = RealWorld(server, git)
         head = world.create({"n": b"0"})
         await git.read_file(world.remote(), "main", head, "n")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ebbflow.adapters.clock import SystemClock
 from ebbflow.adapters.git import DulwichBackend
 from ebbflow.devcluster.gitrepository import Entry
 from ebbflow.domain.git import Changes, CommitGone, NotACommit, Signature
@@ -15,7 +16,6 @@ from tests.support.gitworld import (
     HTTP,
     GitWorld,
     MemoryWorld,
-    RealClock,
     RealWorld,
     RecordedMetrics,
     noise,
@@ -34,7 +34,7 @@ async def each(
     if request.param == "memory":
         yield MemoryWorld()
         return
-    async with DulwichBackend(tmp_path, HTTP, RecordedMetrics(), RealClock()) as git:
+    async with DulwichBackend(tmp_path, HTTP, RecordedMetrics(), SystemClock()) as git:
         yield RealWorld(running, git)
 
 

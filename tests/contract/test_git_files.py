@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ebbflow.adapters.clock import SystemClock
 from ebbflow.adapters.git.backend import DulwichBackend
 from ebbflow.adapters.git.limits import HostPolicy
 from ebbflow.devcluster.gitrepository import Entry
@@ -18,7 +19,6 @@ from tests.support.gitworld import (
     USER,
     GitWorld,
     MemoryWorld,
-    RealClock,
     RealWorld,
     RecordedMetrics,
 )
@@ -41,7 +41,7 @@ async def world(
         yield MemoryWorld()
         return
     policy = HostPolicy(allow_insecure_http=True)
-    async with DulwichBackend(tmp_path, policy, RecordedMetrics(), RealClock()) as git:
+    async with DulwichBackend(tmp_path, policy, RecordedMetrics(), SystemClock()) as git:
         server.start()
         yield RealWorld(server, git)
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import itertools
 import random
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from typing_extensions import override
@@ -22,7 +20,7 @@ from ebbflow.domain.git import (
     Signature,
     Unreachable,
 )
-from ebbflow.domain.ports import Clock, GitBackend, SyncMetrics
+from ebbflow.domain.ports import GitBackend, SyncMetrics
 from ebbflow.domain.secret import Tainted
 from tests.support.gitserver import FaultyGitServer
 from tests.support.memory_git import AUTHOR, MemoryGit
@@ -39,16 +37,6 @@ QUICK = Timeouts(operation=1, connect=0.8, read=0.8)
 
 MakeBackend = Callable[..., Any]
 _names = itertools.count(1)
-
-
-class RealClock(Clock):
-    @override
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    @override
-    def monotonic(self) -> float:
-        return time.monotonic()
 
 
 @dataclass

@@ -23,6 +23,7 @@ from ebbflow.domain.outcome import Notice, Report
 from ebbflow.domain.ports import (
     Clock,
     Cluster,
+    ClusterError,
     InvalidObject,
     SecretObject,
     StaleWrite,
@@ -77,6 +78,10 @@ class MemorySecret:
     data: Mapping[str, Tainted]
 
 
+class Killed(BaseException):
+    """The operator's process ends here: nothing in it may catch this."""
+
+
 class ManualClock(Clock):
     """A clock that only moves when it is told to."""
 
@@ -99,7 +104,7 @@ class MemoryCluster(Cluster):
 
     `calls` lists what was asked for, such as `get Template/default/shop`. `rivals` are called one
     by one before writes, as somebody who is faster; `failures` are raised one by one instead of an
-    answer.
+    answer. `default` is the only namespace.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -107,11 +112,10 @@ class MemoryCluster(Cluster):
         self.calls: list[str] = []
         self.rivals: list[Callable[[], object]] = []
         self.failures: list[Exception] = []
-        self._death: tuple[str, BaseException] | None = None
-        self._last_call: tuple[int, BaseException] | None = None
+        self._end: tuple[str, BaseException] | None = None
+        self._last_call: int | None = None
         self._objects: dict[Key, JsonObject] = {}
         self._secrets: dict[tuple[str, str], MemorySecret] = {}
-        self._namespaces: dict[str, dict[str, str]] = {"default": _name_label("default")}
         self._versions = itertools.count(1)
         self._uids = itertools.count(1)
 
@@ -198,20 +202,21 @@ class MemoryCluster(Cluster):
     def remove_secret(self, namespace: str, name: str) -> None:
         del self._secrets[namespace, name]
 
-    def add_namespace(self, name: str, labels: Mapping[str, str] | None = None) -> None:
-        self._namespaces[name] = {**_name_label(name), **(labels or {})}
+    def die_at(self, call: str) -> None:
+        """Raise Killed at the next call that begins like this, before it has an effect."""
+        self._end = (call, Killed())
 
-    def die_at(self, call: str, error: BaseException) -> None:
-        """Raise `error` at the next call that begins like this, before it has an effect."""
-        self._death = (call, error)
+    def fail_at(self, call: str, error: ClusterError) -> None:
+        """Raise an error at the next call that begins like this, before it has an effect."""
+        self._end = (call, error)
 
-    def die_after(self, calls: int, error: BaseException) -> None:
-        """Raise `error` at the call that comes after so many others, before it has an effect."""
-        self._last_call = (len(self.calls) + calls, error)
+    def die_after(self, calls: int) -> None:
+        """Raise Killed at the call that comes after so many others, before it has an effect."""
+        self._last_call = len(self.calls) + calls
 
     def live_on(self) -> None:
         """Let a death that has not come yet not come."""
-        self._death = self._last_call = None
+        self._end = self._last_call = None
 
     # The port
 
@@ -227,7 +232,7 @@ class MemoryCluster(Cluster):
 
     async def get_namespace_labels(self, name: str) -> Mapping[str, str] | None:
         self.called(f"get Namespace/{name}")
-        return self._namespaces.get(name)
+        return {"kubernetes.io/metadata.name": name} if name == "default" else None
 
     async def replace_document(
         self,
@@ -312,12 +317,12 @@ class MemoryCluster(Cluster):
     def called(self, what: str) -> None:
         """Take note of a call of the operator's: the end of it, or a failure, may come here."""
         self.calls.append(what)
-        if self._death is not None and what.startswith(self._death[0]):
-            error, self._death = self._death[1], None
+        if self._end is not None and what.startswith(self._end[0]):
+            error, self._end = self._end[1], None
             raise error
-        if self._last_call is not None and len(self.calls) > self._last_call[0]:
-            error, self._last_call = self._last_call[1], None
-            raise error
+        if self._last_call is not None and len(self.calls) > self._last_call:
+            self._last_call = None
+            raise Killed
         if self.failures:
             raise self.failures.pop(0)
 
@@ -376,7 +381,3 @@ def _read(kind: type[Resource], raw: JsonObject) -> Resource | None:
 def _wish(raw: JsonObject) -> tuple[object, object]:
     """What raises the generation when it changes."""
     return raw.get("spec"), raw["metadata"].get("deletionTimestamp")
-
-
-def _name_label(name: str) -> dict[str, str]:
-    return {"kubernetes.io/metadata.name": name}

@@ -19,18 +19,12 @@ from ebbflow.adapters.kube.system_namespaces import SystemNamespaces
 from ebbflow.api.base import JsonObject
 from tests.support.installation import ACCOUNT, AccountIssuer, operator_kubeconfig
 from tests.support.run_stage import RunWorld
+from tests.support.tenant_world import Uncounted
 from tests.support.waiting import soon
 
 SECONDS = 20
 RBAC = "rbac.authorization.k8s.io"
 TENANT = {"kind": "ServiceAccount", "name": "default", "namespace": "default"}
-
-
-class Uncounted:
-    """Metrics that nobody reads."""
-
-    def rest_request(self, code: str, method: str, host: str, seconds: float) -> None:
-        assert host
 
 
 def binding(kind: str, name: str, namespace: str, role_kind: str, role: str) -> JsonObject:

@@ -15,15 +15,7 @@ from ebbflow.domain.document.syntax import Json
 from ebbflow.domain.outcome import Report
 from ebbflow.domain.owned_triggers import FROM_DOCUMENT, OwnedTriggers, owned_by
 from ebbflow.domain.ports import StaleWrite
-from ebbflow.domain.providers import (
-    Allowance,
-    Identity,
-    Listing,
-    ProviderAccount,
-    Providers,
-)
 from ebbflow.domain.runs.triggered import refs_of
-from ebbflow.domain.triggers.change import PullRequest
 from ebbflow.services.document_triggers import DocumentTriggers, Updates
 from ebbflow.services.git_access import GitAccess
 from ebbflow.services.repository_watch import RepositoryWatch
@@ -35,16 +27,13 @@ from ebbflow.services.triggered_runs import TriggeredRuns, Turns
 from ebbflow.services.update_runs import Content
 from tests.support.memory_cluster import ManualClock, MemoryCluster, MemoryStatusWriter
 from tests.support.memory_git import MemoryGit
+from tests.support.memory_providers import MemoryProviders
 from tests.support.memory_run_store import RECORD_KEY, MemoryRunStore
 
 URL = "https://git.example/acme/shop"
 TRIGGER = Key("GitTrigger", "default", "shop")
 SHOP = Key("Template", "default", "shop")
 PASSES = 50
-
-
-class Killed(BaseException):
-    """The operator's process ends here."""
 
 
 class NoTurns(Turns):
@@ -97,25 +86,6 @@ class MemoryOwnedTriggers(OwnedTriggers):
     async def delete(self, trigger: GitTrigger) -> None:
         self._cluster.called(f"delete {trigger.key}")
         self._cluster.delete(trigger.key)
-
-
-class MemoryProviders(Providers):
-    """The API of a provider: its open pull requests, and what goes wrong."""
-
-    def __init__(self) -> None:
-        self.pulls: list[PullRequest] = []
-        self.complete = True
-
-    async def pull_requests(self, account: ProviderAccount, repository: str) -> Listing:
-        assert (account.provider, repository) == ("Gitea", URL)
-        return Listing(tuple(self.pulls), self.complete)
-
-    async def identity(self, account: ProviderAccount) -> Identity:
-        raise AssertionError("triggers ask for no identity")
-
-    def allowance(self, account: ProviderAccount) -> Allowance | None:
-        del account
-        return None
 
 
 class CountedVerdicts:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ebbflow.domain.git import CommitGone, GitError, PreparedCommit, Unreachable
 from ebbflow.domain.ports import ClusterError, StaleWrite
-from tests.support.memory_cluster import ManualClock
+from tests.support.memory_cluster import Killed, ManualClock
 
 CLUSTER: Final = (
     *("get", "get_secret", "get_namespace_labels"),
@@ -26,10 +26,6 @@ WRITES: Final = {"replace_document", "set_pending_write", "remove_annotations", 
 KINDS: Final = ("crash", "crash", "error", "error", "stale", "late", "rival", "rival", "rival")
 
 CALL_SECONDS: Final = 0.001
-
-
-class Crash(BaseException):
-    """The process is killed: nothing in it may catch this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +120,7 @@ class Port:
                 self._faults.rival(fault)
             case "crash":
                 self._process.alive = False
-                raise Crash
+                raise Killed
             case "late" if not fault.after:
                 self._faults.on_their_way.append(lambda: method(*arguments))
                 raise Unreachable("the connection was lost")
@@ -154,10 +150,10 @@ class Process:
         self._clock = clock
 
     async def breathe(self) -> None:
-        """Let time pass, and others run if there are any. Raises Crash in a dead process."""
+        """Let time pass, and others run if there are any. Raises Killed in a dead process."""
         self._clock.advance(CALL_SECONDS)
         if self.together:
             for _ in range(self._random.randrange(4)):
                 await asyncio.sleep(0)
         if not self.alive:
-            raise Crash
+            raise Killed

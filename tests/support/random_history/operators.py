@@ -12,7 +12,8 @@ from ebbflow.api.base import Key
 from ebbflow.domain.outcome import Done, Postponed, Report, Stalled, Waiting
 from ebbflow.domain.ports import ClusterError, StaleWrite
 from ebbflow.services.schedule import Schedule
-from tests.support.random_history.faults import CLUSTER, GIT, Crash, Port, Process
+from tests.support.memory_cluster import Killed
+from tests.support.random_history.faults import CLUSTER, GIT, Port, Process
 from tests.support.random_history.ground import Ground
 from tests.support.sync_world import SyncWorld
 
@@ -69,7 +70,7 @@ class Operator(SyncWorld):
         now = self.clock.monotonic()
         try:
             report = await self.reconcile(key)
-        except Crash:
+        except Killed:
             return
         except (StaleWrite, ClusterError):
             self.due[key] = now + BACKOFF_SECONDS

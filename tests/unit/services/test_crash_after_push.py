@@ -5,16 +5,13 @@ from __future__ import annotations
 import pytest
 
 from ebbflow.domain.ports import ClusterError, StaleWrite
+from tests.support.memory_cluster import Killed
 from tests.support.sync_world import FILE, SyncWorld
-
-
-class Killed(BaseException):
-    """The process is gone."""
 
 
 @pytest.mark.parametrize("call", ["apply status", "set pending write"])
 async def test_a_new_edit_after_the_crash_is_no_conflict(world: SyncWorld, call: str) -> None:
-    world.after_the_next_push(lambda: world.cluster.die_at(call, Killed(call)))
+    world.after_the_next_push(lambda: world.cluster.die_at(call))
     world.edit(REPLICAS="5")
     with pytest.raises(Killed):
         await world.reconcile()

@@ -64,7 +64,7 @@ async def test_two_operators_do_not_mix_the_document_of_one_head_with_the_base_o
 
 async def test_what_was_taken_before_a_crash_is_no_edit_of_the_object(world: SyncWorld) -> None:
     world.push_seen(BLUE)
-    world.cluster.die_at("apply status", ClusterError("gone", code=503))
+    world.cluster.fail_at("apply status", ClusterError("gone", code=503))
     with contextlib.suppress(ClusterError):
         await world.reconcile()
     assert world.arguments()["COLOUR"] == "blue"

@@ -220,7 +220,7 @@ async def test_one_that_may_not_be_written_holds_up_no_other(world: RunWorld) ->
     world.template(HOUR)
     world.ask("bad")
     world.ask("good")
-    world.cluster.die_at("tie Run/default/bad", ClusterError("a webhook says no", code=403))
+    world.cluster.fail_at("tie Run/default/bad", ClusterError("a webhook says no", code=403))
     with pytest.raises(ClusterError, match="a webhook says no"):
         await world.queue.reconcile(QUEUE)
     assert world.shop().status.active == ("good",)
@@ -232,7 +232,7 @@ async def test_one_that_cannot_be_written_yet_is_not_overtaken(world: RunWorld, 
     world.ask("first")
     world.clock.advance(2)
     world.ask("second")
-    world.cluster.die_at("tie Run/default/first", ClusterError("not now", code=code))
+    world.cluster.fail_at("tie Run/default/first", ClusterError("not now", code=code))
     with pytest.raises(ClusterError, match="not now"):
         await world.queue.reconcile(QUEUE)
     assert not world.shop().status.active

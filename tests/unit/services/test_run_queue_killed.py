@@ -6,21 +6,18 @@ import pytest
 
 from ebbflow.api.run import RUN_FINALIZER
 from ebbflow.services.run_queue import queue_key
+from tests.support.memory_cluster import Killed
 from tests.support.run_stage import SHOP, RunWorld, config_map
 
 QUEUE = queue_key(SHOP)
 
 
-class Died(BaseException):
-    """The operator was killed."""
-
-
 async def die(world: RunWorld, after: int) -> bool:
     """Let the operator die after so many calls, and another go on; whether it came to that."""
-    world.cluster.die_after(after, Died())
+    world.cluster.die_after(after)
     try:
         await world.settle()
-    except Died:
+    except Killed:
         pass
     else:
         return False

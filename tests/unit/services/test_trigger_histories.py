@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from ebbflow.api.gittrigger import Delivery
 from ebbflow.domain.ports import StaleWrite
-from tests.support.trigger_world import URL, Killed, TriggerOperator, TriggerWorld
+from tests.support.memory_cluster import Killed
+from tests.support.trigger_world import URL, TriggerOperator, TriggerWorld
 
 BRANCHES = ("main", "stage", "release/1")
 
@@ -53,7 +54,7 @@ class History:
                 with contextlib.suppress(StaleWrite):
                     await self.operators[who].one_pass()
             case ("die", int(who), int(calls)):
-                self.world.cluster.die_after(calls, Killed())
+                self.world.cluster.die_after(calls)
                 try:
                     await self.operators[who].look()
                 except Killed:

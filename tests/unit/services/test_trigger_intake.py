@@ -9,11 +9,11 @@ import pytest
 
 from ebbflow.domain.git import Unreachable
 from ebbflow.domain.outcome import Stalled, Waiting
+from tests.support.memory_cluster import Killed
 from tests.support.trigger_world import (
     SHOP,
     TRIGGER,
     URL,
-    Killed,
     TriggerOperator,
     TriggerWorld,
 )
@@ -114,7 +114,7 @@ async def test_a_crash_anywhere_neither_loses_a_run_nor_makes_it_twice(calls: in
     world = await looked(targets=[{"kind": "Template", "name": n} for n in ("shop", "cafe")])
     world.template("cafe")
     commit = world.push(message="Say more")
-    world.cluster.die_after(calls, Killed())
+    world.cluster.die_after(calls)
     try:
         await world.operator.look()
     except Killed:
@@ -134,7 +134,7 @@ async def test_a_crash_anywhere_neither_loses_a_run_nor_makes_it_twice(calls: in
 async def test_a_crash_before_and_after_the_branch_moved_on_starts_a_run_for_each() -> None:
     world = await looked()
     first = world.push(message="First")
-    world.cluster.die_at("create Run", Killed())
+    world.cluster.die_at("create Run")
     with pytest.raises(Killed):
         await world.operator.look()
     second = world.push(message="Second")
@@ -301,7 +301,7 @@ async def test_another_schedule_starts_nothing_for_times_before_it() -> None:
 async def test_a_crash_of_a_schedule_starts_one_run(calls: int) -> None:
     world = await looked(type="Schedule", schedule="0 * * * *", git=None, branches=None)
     world.clock.advance(timedelta(hours=1).total_seconds())
-    world.cluster.die_after(calls, Killed())
+    world.cluster.die_after(calls)
     try:
         await world.operator.settle()
     except Killed:

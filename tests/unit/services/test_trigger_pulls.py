@@ -8,7 +8,8 @@ import pytest
 
 from ebbflow.domain.git import Remote
 from ebbflow.domain.triggers.change import PullRequest
-from tests.support.trigger_world import TRIGGER, URL, Killed, TriggerWorld
+from tests.support.memory_cluster import Killed
+from tests.support.trigger_world import TRIGGER, URL, TriggerWorld
 
 GIT = {"repository": URL, "accountRef": {"name": "acme"}}
 
@@ -93,7 +94,7 @@ async def test_what_an_incomplete_listing_lacks_is_not_taken_for_closed() -> Non
 async def test_a_crash_loses_no_run_of_a_pull_request(calls: int) -> None:
     world = await looked()
     pull = opened(world)
-    world.cluster.die_after(calls, Killed())
+    world.cluster.die_after(calls)
     try:
         await world.operator.settle()
     except Killed:

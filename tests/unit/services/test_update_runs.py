@@ -16,15 +16,12 @@ from ebbflow.domain.ports import StaleWrite
 from ebbflow.domain.run_store import Snapshot
 from ebbflow.services.run_queue import queue_key
 from ebbflow.services.update_runs import Content, UpdateRuns
+from tests.support.memory_cluster import Killed
 from tests.support.memory_run_store import MemoryRunStore
 from tests.support.run_stage import SHOP, RunWorld, config_map
 
 MISSING = {"secretKeyRef": {"name": "missing", "key": "a"}}
 DONE = Done(Reason.NOT_SYNCED, "Not synced")
-
-
-class Killed(BaseException):
-    """The operator dies at a call."""
 
 
 class Updates:
@@ -109,7 +106,7 @@ async def test_an_inventory_that_was_made_before_a_crash_is_counted_after_it(
     shop: Updates,
 ) -> None:
     await shop.report(await shop.carry("second"))
-    shop.world.cluster.die_at("write queue of", Killed())
+    shop.world.cluster.die_at("write queue of")
     with pytest.raises(Killed):
         await shop.world.settle()
     reserved = shop.world.shop().status.inventory
@@ -166,7 +163,7 @@ async def test_a_run_is_held_before_it_waits(waiting: Updates) -> None:
 async def test_a_run_that_was_cut_short_before_it_was_held_is_held_and_goes_on(
     waiting: Updates,
 ) -> None:
-    waiting.world.cluster.die_at("tie", Killed())
+    waiting.world.cluster.die_at("tie")
     with pytest.raises(Killed):
         await waiting.world.settle()
     assert waiting.run().status.phase == "Waiting"

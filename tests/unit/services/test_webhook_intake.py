@@ -30,6 +30,7 @@ from tests.support.deliveries import GITHUB, SECRET, delivery, github_push
 from tests.support.memory_cluster import ManualClock, MemoryCluster
 from tests.support.memory_run_store import MemoryRunStore
 from tests.support.memory_webhooks import MemoryWebhookStore
+from tests.support.trigger_world import NoTurns
 
 ACME = Key("GitAccount", "team", "acme")
 DEPLOY = Key("GitTrigger", "team", "deploy")
@@ -50,14 +51,6 @@ class Watch:
             return 0
         self.looks.append(delivery)
         return 1
-
-
-class NoTurns:
-    def take_in(self, run: object, parent: object) -> None:
-        """Nothing waits here."""
-
-    def look(self, parent: object) -> None:
-        """Nothing waits here."""
 
 
 class World:
@@ -471,7 +464,7 @@ async def test_an_account_without_webhooks_shows_none(at: World) -> None:
 async def test_a_right_that_is_missing_is_said_and_stops_nothing(at: World) -> None:
     at.cluster.remove_secret("team", "acme-webhook")
     account = await at.account()
-    at.cluster.die_at("create Secret", ClusterError("secrets is forbidden", code=403))
+    at.cluster.fail_at("create Secret", ClusterError("secrets is forbidden", code=403))
     shown = await at.accounts.look(account)
     assert "forbidden" in shown.trouble
     assert shown.fields["webhookPath"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,18 +16,11 @@ from ebbflow.adapters.kube.system_namespaces import SystemNamespaces
 from ebbflow.api.base import Key
 from ebbflow.domain.objects import OWNER_LABEL, Account, ObjectId
 from tests.support.fake_kube_api import FakeApi, Reply, Request, refusal
+from tests.support.memory_cluster import ManualClock
 
 KINDS = {"resources": [{"name": "configmaps", "kind": "ConfigMap", "namespaced": True}]}
 WORKER = Account("shop", "worker")
 RUN, OTHER = Key("Run", "shop", "r1"), Key("Run", "shop", "r2")
-
-
-class ManualClock:
-    def now(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC)
-
-    def monotonic(self) -> float:
-        return 0.0
 
 
 class Stage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -31,6 +31,7 @@ from ebbflow.domain.objects import (
 )
 from ebbflow.domain.secret import Tainted
 from tests.support.fake_kube_api import FakeApi, Reply, Request
+from tests.support.memory_cluster import ManualClock
 
 CANARY = "canary-in-an-object"
 WORKER = Account("shop", "worker")
@@ -43,17 +44,6 @@ CORE = {
         {"name": "namespaces/status", "kind": "Namespace", "namespaced": False},
     ]
 }
-
-
-class ManualClock:
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def now(self) -> datetime:
-        return datetime(2026, 1, 1, tzinfo=UTC)
-
-    def monotonic(self) -> float:
-        return self.seconds
 
 
 class Stage:
@@ -186,7 +176,7 @@ def test_marks_and_managers_fit_into_their_fields() -> None:
 async def test_a_thousand_objects_of_a_kind_ask_once_which_kinds_there_are(stage: Stage) -> None:
     await asyncio.gather(*(stage.objects.get(TARGET, WORKER) for _ in range(50)))
     assert stage.lists == 1
-    stage.clock.seconds += STALE_SECONDS + 1
+    stage.clock.advance(STALE_SECONDS + 1)
     await stage.objects.get(TARGET, WORKER)
     assert stage.lists == 2
 
@@ -200,7 +190,7 @@ async def test_an_unknown_kind_is_looked_for_again_but_not_in_a_rush(stage: Stag
     stage.served["/api/v1"] = {
         "resources": [{"name": "things", "kind": "Thing", "namespaced": True}]
     }
-    stage.clock.seconds += REFRESH_SECONDS + 0.1
+    stage.clock.advance(REFRESH_SECONDS + 0.1)
     await stage.objects.get(thing, WORKER)
     assert stage.sent.path == "/api/v1/namespaces/shop/things/x"
 
