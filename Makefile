@@ -48,14 +48,10 @@ check: $(READY)
 	@$(SECONDS_OF) "layers" $(BIN)/lint-imports --no-logo
 	@$(SECONDS_OF) "generated files" $(BIN)/python hack/generate.py --check
 
-# Each plays thousands of short stories.
-MODELS := tests/unit/services/test_random_history.py tests/unit/services/test_run_queue_killed.py \
-	tests/unit/domain/runs/test_explorer.py tests/unit/domain/runs/test_plan_size.py
-
 unit: $(READY)
-	@EBBFLOW_EXAMPLES=10 $(SECONDS_OF) "unit tests" $(PYTEST) -n auto --maxprocesses 4 tests/unit $(MODELS:%=--ignore=%)
-	@$(SECONDS_OF) "random histories and explored models" $(PYTEST) -n auto --maxprocesses 4 $(MODELS)
-	@EBBFLOW_EXAMPLES=300 $(SECONDS_OF) "property tests, 300 examples each" $(PYTEST) -n auto --maxprocesses 4 -m hypothesis tests/unit
+	@$(SECONDS_OF) "unit tests" $(PYTEST) -n auto --maxprocesses 4 -m "not hypothesis" tests/unit
+	@$(SECONDS_OF) "random histories and explored models" $(PYTEST) -n auto --maxprocesses 4 -m "not hypothesis" tests/models
+	@EBBFLOW_EXAMPLES=300 $(SECONDS_OF) "property tests, 300 examples each" $(PYTEST) -n auto --maxprocesses 4 -m hypothesis tests/unit tests/models
 	@$(SECONDS_OF) "contract, golden and tool tests" $(PYTEST) -n auto --maxprocesses 4 tests/contract tests/golden tests/tools
 	@$(SECONDS_OF) "fuzzed parsers: the corpus, and a short search" $(PYTEST) -n auto --maxprocesses 4 tests/fuzz
 
@@ -66,8 +62,8 @@ gen: $(READY)
 	@$(BIN)/python hack/generate.py
 
 soak: controlplane
-	@EBBFLOW_EXAMPLES=20000 $(SECONDS_OF) "property tests, 20000 examples each" $(PYTEST) -n auto --timeout 7200 -m hypothesis tests/unit
-	@EBBFLOW_SEED=$$(date +%s) EBBFLOW_HISTORIES=20000 $(SECONDS_OF) "20000 random histories in memory" $(PYTEST) -n auto --timeout 600 tests/unit/services/test_random_history.py
+	@EBBFLOW_EXAMPLES=20000 $(SECONDS_OF) "property tests, 20000 examples each" $(PYTEST) -n auto --timeout 7200 -m hypothesis tests/unit tests/models
+	@EBBFLOW_SEED=$$(date +%s) EBBFLOW_HISTORIES=20000 $(SECONDS_OF) "20000 random histories in memory" $(PYTEST) -n auto --timeout 600 tests/models/test_random_history.py
 	@EBBFLOW_EDITS=5000 $(SECONDS_OF) "5000 random edits on real servers" $(PYTEST) tests/env/test_random_history.py
 	@EBBFLOW_SOAK=1 $(SECONDS_OF) "write-backs killed anywhere, etcd away for 90 s" $(PYTEST) tests/env/test_write_back_killed.py tests/env/test_etcd_away.py
 	@EBBFLOW_SOAK=1 $(SECONDS_OF) "Runs killed anywhere, bursts of 800 Runs under an operator that is killed" $(PYTEST) tests/env/test_run_killed.py tests/env/test_run_concurrency.py

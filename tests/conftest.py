@@ -9,8 +9,8 @@ from hypothesis import settings
 
 pytest_plugins = ["pytester"]
 
-# Few examples keep a run by hand quick, and the first step of `make unit` has still fewer; it runs
-# the property tests again with many, and `make soak` with very many.
+# Few examples keep a run by hand quick. `make unit` runs the property tests in a step of their own,
+# with many, and `make soak` with very many.
 settings.register_profile(
     "ebbflow", max_examples=int(os.environ.get("EBBFLOW_EXAMPLES", "30")), deadline=None
 )

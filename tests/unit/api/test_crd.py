@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, ClassVar, Literal
 
 import pytest
@@ -24,6 +25,10 @@ from ebbflow.api.text import NO_TOKEN, VALIDATIONS
 KIND = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.declaration.kind)
 
 
+# Each schema is made once: most tests look at it, and none changes it.
+schema_of = cache(root_schema)
+
+
 def nodes(schema: JsonObject, path: str = "") -> Iterator[tuple[str, JsonObject]]:
     """Yield every schema below `schema` with its path; list items as path[]."""
     for name, child in schema.get("properties", {}).items():
@@ -36,7 +41,7 @@ def nodes(schema: JsonObject, path: str = "") -> Iterator[tuple[str, JsonObject]
 
 
 def below(kind: type[Resource], *parts: str) -> list[tuple[str, JsonObject]]:
-    properties = root_schema(kind)["properties"]
+    properties = schema_of(kind)["properties"]
     return [node for part in parts for node in nodes({"properties": {part: properties[part]}})]
 
 
@@ -113,7 +118,7 @@ def test_every_free_text_of_a_spec_refuses_tokens(kind: type[Resource]):
 @KIND
 def test_every_rule_speaks_a_sentence_and_begins_without_the_field(kind: type[Resource]):
     rules = [r for _, schema in below(kind, "spec") for r in schema.get(VALIDATIONS, ())]
-    for rule in [*rules, *root_schema(kind)[VALIDATIONS]]:
+    for rule in [*rules, *schema_of(kind)[VALIDATIONS]]:
         assert set(rule) <= {"rule", "message", "reason"}
         assert 20 <= len(rule["message"]) <= 300
         assert "\n" not in rule["message"]
@@ -140,7 +145,7 @@ def test_a_definition_has_what_kubectl_shows(kind: type[Resource]):
 
 @KIND
 def test_every_selectable_field_exists_and_is_a_text(kind: type[Resource]):
-    properties = root_schema(kind)["properties"]
+    properties = schema_of(kind)["properties"]
     fields = dict(nodes({"properties": {part: properties[part] for part in ("spec", "status")}}))
     for path in kind.declaration.selectable_fields:
         assert fields[path]["type"] == "string"
@@ -183,7 +188,7 @@ class Toy(Resource):
 
 @pytest.fixture
 def toy() -> dict[str, Any]:
-    return root_schema(Toy)["properties"]["spec"]["properties"]
+    return schema_of(Toy)["properties"]["spec"]["properties"]
 
 
 def test_exclusive_bounds_become_those_of_openapi_3_0(toy: JsonObject):
@@ -222,8 +227,8 @@ def test_the_items_of_a_list_are_inlined(toy: JsonObject):
 
 
 def test_a_required_spec_is_required_and_an_optional_one_is_not():
-    assert root_schema(Toy)["required"] == ["spec"]
-    assert {k.declaration.kind: root_schema(k).get("required") for k in KINDS} == {
+    assert schema_of(Toy)["required"] == ["spec"]
+    assert {k.declaration.kind: schema_of(k).get("required") for k in KINDS} == {
         "Template": None,
         "GitAccount": ["spec"],
         "Run": ["spec"],

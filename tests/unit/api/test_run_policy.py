@@ -3,6 +3,7 @@ test_trigger_approval.py, test_trigger_targets.py."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from ebbflow.api.admission_policy import APPROVE, Policy
+from ebbflow.api.base import JsonObject
 from ebbflow.api.gittrigger import TargetKind
 from ebbflow.api.policies import POLICIES
 from ebbflow.api.rbac import POLICY, USER_ROLES
@@ -25,6 +27,13 @@ from ebbflow.api.run_policy import (
 from ebbflow.api.trigger_policy import TARGETS
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
+
+
+@cache
+def shipped(name: str) -> dict[tuple[str, str], JsonObject]:
+    """Return the objects of a file, by kind and name."""
+    objects = yaml.load_all((DEPLOY / name).read_text(), yaml.CSafeLoader)
+    return {(each["kind"], each["metadata"]["name"]): each for each in objects}
 
 
 EACH = pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.resource)
@@ -43,12 +52,8 @@ def test_what_is_not_checked_is_refused(policy: Policy) -> None:
 @EACH
 @pytest.mark.parametrize("name", ["crds.yaml", "ebbflow.yaml"])
 def test_it_is_installed_with_the_crds(name: str, policy: Policy) -> None:
-    shipped = {
-        (each["kind"], each["metadata"]["name"]): each
-        for each in yaml.safe_load_all((DEPLOY / name).read_text())
-    }
     for wished in policy.objects():
-        found = shipped[wished["kind"], wished["metadata"]["name"]]
+        found = shipped(name)[wished["kind"], wished["metadata"]["name"]]
         assert found["spec"] == wished["spec"]
 
 

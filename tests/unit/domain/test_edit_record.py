@@ -195,7 +195,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(st.lists(STEPS, max_size=25))
 @example(  # the status is late when bob edits what was committed for alice
     [

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -90,9 +90,8 @@ class Schedule:
 
     def _count(self, first: datetime, newest: datetime) -> int:
         """Return how many ticks there are from `first` to the one before `newest`."""
-        return sum(
-            1 for tick in islice(self._ticks_after(first - _SECOND), MAX_COUNTED) if tick < newest
-        )
+        ticks = takewhile(lambda tick: tick < newest, self._ticks_after(first - _SECOND))
+        return sum(1 for _ in islice(ticks, MAX_COUNTED))
 
     def _tick_after(self, moment: datetime) -> datetime | None:
         return next(self._ticks_after(moment), None)

@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ebbflow.adapters.unpack.order import (
@@ -94,7 +94,6 @@ def test_what_is_no_pack_is_said(packed: bytes) -> None:
         scan(memoryview(packed), WIDE)
 
 
-@settings(max_examples=300)
 @given(st.binary(max_size=80), st.integers(0, 4))
 def test_no_bytes_fail_in_another_way(data: bytes, objects: int) -> None:
     head = b"PACK" + (2).to_bytes(4, "big") + objects.to_bytes(4, "big")

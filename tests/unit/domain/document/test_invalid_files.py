@@ -151,8 +151,8 @@ def test_a_file_that_is_too_large_is_refused_before_it_is_read() -> None:
 
 
 def test_a_document_that_grows_too_large_as_json_is_refused() -> None:
-    arguments = b"".join(b"  k%06d:\n" % number for number in range(45_000))
-    error = fault(HEAD + TAIL + b"arguments:\n" + arguments)
+    # A tab is one byte in YAML and two in JSON.
+    error = fault(HEAD + TAIL + b'arguments: {tabs: "' + b"\t" * 300_000 + b'"}\n')
     assert "bytes as JSON" in error.message
 
 

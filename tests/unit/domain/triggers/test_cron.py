@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ebbflow.domain.triggers.cron import MAX_COUNTED, Due, Schedule
@@ -124,7 +124,6 @@ _MOMENTS = st.integers(0, 365 * 86_400).map(lambda n: at("2026-01-01") + timedel
 
 
 @given(_FIELDS, _ZONES, _MOMENTS, st.timedeltas(timedelta(), timedelta(days=3)))
-@settings(deadline=None)
 def test_what_is_due_is_what_one_counts_by_hand(
     fields: str, zone: str | None, since: datetime, span: timedelta
 ):

@@ -93,7 +93,7 @@ def check_lines(history: History, start: dict[str, str]) -> None:
         assert at == history.world.git.head(URL, ref.removeprefix("refs/heads/"))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(steps)
 def test_each_move_has_one_verdict_and_each_that_fired_one_run(
     script: list[tuple[str, *tuple[object, ...]]],

@@ -44,7 +44,7 @@ def test_no_edit_is_lost_whatever_happens(seed: int) -> None:
     pytest.fail(
         f"{least.words}\n\n"
         f"EBBFLOW_SEED={seed} EBBFLOW_HISTORIES=1 EBBFLOW_STEPS={numbers} "
-        f"python -m pytest tests/unit/services/test_random_history.py\n\n" + "\n".join(least.trace),
+        f"python -m pytest tests/models/test_random_history.py\n\n" + "\n".join(least.trace),
         pytrace=False,
     )
 
