@@ -6,6 +6,7 @@ import kopf
 import pytest
 
 from ebbflow.api.base import JsonObject, Key
+from ebbflow.api.template import Template
 from ebbflow.domain.run_store import SOURCE_FINALIZER
 from ebbflow.handlers.template import queue_of, see
 from ebbflow.services.first_sights import MOST, FirstSights
@@ -88,8 +89,9 @@ def test_what_was_seen_is_dropped_when_it_holds_no_more(
 
 def test_only_so_many_are_kept() -> None:
     sights = FirstSights()
+    new = Template.parse({"metadata": {"namespace": "default", "name": "t"}, "spec": GIT})
     for number in range(MOST + 1):
-        about = {"namespace": "default", "name": f"t{number}", "uid": "u", "resourceVersion": "7"}
-        see(sights, "ADDED", kopf.Body({"metadata": about, "spec": GIT, "status": {}}))
+        metadata = new.metadata.model_copy(update={"name": f"t{number}"})
+        sights.see(new.model_copy(update={"metadata": metadata}))
     assert sights.take(Key("Template", "default", f"t{MOST - 1}")) is not None
     assert sights.take(Key("Template", "default", f"t{MOST}")) is None
