@@ -103,10 +103,18 @@ def test_after_downtime_the_newest_alone_is_due(
     assert due == (None if expected is None else Due(at(expected[0]), expected[1]))
 
 
-@pytest.mark.parametrize("fields", ["30 2 * * *", "*/20 * * * *", "*/20 2 * * *", "5 */6 * * *"])
-def test_around_a_change_of_the_clocks_each_start_is_due_once(fields: str):
+@pytest.mark.parametrize(
+    ("fields", "forward", "back"),
+    [
+        pytest.param("30 2 * * *", 1, 1, id="a time"),
+        pytest.param("*/20 * * * *", 71, 71, id="minutes"),
+        pytest.param("*/20 2 * * *", 0, 6, id="minutes of the hour"),
+        pytest.param("5 */6 * * *", 4, 4, id="hours"),
+    ],
+)
+def test_around_a_change_of_the_clocks_each_start_is_due_once(fields: str, forward: int, back: int):
     schedule = Schedule.parse(fields, BERLIN)
-    for day in ("2026-03-28T20:00", "2026-10-24T20:00"):
+    for day, count in (("2026-03-28T20:00", forward), ("2026-10-24T20:00", back)):
         since, seen = at(day), []
         for minutes in range(0, 24 * 60, 7):
             due = schedule.due(since, at(day) + timedelta(minutes=minutes))
@@ -114,6 +122,7 @@ def test_around_a_change_of_the_clocks_each_start_is_due_once(fields: str):
                 seen.append(due.tick)
                 since = due.tick
         assert seen == sorted(set(seen))
+        assert len(seen) == count
 
 
 _FIELDS = st.sampled_from(
