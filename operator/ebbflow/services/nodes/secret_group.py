@@ -11,19 +11,12 @@ from pydantic import Field, model_validator
 from typing_extensions import override
 
 from ebbflow.api.base import JsonObject
-from ebbflow.domain.cel import CelCompiler
-from ebbflow.domain.objects import Objects, tainted_texts
-from ebbflow.services.nodes.kind import Call, CannotDo, NodeKind, Planned, Result
-from ebbflow.services.nodes.objects.applying import Applying, apply_and_wait, plan_objects
+from ebbflow.domain.objects import tainted_texts
+from ebbflow.services.nodes.kind import Call, CannotDo
 from ebbflow.services.nodes.objects.file_contents import FileContent, key_of
 from ebbflow.services.nodes.objects.object_texts import encoded
-from ebbflow.services.nodes.objects.short_form import (
-    DESCRIPTION,
-    LEFT_ASIDE,
-    ObjectName,
-    identified,
-    identified_plan,
-)
+from ebbflow.services.nodes.objects.one_object import OneObject
+from ebbflow.services.nodes.objects.short_form import DESCRIPTION, LEFT_ASIDE, ObjectName
 from ebbflow.services.nodes.spec import NodeSpec
 
 FILES: Final = "ebbflow.dev/files"
@@ -83,31 +76,15 @@ class SecretGroupSpec(NodeSpec):
     )
 
 
-class SecretGroup(NodeKind[SecretGroupSpec]):
+class SecretGroup(OneObject[SecretGroupSpec]):
     """Applies the object. A secret never becomes part of a ConfigMap."""
 
     name: ClassVar[str] = "SecretGroup"
-    recalls: ClassVar[bool] = True
     spec = SecretGroupSpec
 
-    def __init__(self, objects: Objects, cel: CelCompiler) -> None:
-        self._objects = objects
-        self._cel = cel
-
     @override
-    async def act(self, call: Call[SecretGroupSpec]) -> Result:
-        manifests = [_manifest(call.spec)]
-        result = await apply_and_wait(self._objects, self._cel, call, manifests, Applying())
-        return identified(result, call.spec.name)
-
-    @override
-    async def plan(self, call: Call[SecretGroupSpec]) -> Planned:
-        planned = await plan_objects(self._objects, call, [_manifest(call.spec)], Applying())
-        return identified_plan(planned, call.spec.name)
-
-    @override
-    async def stop(self, call: Call[SecretGroupSpec]) -> None:
-        """The object stays: a run never deletes what it made."""
+    def manifest(self, call: Call[SecretGroupSpec]) -> JsonObject:
+        return _manifest(call.spec)
 
 
 def _manifest(spec: SecretGroupSpec) -> JsonObject:

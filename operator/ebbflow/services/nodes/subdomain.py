@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 from typing_extensions import override
 
 from ebbflow.api.base import JsonObject
-from ebbflow.domain.cel import CelCompiler
-from ebbflow.domain.objects import Objects
-from ebbflow.services.nodes.kind import Call, NodeKind, Planned, Result, Succeeded, Working
-from ebbflow.services.nodes.objects.applying import Applying, apply_and_wait, plan_objects
+from ebbflow.services.nodes.kind import Call
+from ebbflow.services.nodes.objects.applying import Applying
+from ebbflow.services.nodes.objects.one_object import OneObject
 from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE, ObjectName
 from ebbflow.services.nodes.pods.service_ports import (
     HostName,
@@ -145,34 +143,23 @@ class SubdomainSpec(NodeSpec):
         return self.name or self.host.lower().replace("*", "any").replace(".", "-")
 
 
-class Subdomain(NodeKind[SubdomainSpec]):
+class Subdomain(OneObject[SubdomainSpec]):
     """Applies the Ingress or HTTPRoute."""
 
     name: ClassVar[str] = "Subdomain"
-    recalls: ClassVar[bool] = True
     spec = SubdomainSpec
 
-    def __init__(self, objects: Objects, cel: CelCompiler) -> None:
-        self._objects = objects
-        self._cel = cel
+    @override
+    def manifest(self, call: Call[SubdomainSpec]) -> JsonObject:
+        return _manifest(call.spec)
 
     @override
-    async def act(self, call: Call[SubdomainSpec]) -> Result:
-        how = Applying(wait=call.spec.wait)
-        manifests = [_manifest(call.spec)]
-        result = await apply_and_wait(self._objects, self._cel, call, manifests, how)
-        if isinstance(result, Succeeded | Working):
-            return replace(result, outputs=_outputs(call.spec, result.applied))
-        return result
+    def how(self, spec: SubdomainSpec) -> Applying:
+        return Applying(wait=spec.wait)
 
     @override
-    async def plan(self, call: Call[SubdomainSpec]) -> Planned:
-        planned = await plan_objects(self._objects, call, [_manifest(call.spec)], Applying())
-        return replace(planned, outputs=_outputs(call.spec, planned.applied))
-
-    @override
-    async def stop(self, call: Call[SubdomainSpec]) -> None:
-        """The object stays: a run never deletes what it made."""
+    def outputs(self, spec: SubdomainSpec, name: str, live: JsonObject) -> JsonObject:
+        return {"id": name, "name": spec.host.lower(), str(live["kind"]).lower(): live}
 
 
 def _manifest(spec: SubdomainSpec) -> JsonObject:
@@ -218,8 +205,3 @@ def _route(spec: SubdomainSpec, gateway: GatewayRef, metadata: JsonObject) -> Js
             "rules": rules,
         },
     }
-
-
-def _outputs(spec: SubdomainSpec, applied: tuple[JsonObject, ...]) -> JsonObject:
-    live = {str(one["kind"]).lower(): one for one in applied}
-    return {"id": spec.object_name, "name": spec.host.lower(), **live}

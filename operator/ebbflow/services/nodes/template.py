@@ -9,16 +9,10 @@ from typing_extensions import override
 
 from ebbflow.api.base import API_VERSION, JsonObject
 from ebbflow.api.template import TemplateSpec
-from ebbflow.domain.cel import CelCompiler
-from ebbflow.domain.objects import Objects
-from ebbflow.services.nodes.kind import Call, CannotDo, NodeKind, Planned, Result
-from ebbflow.services.nodes.objects.applying import Applying, apply_and_wait, plan_objects
-from ebbflow.services.nodes.objects.short_form import (
-    ObjectName,
-    identified,
-    identified_plan,
-    object_name,
-)
+from ebbflow.services.nodes.kind import Call, CannotDo
+from ebbflow.services.nodes.objects.applying import Applying
+from ebbflow.services.nodes.objects.one_object import OneObject
+from ebbflow.services.nodes.objects.short_form import ObjectName, object_name
 from ebbflow.services.nodes.spec import NodeSpec
 
 _OUR_OWN: Final = frozenset(("name", "labels", "annotations", "wait", "kind", "spec"))
@@ -53,53 +47,35 @@ class TemplateNodeSpec(TemplateSpec, NodeSpec):
         return self
 
 
-class TemplateNode(NodeKind[TemplateNodeSpec]):
+class TemplateNode(OneObject[TemplateNodeSpec]):
     """Applies the Template in the tenant's name. Expressions in its document are its own."""
 
     name: ClassVar[str] = "Template"
-    recalls: ClassVar[bool] = True
     spec = TemplateNodeSpec
 
-    def __init__(self, objects: Objects, cel: CelCompiler) -> None:
-        self._objects = objects
-        self._cel = cel
+    @override
+    def manifest(self, call: Call[TemplateNodeSpec]) -> JsonObject:
+        name = _name(call.spec)
+        namespace, source = call.context.namespace, call.run.source
+        if (source.kind, source.namespace, source.name) == ("Template", namespace, name):
+            raise CannotDo("a Template cannot make itself; give another name")
+        given = {key: value for key, value in call.raw.items() if key not in _OUR_OWN}
+        if call.spec.spec is not None:
+            given["document"] = call.spec.spec
+        return {
+            "apiVersion": API_VERSION,
+            "kind": "Template",
+            "metadata": {
+                "name": name,
+                "labels": call.spec.labels,
+                "annotations": call.spec.annotations,
+            },
+            "spec": {key: value for key, value in given.items() if value is not None},
+        }
 
     @override
-    async def act(self, call: Call[TemplateNodeSpec]) -> Result:
-        manifest = _manifest(call)
-        how = Applying(wait=call.spec.wait)
-        result = await apply_and_wait(self._objects, self._cel, call, [manifest], how)
-        return identified(result, manifest["metadata"]["name"])
-
-    @override
-    async def plan(self, call: Call[TemplateNodeSpec]) -> Planned:
-        manifest = _manifest(call)
-        planned = await plan_objects(self._objects, call, [manifest], Applying())
-        return identified_plan(planned, manifest["metadata"]["name"])
-
-    @override
-    async def stop(self, call: Call[TemplateNodeSpec]) -> None:
-        """The Template stays: a run never deletes what it made."""
-
-
-def _manifest(call: Call[TemplateNodeSpec]) -> JsonObject:
-    name = _name(call.spec)
-    namespace, source = call.context.namespace, call.run.source
-    if (source.kind, source.namespace, source.name) == ("Template", namespace, name):
-        raise CannotDo("a Template cannot make itself; give another name")
-    given = {key: value for key, value in call.raw.items() if key not in _OUR_OWN}
-    if call.spec.spec is not None:
-        given["document"] = call.spec.spec
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "Template",
-        "metadata": {
-            "name": name,
-            "labels": call.spec.labels,
-            "annotations": call.spec.annotations,
-        },
-        "spec": {key: value for key, value in given.items() if value is not None},
-    }
+    def how(self, spec: TemplateNodeSpec) -> Applying:
+        return Applying(wait=spec.wait)
 
 
 def _name(spec: TemplateNodeSpec) -> str:

@@ -8,16 +8,10 @@ from pydantic import Field, model_validator
 from typing_extensions import override
 
 from ebbflow.api.base import JsonObject
-from ebbflow.domain.cel import CelCompiler
-from ebbflow.domain.objects import Objects
-from ebbflow.services.nodes.kind import Call, NodeKind, Planned, Result
-from ebbflow.services.nodes.objects.applying import Applying, apply_and_wait, plan_objects
-from ebbflow.services.nodes.objects.short_form import (
-    LEFT_ASIDE,
-    ObjectName,
-    identified,
-    identified_plan,
-)
+from ebbflow.services.nodes.kind import Call
+from ebbflow.services.nodes.objects.applying import Applying
+from ebbflow.services.nodes.objects.one_object import OneObject
+from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE, ObjectName
 from ebbflow.services.nodes.spec import NodeSpec
 
 SNAPSHOTS = "snapshot.storage.k8s.io"
@@ -61,32 +55,19 @@ class VolumeSpec(NodeSpec):
     owning_object: JsonObject | None = Field(default=None, description=LEFT_ASIDE)
 
 
-class Volume(NodeKind[VolumeSpec]):
+class Volume(OneObject[VolumeSpec]):
     """Applies the claim."""
 
     name: ClassVar[str] = "Volume"
-    recalls: ClassVar[bool] = True
     spec = VolumeSpec
 
-    def __init__(self, objects: Objects, cel: CelCompiler) -> None:
-        self._objects = objects
-        self._cel = cel
+    @override
+    def manifest(self, call: Call[VolumeSpec]) -> JsonObject:
+        return _manifest(call.spec)
 
     @override
-    async def act(self, call: Call[VolumeSpec]) -> Result:
-        how = Applying(wait=call.spec.wait)
-        manifests = [_manifest(call.spec)]
-        result = await apply_and_wait(self._objects, self._cel, call, manifests, how)
-        return identified(result, call.spec.name)
-
-    @override
-    async def plan(self, call: Call[VolumeSpec]) -> Planned:
-        planned = await plan_objects(self._objects, call, [_manifest(call.spec)], Applying())
-        return identified_plan(planned, call.spec.name)
-
-    @override
-    async def stop(self, call: Call[VolumeSpec]) -> None:
-        """The claim stays: a run never deletes what it made."""
+    def how(self, spec: VolumeSpec) -> Applying:
+        return Applying(wait=spec.wait)
 
 
 def _manifest(spec: VolumeSpec) -> JsonObject:
