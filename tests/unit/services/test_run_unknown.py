@@ -69,6 +69,32 @@ async def test_what_comes_of_an_unknown_value_is_unknown_too(world: RunWorld) ->
     assert fields(run, "2")["data.known"] == "1"
 
 
+@pytest.mark.parametrize(
+    ("kind", "spec", "made"),
+    [
+        pytest.param("Volume", {"name": "a", "storageSize": 1}, "made", id="claim"),
+        pytest.param(
+            "Subdomain", {"domain": "a.com", "service": {"name": "a"}}, "made.ingress", id="ingress"
+        ),
+        pytest.param(
+            "DeploymentService", {"name": "a", "image": "a:1"}, "made.deployment", id="deployment"
+        ),
+        pytest.param("Job", {"name": "a", "image": "a:1"}, "made.job", id="job"),
+        pytest.param(
+            "Addon", {"name": "a", "type": "redis", "version": "7"}, "made.statefulset", id="set"
+        ),
+    ],
+)
+async def test_what_a_short_form_is_to_make_has_no_uid_yet(
+    world: RunWorld, kind: str, spec: JsonObject, made: str
+) -> None:
+    node = {"kind": kind, "ref": "made", "spec": spec}
+    uid, group = (f"${{refs.{made}.{field}}}" for field in ("metadata.uid", "apiVersion"))
+    run = await planned(world, node, config_map("later", uid=uid, group=group))
+    assert fields(run, "1")["data.uid"] == NOT_KNOWN
+    assert fields(run, "1")["data.group"] != NOT_KNOWN
+
+
 async def test_the_answer_of_a_request_is_known_later(world: RunWorld) -> None:
     ask = {"kind": "HTTP", "ref": "ask", "spec": {"url": "https://api.example.com/next"}}
     run = await planned(world, ask, config_map("a", id="${refs.ask.body.id}"))

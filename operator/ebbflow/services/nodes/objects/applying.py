@@ -78,7 +78,6 @@ async def plan_objects(
     """Say what applying the manifests would change, by server-side dry runs."""
     changes: list[PlannedChange] = []
     results: list[JsonObject] = []
-    outputs: list[JsonObject] = []
     for manifest in prepared(call, manifests):
         target = ObjectId.of(manifest, call.context.namespace)
         account = call.run.account
@@ -97,9 +96,8 @@ async def plan_objects(
         known = tainted_texts(manifest)
         after = tainted_where_known(after, known)
         changes.append(planned_change(call, before and tainted_where_known(before, known), after))
-        results.append(after)
-        outputs.append(_to_come(after) if before is None else after)
-    return Planned(tuple(changes), outputs_of(outputs), tuple(results))
+        results.append(_to_come(after) if before is None else after)
+    return Planned(tuple(changes), outputs_of(results), tuple(results))
 
 
 def _to_come(after: JsonObject) -> JsonObject:
