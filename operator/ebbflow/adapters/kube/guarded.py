@@ -1,7 +1,8 @@
-"""Writes to one of our objects only if it is still as it was read."""
+"""Writes to an object, or its deletion, only if it is still as it was read."""
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 from typing import Final, TypeVar
 
@@ -18,6 +19,8 @@ Operations = list[JsonObject]
 
 DOCUMENT_MANAGER: Final = "ebbflow"
 QUEUE_MANAGER: Final = "ebbflow-queue"
+
+log = logging.getLogger(__name__)
 
 
 class GuardedPatch:
@@ -75,6 +78,33 @@ class GuardedPatch:
             return True
         seen: str = raw["metadata"]["resourceVersion"]
         return seen != observed.metadata.resource_version
+
+
+async def delete_observed(client: KubeClient, observed: Resource) -> None:
+    """Delete the very object that was read; nothing if it is gone, or made anew under its name.
+
+    Raises ClusterError where the API server refuses.
+    """
+    meta = observed.metadata
+    path = path_of(observed.declaration, meta.namespace, meta.name)
+    try:
+        await client.request("DELETE", path, body=delete_options(meta.uid))
+    except (ObjectMissing, StaleWrite) as error:
+        log.debug("%s needs no deletion any more: %s", observed.key, error)
+
+
+def delete_options(uid: str, resource_version: str = "") -> JsonObject:
+    """Return the body of a deletion of the object with this uid, if it still has this version.
+
+    Without a version any will do. What the object owns goes after it.
+    """
+    given = {"uid": uid, "resourceVersion": resource_version}
+    return {
+        "apiVersion": "v1",
+        "kind": "DeleteOptions",
+        "propagationPolicy": "Background",
+        "preconditions": {key: value for key, value in given.items() if value},
+    }
 
 
 def add(path: str, value: object) -> JsonObject:

@@ -20,6 +20,7 @@ from ebbflow.adapters.kube.accounts import AccountCheck
 from ebbflow.adapters.kube.answer import Answer
 from ebbflow.adapters.kube.client import KubeClient
 from ebbflow.adapters.kube.discovery import Discovery, Served
+from ebbflow.adapters.kube.guarded import delete_options
 from ebbflow.adapters.kube.naming import APPLY, JSON
 from ebbflow.adapters.kube.object_errors import (
     Attempt,
@@ -168,13 +169,7 @@ class KubeObjects(Objects):
         self, target: ObjectId, account: Account, *, uid: str, resource_version: str = ""
     ) -> bool:
         placed = await self._place(target, account)
-        given = {"uid": uid, "resourceVersion": resource_version}
-        options = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "propagationPolicy": "Background",
-            "preconditions": {key: value for key, value in given.items() if value},
-        }
+        options = delete_options(uid, resource_version)
         path = placed.served.path(placed.target.namespace, placed.target.name)
         attempt = self._attempt("delete", placed, account)
         return await self._ask("DELETE", path, attempt, manifest=options) is not None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing_extensions import override
 
-from ebbflow.adapters.kube.answer import ObjectExists, ObjectMissing
+from ebbflow.adapters.kube.answer import ObjectExists
 from ebbflow.adapters.kube.client import KubeClient
-from ebbflow.adapters.kube.guarded import DOCUMENT_MANAGER, GuardedPatch, replace
-from ebbflow.adapters.kube.naming import list_path, path_of
+from ebbflow.adapters.kube.guarded import DOCUMENT_MANAGER, GuardedPatch, delete_observed, replace
+from ebbflow.adapters.kube.naming import list_path
 from ebbflow.adapters.kube.own_writes import OwnWrites
 from ebbflow.adapters.kube.parsing import parse
 from ebbflow.adapters.kube.snapshots import owner_reference
@@ -15,7 +15,6 @@ from ebbflow.api.base import API_VERSION, JsonObject
 from ebbflow.api.gittrigger import GitTrigger
 from ebbflow.api.template import Template
 from ebbflow.domain.owned_triggers import FROM_DOCUMENT, OwnedTriggers, owned_by
-from ebbflow.domain.ports import StaleWrite
 
 
 class KubeOwnedTriggers(OwnedTriggers):
@@ -60,15 +59,4 @@ class KubeOwnedTriggers(OwnedTriggers):
 
     @override
     async def delete(self, trigger: GitTrigger) -> None:
-        meta = trigger.metadata
-        body = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "preconditions": {"uid": meta.uid},
-        }
-        try:
-            await self._client.request(
-                "DELETE", path_of(trigger.declaration, meta.namespace, meta.name), body=body
-            )
-        except (ObjectMissing, StaleWrite):
-            return
+        await delete_observed(self._client, trigger)

@@ -17,6 +17,7 @@ from ebbflow.adapters.kube.guarded import (
     GuardedPatch,
     Operations,
     add,
+    delete_observed,
     escaped,
     remove,
 )
@@ -32,7 +33,7 @@ from ebbflow.api.run import CREATED_BY, RUN_FINALIZER, TRIGGER, TRIGGER_KEY, Run
 from ebbflow.api.template import Template
 from ebbflow.domain.edit_record import RecordKey
 from ebbflow.domain.outcome import Notice
-from ebbflow.domain.ports import Clock, InvalidObject, StaleWrite
+from ebbflow.domain.ports import Clock, InvalidObject
 from ebbflow.domain.run_store import (
     SOURCE_FINALIZER,
     NewRun,
@@ -146,19 +147,7 @@ class KubeRunStore(RunStore):
 
     @override
     async def delete(self, run: Run) -> None:
-        meta = run.metadata
-        body = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "preconditions": {"uid": meta.uid},
-            "propagationPolicy": "Background",
-        }
-        try:
-            await self._client.request(
-                "DELETE", path_of(run.declaration, meta.namespace, meta.name), body=body
-            )
-        except (ObjectMissing, StaleWrite) as error:
-            log.debug("%s needs no deletion any more: %s", run.key, error)
+        await delete_observed(self._client, run)
 
     @override
     async def write_status(self, run: Run, status: RunStatus) -> Run:
