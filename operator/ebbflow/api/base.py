@@ -37,6 +37,8 @@ Whole = Annotated[int, Strict()]
 
 # Server-side apply replaces a struct with this mark as one value.
 ATOMIC: JsonObject = {"x-kubernetes-map-type": "atomic"}
+# The API server keeps whatever is in a field with this mark: nothing is known of its schema.
+ANY_JSON: JsonObject = {"x-kubernetes-preserve-unknown-fields": True}
 
 
 class Model(BaseModel):

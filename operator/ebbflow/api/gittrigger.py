@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from ebbflow.api.base import (
+    ANY_JSON,
     ATOMIC,
     GROUP,
     CommonStatus,
@@ -209,10 +210,7 @@ class GitTriggerSpec(Model):
     arguments: JsonObject = Field(
         default={},
         description="Values of arguments, over the target's argumentOverrides: any JSON values.",
-        json_schema_extra={
-            "x-kubernetes-preserve-unknown-fields": True,
-            "x-kubernetes-map-type": "atomic",
-        },
+        json_schema_extra=ANY_JSON | ATOMIC,
     )
     arguments_from: Annotated[tuple[ArgumentFrom, ...], Distinct(by="name")] = Field(
         default=(), max_length=64, description="Values of arguments from Secrets and ConfigMaps."

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from ebbflow.api.base import (
+    ANY_JSON,
     ATOMIC,
     GROUP,
     CommonStatus,
@@ -143,10 +144,7 @@ class RunSpec(Model):
     arguments: JsonObject = Field(
         default={},
         description="Values of arguments, over the source's argumentOverrides: any JSON values.",
-        json_schema_extra={
-            "x-kubernetes-preserve-unknown-fields": True,
-            "x-kubernetes-map-type": "atomic",
-        },
+        json_schema_extra=ANY_JSON | ATOMIC,
     )
     arguments_from: Annotated[tuple[ArgumentFrom, ...], Distinct(by="name")] = Field(
         default=(), max_length=64, description="Values of arguments from Secrets and ConfigMaps."
@@ -235,7 +233,7 @@ class NodeStatus(Model):
     outputs: Any = Field(
         default=None,
         description="Those of its outputs that later expressions name, at most 4 KiB.",
-        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
+        json_schema_extra=ANY_JSON,
     )
 
 

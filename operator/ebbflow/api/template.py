@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from ebbflow.api.base import (
+    ANY_JSON,
     ATOMIC,
     GROUP,
     CommonStatus,
@@ -146,7 +147,7 @@ class ArgumentOverride(Model):
     value: Any = Field(
         default=None,
         description="The value: any JSON value. Secrets belong into valueFrom.",
-        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True, "nullable": True},
+        json_schema_extra=ANY_JSON | {"nullable": True},
     )
     value_from: ValueSource | None = Field(default=None, description="Where the value comes from.")
 
@@ -179,10 +180,7 @@ class TemplateSpec(Model):
     document: JsonObject | None = Field(
         default=None,
         description="The document: the same content as the file, at most 512 KiB.",
-        json_schema_extra={
-            "x-kubernetes-preserve-unknown-fields": True,
-            "x-kubernetes-map-type": "atomic",
-        },
+        json_schema_extra=ANY_JSON | ATOMIC,
     )
     argument_overrides: Annotated[tuple[ArgumentOverride, ...], Distinct(by="name")] = Field(
         default=(),
