@@ -78,6 +78,11 @@ class ManualJobSpec(JobSpec):
             )
         return name
 
+    @property
+    def when(self) -> JsonObject:
+        """The fields of the CronJob that say when it starts Jobs: never."""
+        return {"schedule": NEVER, "suspend": True}
+
 
 class CronJobSpec(ManualJobSpec):
     """A Job that runs by a schedule."""
@@ -106,6 +111,19 @@ class CronJobSpec(ManualJobSpec):
     @classmethod
     def _as_kubernetes_spells_it(cls, given: Any) -> Any:
         return given.capitalize() if isinstance(given, str) else given
+
+    @property
+    @override
+    def when(self) -> JsonObject:
+        """The fields of the CronJob that say when it starts Jobs, and which are kept."""
+        more = {
+            "timeZone": self.time_zone,
+            "concurrencyPolicy": self.concurrency_policy,
+            "startingDeadlineSeconds": self.starting_deadline_seconds,
+            "successfulJobsHistoryLimit": self.successful_jobs_history_limit,
+            "failedJobsHistoryLimit": self.failed_jobs_history_limit,
+        }
+        return {"schedule": self.schedule, "suspend": self.suspended, **_given(more)}
 
 
 class Job(NodeKind[OneJobSpec]):
@@ -210,29 +228,6 @@ class Job(NodeKind[OneJobSpec]):
         await self._objects.delete(ObjectId.of(live), call.run.account, uid=uid)
 
 
-class CronJob(NodeKind[CronJobSpec]):
-    """Applies a CronJob."""
-
-    name: ClassVar[str] = "CronJob"
-    recalls: ClassVar[bool] = True
-    spec = CronJobSpec
-
-    def __init__(self, objects: Objects, cel: CelCompiler) -> None:
-        self._making = _Making(objects, cel)
-
-    @override
-    async def act(self, call: Call[CronJobSpec]) -> Result:
-        return await self._making.act(call, _schedule(call.spec))
-
-    @override
-    async def plan(self, call: Call[CronJobSpec]) -> Planned:
-        return await self._making.plan(call, _schedule(call.spec))
-
-    @override
-    async def stop(self, call: Call[CronJobSpec]) -> None:
-        """The CronJob stays: a run never deletes what it made."""
-
-
 class ManualJob(NodeKind[ManualJobSpec]):
     """Applies a CronJob that never starts by itself: for JobRun, or `kubectl create job --from`."""
 
@@ -241,47 +236,38 @@ class ManualJob(NodeKind[ManualJobSpec]):
     spec = ManualJobSpec
 
     def __init__(self, objects: Objects, cel: CelCompiler) -> None:
-        self._making = _Making(objects, cel)
+        self._objects = objects
+        self._cel = cel
 
     @override
     async def act(self, call: Call[ManualJobSpec]) -> Result:
-        return await self._making.act(call, {"schedule": NEVER, "suspend": True})
+        result = await apply_workload(
+            self._objects,
+            self._cel,
+            call,
+            _pods(call),
+            lambda template: [_cron_job(call.spec, template)],
+            Applying(),
+        )
+        return _with_outputs(result, call.spec)
 
     @override
     async def plan(self, call: Call[ManualJobSpec]) -> Planned:
-        return await self._making.plan(call, {"schedule": NEVER, "suspend": True})
+        planned = await plan_workload(
+            self._objects, call, _pods(call), lambda template: [_cron_job(call.spec, template)]
+        )
+        return replace(planned, outputs=_outputs(call.spec, planned.applied))
 
     @override
     async def stop(self, call: Call[ManualJobSpec]) -> None:
         """The CronJob stays: a run never deletes what it made."""
 
 
-class _Making:
-    """Applies CronJobs."""
+class CronJob(ManualJob):
+    """The same with a schedule."""
 
-    def __init__(self, objects: Objects, cel: CelCompiler) -> None:
-        self._objects = objects
-        self._cel = cel
-
-    async def act(self, call: Call[Any], when: JsonObject) -> Result:
-        result = await apply_workload(
-            self._objects,
-            self._cel,
-            call,
-            _pods(call),
-            lambda template: [_cron_job(call.spec, when, template)],
-            Applying(),
-        )
-        return _with_outputs(result, call.spec)
-
-    async def plan(self, call: Call[Any], when: JsonObject) -> Planned:
-        planned = await plan_workload(
-            self._objects,
-            call,
-            _pods(call),
-            lambda template: [_cron_job(call.spec, when, template)],
-        )
-        return replace(planned, outputs=_outputs(call.spec, planned.applied))
+    name: ClassVar[str] = "CronJob"
+    spec = CronJobSpec
 
 
 def _pods(call: Call[Any]) -> Pods:
@@ -297,12 +283,12 @@ def _job(spec: OneJobSpec, template: JsonObject, attempt: object = None) -> Json
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": body}
 
 
-def _cron_job(spec: JobSpec, when: JsonObject, template: JsonObject) -> JsonObject:
+def _cron_job(spec: ManualJobSpec, template: JsonObject) -> JsonObject:
     return {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
         "metadata": head(spec, spec.name, COMPONENT),
-        "spec": {**when, "jobTemplate": {"spec": _job_body(spec, template)}},
+        "spec": {**spec.when, "jobTemplate": {"spec": _job_body(spec, template)}},
     }
 
 
@@ -313,17 +299,6 @@ def _job_body(spec: JobSpec, template: JsonObject) -> JsonObject:
         "ttlSecondsAfterFinished": spec.ttl_seconds_after_finished,
     }
     return {"template": template, **_given(limits)}
-
-
-def _schedule(spec: CronJobSpec) -> JsonObject:
-    more = {
-        "timeZone": spec.time_zone,
-        "concurrencyPolicy": spec.concurrency_policy,
-        "startingDeadlineSeconds": spec.starting_deadline_seconds,
-        "successfulJobsHistoryLimit": spec.successful_jobs_history_limit,
-        "failedJobsHistoryLimit": spec.failed_jobs_history_limit,
-    }
-    return {"schedule": spec.schedule, "suspend": spec.suspended, **_given(more)}
 
 
 def _given(fields: JsonObject) -> JsonObject:
