@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar, Final, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -14,10 +15,10 @@ from ebbflow.api.base import JsonObject
 from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.expression.errors import hint
 from ebbflow.domain.objects import ObjectId, Objects
-from ebbflow.services.nodes.kind import Call, NodeKind, Planned, Result, Succeeded, Working
+from ebbflow.services.nodes.kind import Call, NodeKind, Planned, Result
 from ebbflow.services.nodes.objects.applying import Applying, apply_and_wait, plan_objects
 from ebbflow.services.nodes.objects.object_texts import encoded
-from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE
+from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE, Applied, by_kind, with_outputs
 from ebbflow.services.nodes.pods.addon_types import (
     DATABASE,
     HOST,
@@ -152,9 +153,7 @@ class Addon(NodeKind[AddonSpec]):
                 lambda template: _manifests(spec, template, credentials),
                 Applying(wait=spec.wait),
             )
-        if isinstance(result, Succeeded | Working):
-            return replace(result, outputs=_outputs(call, result.applied))
-        return result
+        return with_outputs(result, partial(_outputs, call))
 
     @override
     async def plan(self, call: Call[AddonSpec]) -> Planned:
@@ -236,17 +235,15 @@ def _manifests(spec: AddonSpec, template: JsonObject, credentials: JsonObject) -
     ]
 
 
-def _outputs(call: Call[AddonSpec], applied: tuple[JsonObject, ...]) -> JsonObject:
+def _outputs(call: Call[AddonSpec], applied: Applied) -> JsonObject:
     """Return what references read: Northflank's `id` and `name`, where it is, the live objects."""
     spec = call.spec
-    made: JsonObject = {"id": spec.name, "name": spec.name}
     if spec.manifest is not None:
-        return {**made, "object": applied[0]}
+        return {"id": spec.name, "name": spec.name, "object": applied[0]}
     namespace = spec.project_id or call.context.namespace
     return {
-        **made,
+        **by_kind(spec.name, applied),
         "host": f"{spec.name}.{namespace}.svc",
         "port": _type(spec).port,
         "credentials": _secret_name(spec),
-        **{str(one["kind"]).lower(): one for one in applied},
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, field_validator
@@ -22,12 +23,11 @@ from ebbflow.services.nodes.kind import (
     NotNow,
     Planned,
     Result,
-    Succeeded,
     Working,
 )
 from ebbflow.services.nodes.objects.applying import Applying
 from ebbflow.services.nodes.objects.pod_trouble import PATIENCE, why_hopeless
-from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE
+from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE, by_kind, with_outputs
 from ebbflow.services.nodes.pods.workload import (
     Pods,
     apply_workload,
@@ -157,7 +157,7 @@ class Job(NodeKind[OneJobSpec]):
         planned = await plan_workload(
             self._objects, call, _pods(call), lambda made: [_job(call.spec, made, attempt)]
         )
-        return replace(planned, outputs=_outputs(call.spec, planned.applied))
+        return replace(planned, outputs=by_kind(call.spec.name, planned.applied))
 
     @override
     async def stop(self, call: Call[OneJobSpec]) -> None:
@@ -180,7 +180,7 @@ class Job(NodeKind[OneJobSpec]):
             lambda template: [_job(call.spec, template, call.idempotency_key)],
             how,
         )
-        return _with_outputs(result, call.spec)
+        return with_outputs(result, partial(by_kind, call.spec.name))
 
     async def _unless_hopeless(self, call: Call[OneJobSpec], result: Result) -> Result:
         """Fail instead of waiting for pods that will never start: no timeout might end that."""
@@ -249,14 +249,14 @@ class ManualJob(NodeKind[ManualJobSpec]):
             lambda template: [_cron_job(call.spec, template)],
             Applying(),
         )
-        return _with_outputs(result, call.spec)
+        return with_outputs(result, partial(by_kind, call.spec.name))
 
     @override
     async def plan(self, call: Call[ManualJobSpec]) -> Planned:
         planned = await plan_workload(
             self._objects, call, _pods(call), lambda template: [_cron_job(call.spec, template)]
         )
-        return replace(planned, outputs=_outputs(call.spec, planned.applied))
+        return replace(planned, outputs=by_kind(call.spec.name, planned.applied))
 
     @override
     async def stop(self, call: Call[ManualJobSpec]) -> None:
@@ -307,15 +307,3 @@ def _given(fields: JsonObject) -> JsonObject:
 
 def _under_way(live: JsonObject) -> bool:
     return isinstance(health(live), InProgress)
-
-
-def _with_outputs(result: Result, spec: JobSpec) -> Result:
-    if isinstance(result, Succeeded | Working):
-        return replace(result, outputs=_outputs(spec, result.applied))
-    return result
-
-
-def _outputs(spec: JobSpec, applied: tuple[JsonObject, ...]) -> JsonObject:
-    """Return what references read: Northflank's `id` and `name`, and the live objects."""
-    live = {str(one["kind"]).lower(): one for one in applied}
-    return {"id": spec.name, "name": spec.name, **live}

@@ -11,7 +11,7 @@ from ebbflow.api.base import JsonObject
 from ebbflow.services.nodes.kind import Call
 from ebbflow.services.nodes.objects.applying import Applying
 from ebbflow.services.nodes.objects.one_object import OneObject
-from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE, ObjectName
+from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE, ObjectName, by_kind
 from ebbflow.services.nodes.pods.service_ports import (
     HostName,
     PortName,
@@ -159,7 +159,7 @@ class Subdomain(OneObject[SubdomainSpec]):
 
     @override
     def outputs(self, spec: SubdomainSpec, name: str, live: JsonObject) -> JsonObject:
-        return {"id": name, "name": spec.host.lower(), str(live["kind"]).lower(): live}
+        return by_kind(name, (live,)) | {"name": spec.host.lower()}
 
 
 def _manifest(spec: SubdomainSpec) -> JsonObject:

@@ -11,8 +11,9 @@ from typing_extensions import override
 from ebbflow.api.base import JsonObject
 from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.objects import Objects
-from ebbflow.services.nodes.kind import Call, NodeKind, Planned, Result, Succeeded, Working
+from ebbflow.services.nodes.kind import Call, NodeKind, Planned, Result
 from ebbflow.services.nodes.objects.applying import Applying, apply_and_wait, plan_objects
+from ebbflow.services.nodes.objects.short_form import with_outputs
 from ebbflow.services.nodes.spec import NodeSpec
 
 S = TypeVar("S", bound=NodeSpec)
@@ -46,19 +47,16 @@ class OneObject(NodeKind[S]):
     async def act(self, call: Call[S]) -> Result:
         manifest, how = self.manifest(call), self.how(call.spec)
         result = await apply_and_wait(self._objects, self._cel, call, [manifest], how)
-        if isinstance(result, Succeeded | Working):
-            return replace(result, outputs=self._outputs(call, manifest, result.outputs))
-        return result
+        name = manifest["metadata"]["name"]
+        return with_outputs(result, lambda live: self.outputs(call.spec, name, live[0]))
 
     @override
     async def plan(self, call: Call[S]) -> Planned:
         manifest, how = self.manifest(call), self.how(call.spec)
         planned = await plan_objects(self._objects, call, [manifest], how)
-        return replace(planned, outputs=self._outputs(call, manifest, planned.outputs))
+        name = manifest["metadata"]["name"]
+        return replace(planned, outputs=self.outputs(call.spec, name, planned.applied[0]))
 
     @override
     async def stop(self, call: Call[S]) -> None:
         """The object stays: a run never deletes what it made."""
-
-    def _outputs(self, call: Call[S], manifest: JsonObject, live: JsonObject) -> JsonObject:
-        return self.outputs(call.spec, manifest["metadata"]["name"], live)

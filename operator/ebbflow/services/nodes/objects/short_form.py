@@ -1,13 +1,19 @@
-"""What the short forms of Manifest share: Northflank's names, and the fields that mean nothing here."""
+"""What the short forms of Manifest share: names, outputs, and the fields that mean nothing here."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, Field
 
-from ebbflow.api.base import GROUP
+from ebbflow.api.base import GROUP, JsonObject
+from ebbflow.services.nodes.kind import Result, Succeeded, Working
+
+Applied = tuple[JsonObject, ...]
+"""The live objects of a node, in the order in which they were applied."""
 
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -19,7 +25,10 @@ LEFT_ASIDE: Final = "Northflank's; it has no meaning on a cluster of one's own a
 
 
 def object_name(text: str) -> str:
-    """Return the name of the object for a display name: `Demo App` is demo-app."""
+    """Return the name of the object for a display name: `Demo App` is demo-app.
+
+    Raises ValueError for what cannot be one.
+    """
     name = "-".join(text.lower().split())
     if not _NAME.fullmatch(name):
         raise ValueError(
@@ -33,3 +42,15 @@ ObjectName = Annotated[
     AfterValidator(object_name),
     Field(description="Its name; the object's is the same in small letters, with - for spaces."),
 ]
+
+
+def with_outputs(result: Result, outputs: Callable[[Applied], Any]) -> Result:
+    """Return the result with what `${refs.<ref>.…}` reads: `outputs` makes it of what was applied."""
+    if isinstance(result, Succeeded | Working):
+        return replace(result, outputs=outputs(result.applied))
+    return result
+
+
+def by_kind(name: str, applied: Applied) -> JsonObject:
+    """Return Northflank's `id` and `name`, and each object under its kind in small letters."""
+    return {"id": name, "name": name, **{str(one["kind"]).lower(): one for one in applied}}

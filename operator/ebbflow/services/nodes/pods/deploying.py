@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, Self
 
 from pydantic import Field, model_validator
@@ -11,9 +12,9 @@ from ebbflow.api.base import JsonObject
 from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.objects import Objects
 from ebbflow.domain.pods.overrides import overridden
-from ebbflow.services.nodes.kind import Call, Planned, Result, Succeeded, Working
+from ebbflow.services.nodes.kind import Call, Planned, Result
 from ebbflow.services.nodes.objects.applying import Applying
-from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE
+from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE, Applied, by_kind, with_outputs
 from ebbflow.services.nodes.pods.service_ports import (
     HealthCheck,
     Port,
@@ -109,9 +110,7 @@ class Deploying:
             lambda template: _manifests(spec, template, notes or {}),
             Applying(wait=spec.wait),
         )
-        if isinstance(result, Succeeded | Working):
-            return replace(result, outputs=_outputs(call, spec, image, result.applied))
-        return result
+        return with_outputs(result, partial(_outputs, call, spec, image))
 
     async def plan(self, call: Call[Any], spec: ServiceSpec, image: str) -> Planned:
         """Say what `act` would change."""
@@ -146,15 +145,8 @@ def _manifests(spec: ServiceSpec, template: JsonObject, notes: JsonObject) -> li
     return [*made, route] if route is not None else made
 
 
-def _outputs(
-    call: Call[Any], spec: ServiceSpec, image: str, applied: tuple[JsonObject, ...]
-) -> JsonObject:
+def _outputs(call: Call[Any], spec: ServiceSpec, image: str, applied: Applied) -> JsonObject:
     """Return what references read: Northflank's `id`, `name` and `ports`, and the live objects."""
     namespace = spec.project_id or call.context.namespace
-    return {
-        "id": spec.name,
-        "name": spec.name,
-        "image": image,
-        "ports": port_outputs(spec.ports, spec.name, namespace),
-        **{str(one["kind"]).lower(): one for one in applied},
-    }
+    ports = port_outputs(spec.ports, spec.name, namespace)
+    return {**by_kind(spec.name, applied), "image": image, "ports": ports}
