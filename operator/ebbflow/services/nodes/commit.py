@@ -17,7 +17,7 @@ from ebbflow.domain.addresses import check_branch_name, normalise_path
 from ebbflow.domain.authorship import UNRESOLVED, author_of
 from ebbflow.domain.git import GitError, NotAFile, Signature
 from ebbflow.domain.leaks import IsSecret, leaked_path
-from ebbflow.services.nodes.errands import PATIENCE, RECHECK, Errands
+from ebbflow.services.nodes.errands import PATIENCE, Errands
 from ebbflow.services.nodes.kind import (
     Call,
     CannotDo,
@@ -28,7 +28,6 @@ from ebbflow.services.nodes.kind import (
     Result,
     Running,
     Succeeded,
-    Working,
 )
 from ebbflow.services.nodes.spec import NodeSpec
 from ebbflow.services.repository_commits import CannotCommit, RepositoryCommits, Wanted
@@ -139,15 +138,12 @@ class Commit(NodeKind[CommitSpec]):
 
     @override
     async def act(self, call: Call[CommitSpec]) -> Result:
-        key = call.idempotency_key
-        if key not in self._pushes:
-            if not call.fresh:
-                return Failed("it was lost what became of the push; look at the branch")
-            seek = call.inherited or key in self._unsure
-            wanted = self._wanted(call, seek=seek)
-            self._pushes.begin(key, self._push(call, wanted), call.now)
-        pushed = await self._pushes.result(key)
-        return pushed or Working("the commit is being pushed", after=RECHECK)
+        return await self._pushes.follow(
+            call,
+            lambda: self._push(call),
+            lost="it was lost what became of the push; look at the branch",
+            meanwhile="the commit is being pushed",
+        )
 
     @override
     async def plan(self, call: Call[CommitSpec]) -> Planned:
@@ -191,7 +187,9 @@ class Commit(NodeKind[CommitSpec]):
                 "show it to everybody for ever; keep it in a Secret and write its name instead"
             )
 
-    async def _push(self, call: Call[CommitSpec], wanted: Wanted) -> Result:
+    async def _push(self, call: Call[CommitSpec]) -> Result:
+        seek = call.inherited or call.idempotency_key in self._unsure
+        wanted = self._wanted(call, seek=seek)
         try:
             done = await self._commits.write(call.run.key, wanted)
         except NoAccess as error:
@@ -232,8 +230,9 @@ def _place(spec: CommitSpec, run: Running) -> GitPlace:
 
 def _own_branch(place: GitPlace, run: Running) -> str | None:
     """Return the branch of the document, if the commit goes to its repository."""
-    same = run.git is not None and run.git.repository == place.repository
-    return run.git.branch if same and run.git is not None else None
+    if run.git is None or run.git.repository != place.repository:
+        return None
+    return run.git.branch
 
 
 def _author(run: Running) -> Signature | None:

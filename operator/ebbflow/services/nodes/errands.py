@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from ebbflow.services.nodes.kind import Result
+from ebbflow.services.nodes.kind import Call, Failed, Result, Working
 
 PATIENCE: Final = 1.0
 """Seconds for which a result is waited for at once; the other nodes of the run wait meanwhile."""
@@ -45,6 +45,25 @@ class Errands:
     def __contains__(self, key: str) -> bool:
         """Tell whether there is one."""
         return key in self._errands
+
+    async def follow(
+        self,
+        call: Call[Any],
+        work: Callable[[], Coroutine[Any, Any, Result]],
+        *,
+        lost: str,
+        meanwhile: str,
+    ) -> Result:
+        """Begin the work of a fresh attempt, and return what came of it, or `meanwhile` as its words.
+
+        `lost`: the words of an attempt that another process had begun. Raises what the work raises.
+        """
+        key = call.idempotency_key
+        if key not in self:
+            if not call.fresh:
+                return Failed(lost)
+            self.begin(key, work(), call.now)
+        return await self.result(key) or Working(meanwhile, after=RECHECK)
 
     def begin(self, key: str, work: Coroutine[Any, Any, Result], now: datetime) -> None:
         """Begin one. What was begun long ago and nobody asked for since is given up."""

@@ -13,10 +13,11 @@ from typing_extensions import override
 from ebbflow.api.run import PlannedChange
 from ebbflow.api.template import ValueSource
 from ebbflow.domain.conditions import clip
+from ebbflow.domain.health_verdict import text
 from ebbflow.domain.http import HttpAnswer, HttpClient, HttpError, HttpRequest
 from ebbflow.domain.objects import tainted_texts, tainted_where_known
 from ebbflow.domain.secret import Tainted
-from ebbflow.services.nodes.errands import PATIENCE, RECHECK, Errands
+from ebbflow.services.nodes.errands import PATIENCE, Errands
 from ebbflow.services.nodes.kind import (
     Call,
     CannotDo,
@@ -25,7 +26,6 @@ from ebbflow.services.nodes.kind import (
     Planned,
     Result,
     Succeeded,
-    Working,
 )
 from ebbflow.services.nodes.spec import NodeSpec, SecretText, no_references
 from ebbflow.services.tenant_secrets import TenantSecrets, ValueMissing
@@ -114,16 +114,12 @@ class Http(NodeKind[HttpSpec]):
 
     @override
     async def act(self, call: Call[HttpSpec]) -> Result:
-        key = call.idempotency_key
-        if key not in self._requests:
-            if not call.fresh:
-                return Failed(
-                    "the answer was lost: whether the request had its effect is not known"
-                )
-            request = await self._request(call)
-            self._requests.begin(key, self._send(request, call.spec), call.now)
-        answered = await self._requests.result(key)
-        return answered or Working("waits for the answer", after=RECHECK)
+        return await self._requests.follow(
+            call,
+            lambda: self._send(call),
+            lost="the answer was lost: whether the request had its effect is not known",
+            meanwhile="waits for the answer",
+        )
 
     @override
     async def plan(self, call: Call[HttpSpec]) -> Planned:
@@ -157,16 +153,17 @@ class Http(NodeKind[HttpSpec]):
         headers["Idempotency-Key"] = call.idempotency_key
         return HttpRequest(spec.method, url, headers, spec.body)
 
-    async def _send(self, request: HttpRequest, spec: HttpSpec) -> Result:
+    async def _send(self, call: Call[HttpSpec]) -> Result:
+        request, expect = await self._request(call), call.spec.expect
         try:
             answer = await self._client.send(request)
         except HttpError as error:
             return Failed(f"{request.method}: {error}", final=error.final)
         known = tainted_texts([request.url, dict(request.headers), request.body])
         outputs = tainted_where_known(_outputs(answer), known)
-        if _is_expected(answer.status, spec.expect):
+        if answer.status in expect if expect else answer.ok:
             return Succeeded(outputs, f"answered {answer.status}")
-        wanted = f", not {' or '.join(map(str, spec.expect))}" if spec.expect else ""
+        wanted = f", not {' or '.join(map(str, expect))}" if expect else ""
         return Failed(f"{request.method}: it answered {answer.status}{wanted}{_said(outputs)}")
 
 
@@ -186,10 +183,6 @@ def _check_header(name: str, value: str | Tainted) -> None:
         raise ValueError(f"headers: the value of {name} holds control characters")
 
 
-def _is_expected(status: int, expected: tuple[int, ...]) -> bool:
-    return status in expected if expected else 200 <= status <= 299  # noqa: PLR2004 - RFC 9110, 15.3
-
-
 def _outputs(answer: HttpAnswer) -> dict[str, Any]:
     return {
         "status": answer.status,
@@ -201,13 +194,13 @@ def _outputs(answer: HttpAnswer) -> dict[str, Any]:
 def _body(body: bytes, headers: Mapping[str, str]) -> Any:
     """Return JSON as what it says, anything else as text."""
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    text = body.decode(errors="replace")
+    shown = body.decode(errors="replace")
     if kind == "application/json" or kind.endswith("+json"):
         try:
-            return json.loads(text)
+            return json.loads(shown)
         except (ValueError, RecursionError):
-            return text
-    return text
+            return shown
+    return shown
 
 
 def _said(outputs: Mapping[str, Any]) -> str:
@@ -215,6 +208,5 @@ def _said(outputs: Mapping[str, Any]) -> str:
     body = outputs["body"]
     if tainted_texts(body) or not body:
         return ""
-    text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * SHOWN]).split())
-    return f": {clip(line, SHOWN)}"
+    said = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+    return f": {clip(text(said[: 4 * SHOWN]), SHOWN)}"

@@ -14,6 +14,7 @@ from ebbflow.api.reasons import Reason
 from ebbflow.api.run import PlannedChange
 from ebbflow.api.template import KeyReference, Template, ValueSource
 from ebbflow.domain.conditions import clip
+from ebbflow.domain.health_verdict import text
 from ebbflow.domain.http import HttpAnswer, HttpClient, HttpError, HttpRequest
 from ebbflow.domain.message_signature import SIGNATURE_HEADER, TIMESTAMP_HEADER, signature
 from ebbflow.domain.outcome import Notice
@@ -30,7 +31,6 @@ from ebbflow.services.nodes.kind import (
     Result,
     Running,
     Succeeded,
-    Working,
 )
 from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE
 from ebbflow.services.nodes.spec import NodeSpec, SecretText
@@ -170,14 +170,12 @@ class Message(NodeKind[MessageSpec]):
     async def act(self, call: Call[MessageSpec]) -> Result:
         if call.spec.channel == "Event":
             return await self._emit(call)
-        key = call.idempotency_key
-        if key not in self._messages:
-            if not call.fresh:
-                return Failed("the answer was lost: whether the message arrived is not known")
-            request = await self._request(call)
-            self._messages.begin(key, self._send(call.spec.channel, request), call.now)
-        sent = await self._messages.result(key)
-        return sent or Working("waits for the answer", after=RECHECK)
+        return await self._messages.follow(
+            call,
+            lambda: self._send(call),
+            lost="the answer was lost: whether the message arrived is not known",
+            meanwhile="waits for the answer",
+        )
 
     @override
     async def plan(self, call: Call[MessageSpec]) -> Planned:
@@ -210,10 +208,8 @@ class Message(NodeKind[MessageSpec]):
         body = json.dumps(_content(call), ensure_ascii=False, separators=(",", ":"))
         headers = {**key, "Content-Type": "application/json"}
         if spec.secret_from is not None:
-            secret, now = (
-                await self._value(spec.secret_from, call, "secretFrom"),
-                int(call.now.timestamp()),
-            )
+            secret = await self._value(spec.secret_from, call, "secretFrom")
+            now = int(call.now.timestamp())
             headers[TIMESTAMP_HEADER] = str(now)
             headers[SIGNATURE_HEADER] = signature(secret, now, body)
         return HttpRequest("POST", url, headers, body)
@@ -228,13 +224,14 @@ class Message(NodeKind[MessageSpec]):
             raise CannotDo(f"spec.{field}: {error}") from error
         return value if isinstance(value, Tainted) else Tainted(value)
 
-    async def _send(self, channel: Channel, request: HttpRequest) -> Result:
+    async def _send(self, call: Call[MessageSpec]) -> Result:
+        channel, request = call.spec.channel, await self._request(call)
         try:
             answer = await self._client.send(request)
         except HttpError as error:
             return Failed(f"{channel}: {error}", final=error.final)
         words = f"{channel} answered {answer.status}{_said(answer)}"
-        if 200 <= answer.status <= 299:  # noqa: PLR2004 - RFC 9110, 15.3
+        if answer.ok:
             return Succeeded({"status": answer.status}, f"{channel} answered {answer.status}")
         after = _asked_for(answer)
         if answer.status in SLOW_DOWN and after is not None:
@@ -264,14 +261,13 @@ def _source(run: Running) -> Template:
 
 def _asked_for(answer: HttpAnswer) -> timedelta | None:
     """Return the wait that a receiver asks for in seconds (RFC 9110, 10.2.3), if it does."""
-    text = answer.headers.get("retry-after", "").strip()
-    if not text.isdecimal() or len(text) > 9:  # noqa: PLR2004 - decades
+    given = answer.headers.get("retry-after", "").strip()
+    if not given.isdecimal() or len(given) > 9:  # noqa: PLR2004 - decades
         return None
-    return min(max(timedelta(seconds=int(text)), RECHECK), LONGEST_WAIT)
+    return min(max(timedelta(seconds=int(given)), RECHECK), LONGEST_WAIT)
 
 
 def _said(answer: HttpAnswer) -> str:
     """Return the beginning of the answer in one line, such as Slack's own word: `: no_service`."""
-    text = answer.body[: 4 * SHOWN].decode(errors="replace")
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = text(answer.body[: 4 * SHOWN].decode(errors="replace"))
     return f": {clip(line, SHOWN)}" if line else ""

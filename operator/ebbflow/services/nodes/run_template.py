@@ -178,7 +178,7 @@ def _new_run(call: Call[RunTemplateSpec], parent: Template, trigger: TriggerKey)
 
 
 def _started_by(run: Running) -> RunTrigger:
-    """Whoever is behind a run is behind those that it starts, and so is nobody knows who."""
+    """Whoever is behind a run is behind those that it starts; who is unknown stays unknown."""
     if run.maker_unknown:
         return RunTrigger(type="Manual")
     return RunTrigger(type="RunTemplate", actor=run.actor)
