@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,9 @@ RECHECK: Final = timedelta(seconds=1)
 
 KEPT: Final = timedelta(minutes=10)
 """How long an errand is kept that nobody asks for: requests end long before."""
+
+REMEMBERED: Final = 1024
+"""Attempts of which is remembered that they may begin their work again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Errands:
         self._patience = patience
         self._kept = kept
         self._errands: dict[str, _Errand] = {}
+        self._again: deque[str] = deque(maxlen=REMEMBERED)
 
     def __len__(self) -> int:
         """Return how many there are whose result nobody took."""
@@ -56,14 +61,20 @@ class Errands:
     ) -> Result:
         """Begin the work of a fresh attempt, and return what came of it, or `meanwhile` as its words.
 
-        `lost`: the words of an attempt that another process had begun. Raises what the work raises.
+        `lost`: the words for work that was under way and is there no more. Raises what the work
+        raises: that it cannot be done, or not now. What raised may begin again, fresh or not.
         """
         key = call.idempotency_key
         if key not in self:
-            if not call.fresh:
+            if not call.fresh and key not in self._again:
                 return Failed(lost)
             self.begin(key, work(), call.now)
-        return await self.result(key) or Working(meanwhile, after=RECHECK)
+        try:
+            return await self.result(key) or Working(meanwhile, after=RECHECK)
+        except Exception:
+            # An attempt is fresh only until it was said that its work goes on.
+            self._again.append(key)
+            raise
 
     def begin(self, key: str, work: Coroutine[Any, Any, Result], now: datetime) -> None:
         """Begin one. What was begun long ago and nobody asked for since is given up."""
