@@ -8,10 +8,11 @@ from typing import ClassVar
 from pydantic import Field
 from typing_extensions import override
 
-from ebbflow.domain.cel import CelCompiler, NoValue
+from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.health import Current, health
 from ebbflow.domain.objects import ObjectId, Objects
 from ebbflow.services.nodes.kind import Call, NodeKind, Planned, Result, Succeeded, Working
+from ebbflow.services.nodes.objects.until import ask_until, compile_until
 from ebbflow.services.nodes.spec import NodeSpec
 
 RECHECK = timedelta(seconds=10)
@@ -51,21 +52,14 @@ class Condition(NodeKind[ConditionSpec]):
     @override
     async def act(self, call: Call[ConditionSpec]) -> Result:
         target = _target(call)
-        condition = self._cel.compile(call.spec.until, ("object",)) if call.spec.until else None
+        until = compile_until(self._cel, call.spec.until)
         live = await self._objects.get(target, call.run.account)
         if live is None:
             return _waits(f"{target.title} does not exist yet", target)
-        if condition is None:
-            verdict = health(live)
-            if isinstance(verdict, Current):
-                return Succeeded(live)
-            return _waits(f"{target.title}: {verdict.message}", target)
-        try:
-            if condition.holds({"object": live}):
-                return Succeeded(live)
-        except NoValue as error:
-            return _waits(f"{target.title}: until: {error}", target)
-        return _waits(f"{target.title}: until {condition.source!r} is true", target)
+        verdict = health(live) if until is None else ask_until(until, live)
+        if isinstance(verdict, Current):
+            return Succeeded(live)
+        return _waits(f"{target.title}: {verdict.message}", target)
 
     @override
     async def plan(self, call: Call[ConditionSpec]) -> Planned:

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from ebbflow.api.base import JsonObject
 from ebbflow.api.run import FieldChange, PlannedChange
-from ebbflow.domain.cel import CelCompiler, Condition, NoValue
-from ebbflow.domain.health import Current, Health, InProgress, Terminating, health
+from ebbflow.domain.cel import CelCompiler, Condition
 from ebbflow.domain.health import Failed as Unhealthy
+from ebbflow.domain.health import Health, InProgress, Terminating, health
 from ebbflow.domain.inventory import apply_order
 from ebbflow.domain.objects import (
     OWNER_LABEL,
@@ -34,6 +34,7 @@ from ebbflow.services.nodes.objects.pod_trouble import (
     has_pods,
     trouble_with_pods,
 )
+from ebbflow.services.nodes.objects.until import ask_until, compile_until
 
 SHOWN: Final = 3
 
@@ -59,9 +60,10 @@ async def apply_and_wait(
 ) -> Result:
     """Apply the manifests if the attempt is fresh, and see how the objects stand.
 
-    Raises ObjectError, ExpressionError for what cannot be in an object.
+    Raises ObjectError; CelError for an `until` that cannot be read; NotAnObject, ExpressionError and
+    CannotDo for what cannot be in an object.
     """
-    condition = cel.compile(how.until, ("object",)) if how.until else None
+    until = compile_until(cel, how.until)
     live: list[JsonObject] = []
     for manifest in prepared(call, manifests):
         found = await _applied(objects, call, manifest, how)
@@ -69,13 +71,16 @@ async def apply_and_wait(
             live.append(tainted_where_known(found, tainted_texts(manifest)))
     if not live:
         return Failed("what the node made is not there any more", final=True)
-    return await _judged(objects, call, live, how, condition)
+    return await _judged(objects, call, live, how, until)
 
 
 async def plan_objects(
     objects: Objects, call: Call[Any], manifests: Iterable[JsonObject], how: Applying
 ) -> Planned:
-    """Say what applying the manifests would change, by server-side dry runs."""
+    """Say what applying the manifests would change, by server-side dry runs.
+
+    Raises ObjectError, NotAnObject, ExpressionError and CannotDo as `apply_and_wait`.
+    """
     changes: list[PlannedChange] = []
     results: list[JsonObject] = []
     for manifest in prepared(call, manifests):
@@ -121,7 +126,7 @@ def planned_change(call: Call[Any], before: JsonObject | None, after: JsonObject
 def prepared(call: Call[Any], manifests: Iterable[JsonObject]) -> list[JsonObject]:
     """Return the manifests as they are applied: defaults of the context, our mark, in order.
 
-    Raises NotAnObject and ExpressionError.
+    Raises NotAnObject, ExpressionError, CannotDo.
     """
     made: dict[ObjectId, JsonObject] = {}
     for manifest in manifests:
@@ -183,12 +188,12 @@ async def _judged(
     call: Call[Any],
     live: list[JsonObject],
     how: Applying,
-    condition: Condition | None,
+    until: Condition | None,
 ) -> Result:
     outputs = outputs_of(live)
     if not how.wait:
         return Succeeded(outputs, applied=tuple(live))
-    verdicts = [(one, _health(one, condition)) for one in live]
+    verdicts = [(one, _health(one, until)) for one in live]
     bad = [(one, verdict) for one, verdict in verdicts if isinstance(verdict, Unhealthy)]
     if bad:
         return Failed(await _said(objects, call, bad))
@@ -222,15 +227,9 @@ def _look_at_pods_in(
     return max(PATIENCE - (call.now - call.attempt_at), timedelta()) or RECHECK
 
 
-def _health(live: JsonObject, condition: Condition | None) -> Health:
+def _health(live: JsonObject, until: Condition | None) -> Health:
     usual = health(live)
-    if condition is None or isinstance(usual, Terminating):
-        return usual
-    try:
-        holds = condition.holds({"object": live})
-    except NoValue as error:
-        return InProgress(f"until: {error}")
-    return Current() if holds else InProgress(f"until {condition.source!r} is true")
+    return usual if until is None or isinstance(usual, Terminating) else ask_until(until, live)
 
 
 async def _said(

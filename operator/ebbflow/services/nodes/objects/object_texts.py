@@ -25,7 +25,8 @@ def with_texts(manifest: JsonObject) -> JsonObject:
     (api: expressions in Manifest), and `${{secrets…}}` as an environment variable's value as a
     secretKeyRef. A Secret's stringData becomes data. Raises ExpressionError.
 
-    A document inside of one of ebbflow's own objects stays as it is, and no secret may go there.
+    A document inside of one of ebbflow's own objects stays as it is, and no secret may go there:
+    that raises CannotDo.
     """
     if _is_ours(manifest):
         return _ours(manifest)
