@@ -105,7 +105,7 @@ class TestKubeRunStore(RunStoreContract):
     async def test_more_runs_than_fit_one_answer_are_all_found(
         self, world: KubeWorld, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("ebbflow.adapters.kube.run_store.PAGE", 2)
+        monkeypatch.setattr("ebbflow.adapters.kube.listing.PAGE", 2)
         for number in range(5):
             await made_by_hand(world, f"mine-{number}")
         count = world.requests

@@ -16,10 +16,11 @@ from typing_extensions import override
 from ebbflow.adapters.kube.answer import ObjectMissing
 from ebbflow.adapters.kube.client import KubeClient, RestMetrics
 from ebbflow.adapters.kube.identity import own_user
+from ebbflow.adapters.kube.listing import PAGE, each_object
 from ebbflow.adapters.kube.naming import JSON, JSON_PATCH, MERGE_PATCH, list_path, path_of, segment
 from ebbflow.adapters.kube.parsing import parse
 from ebbflow.adapters.kube.snapshots import Snapshots
-from ebbflow.api.base import GROUP, VERSION, JsonObject, Resource
+from ebbflow.api.base import API_VERSION, GROUP, VERSION, JsonObject, Resource
 from ebbflow.api.gitaccount import GitAccount
 from ebbflow.api.gittrigger import GitTrigger
 from ebbflow.api.run import Run
@@ -32,7 +33,6 @@ T = TypeVar("T")
 R = TypeVar("R", bound=Resource)
 
 FIELD_MANAGER: Final = "ebbflow-cli"
-PAGE: Final = 500
 
 WATCH_SECONDS: Final = 240
 SILENCE_SECONDS: Final = 300.0
@@ -108,17 +108,12 @@ class Session:
         return sorted(found, key=lambda one: one.model.metadata.name)
 
     async def _list(self, kind: type[R], path: str, selector: dict[str, str]) -> list[Found[R]]:
-        query = {"limit": str(PAGE)}
-        if selector:
-            query["fieldSelector"] = ",".join(f"{key}={value}" for key, value in selector.items())
-        found: list[Found[R]] = []
-        while True:
-            page = await self.client.request("GET", path, query=query)
-            about = {"apiVersion": page.get("apiVersion"), "kind": kind.declaration.kind}
-            found += [_found(kind, {**about, **raw}) for raw in page["items"]]
-            if not (token := page["metadata"].get("continue")):
-                return found
-            query["continue"] = token
+        wanted = ",".join(f"{key}={value}" for key, value in selector.items())
+        query = {"fieldSelector": wanted} if selector else {}
+        about = {"apiVersion": API_VERSION, "kind": kind.declaration.kind}
+        return [
+            _found(kind, {**about, **raw}) async for raw in each_object(self.client, path, query)
+        ]
 
     async def names(self, plural: str) -> list[str]:
         """Return the names of the first objects of a kind, for completion."""

@@ -7,6 +7,7 @@ from typing_extensions import override
 from ebbflow.adapters.kube.answer import ObjectExists
 from ebbflow.adapters.kube.client import KubeClient
 from ebbflow.adapters.kube.guarded import DOCUMENT_MANAGER, GuardedPatch, delete_observed, replace
+from ebbflow.adapters.kube.listing import each_object
 from ebbflow.adapters.kube.naming import list_path
 from ebbflow.adapters.kube.own_writes import OwnWrites
 from ebbflow.adapters.kube.parsing import parse
@@ -28,8 +29,7 @@ class KubeOwnedTriggers(OwnedTriggers):
     async def of(self, owner: Template) -> tuple[GitTrigger, ...]:
         path = list_path(GitTrigger.declaration, owner.metadata.namespace)
         query = {"labelSelector": f"{FROM_DOCUMENT}={owner.metadata.name}"}
-        page = await self._client.request("GET", path, query=query)
-        found = [parse(GitTrigger, raw) for raw in page["items"]]
+        found = [parse(GitTrigger, raw) async for raw in each_object(self._client, path, query)]
         return tuple(one for one in found if owned_by(one, owner))
 
     @override

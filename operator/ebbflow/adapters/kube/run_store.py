@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Final
 
 from typing_extensions import override
@@ -21,6 +21,7 @@ from ebbflow.adapters.kube.guarded import (
     escaped,
     remove,
 )
+from ebbflow.adapters.kube.listing import each_object
 from ebbflow.adapters.kube.naming import list_path, path_of
 from ebbflow.adapters.kube.own_writes import OwnWrites
 from ebbflow.adapters.kube.parsing import parse
@@ -44,9 +45,6 @@ from ebbflow.domain.run_store import (
 from ebbflow.domain.runs.creation import NewPlace, by_operator
 from ebbflow.domain.runs.queue import QueueState, queue_fields, read_queue
 
-PAGE: Final = 500
-"""Runs in one answer. One parent's Runs are rarely more than the 40 that its history keeps."""
-
 _REASONS: Final = {reason.value: reason for reason in Reason}
 
 log = logging.getLogger(__name__)
@@ -57,7 +55,8 @@ class KubeRunStore(RunStore):
 
     What it writes is noted as our own: its event wakes no pass, so whoever writes wakes who must
     know. Two are not noted, because the Run's own pass acts on them, whoever asks: cancelling, and
-    deleting. `record_key` signs that we made a Run. `redact` takes known secrets out of texts, as a last gate before users see them.
+    deleting. `record_key` signs that we made a Run. `redact` takes known secrets out of texts, as a
+    last gate before users see them.
     """
 
     def __init__(
@@ -88,9 +87,10 @@ class KubeRunStore(RunStore):
 
     @override
     async def runs_of(self, source: Key) -> tuple[Run, ...]:
+        path = list_path(Run.declaration, source.namespace)
         selector = f"spec.source.kind={source.kind},spec.source.name={source.name}"
         found = []
-        async for raw in self._list(source.namespace, selector):
+        async for raw in each_object(self._client, path, {"fieldSelector": selector}):
             try:
                 found.append(parse(Run, raw))
             except InvalidObject as error:
@@ -203,18 +203,6 @@ class KubeRunStore(RunStore):
     async def announce(self, about: Resource, reason: str, message: str, *, warning: bool) -> None:
         notice = Notice(_REASONS[reason], self._redact(message), warning=warning)
         await self._events.emit(about, notice, self._clock.now())
-
-    async def _list(self, namespace: str, selector: str) -> AsyncIterator[JsonObject]:
-        path = list_path(Run.declaration, namespace)
-        query = {"fieldSelector": selector, "limit": str(PAGE)}
-        while True:
-            page = await self._client.request("GET", path, query=query)
-            for raw in page["items"]:
-                yield raw
-            token = page["metadata"].get("continue")
-            if not token:
-                return
-            query["continue"] = token
 
 
 def made_by_us(new: NewRun, key: bytes | None) -> dict[str, str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from typing_extensions import override
 
 from ebbflow.adapters.kube.answer import ObjectExists
 from ebbflow.adapters.kube.client import KubeClient
 from ebbflow.adapters.kube.guarded import GuardedPatch, Operations, add
+from ebbflow.adapters.kube.listing import each_object
 from ebbflow.adapters.kube.naming import list_path, segment
 from ebbflow.adapters.kube.own_writes import OwnWrites
 from ebbflow.adapters.kube.parsing import parse
@@ -24,8 +24,6 @@ from ebbflow.api.gittrigger import Delivery, GitTrigger
 from ebbflow.domain.ports import InvalidObject
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.webhooks.store import WebhookStore
-
-PAGE: Final = 500
 
 log = logging.getLogger(__name__)
 
@@ -43,18 +41,12 @@ class KubeWebhookStore(WebhookStore):
     @override
     async def triggers(self, namespace: str) -> tuple[GitTrigger, ...]:
         found: list[GitTrigger] = []
-        query = {"limit": str(PAGE)}
-        while True:
-            path = list_path(GitTrigger.declaration, namespace)
-            page = await self._client.request("GET", path, query=query)
-            for raw in page["items"]:
-                try:
-                    found.append(parse(GitTrigger, raw))
-                except InvalidObject as error:
-                    log.debug("a GitTrigger of %s is left out: %s", namespace, error)
-            if not (token := page["metadata"].get("continue")):
-                return tuple(found)
-            query["continue"] = token
+        async for raw in each_object(self._client, list_path(GitTrigger.declaration, namespace)):
+            try:
+                found.append(parse(GitTrigger, raw))
+            except InvalidObject as error:
+                log.debug("a GitTrigger of %s is left out: %s", namespace, error)
+        return tuple(found)
 
     @override
     async def make_secret(
