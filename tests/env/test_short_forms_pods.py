@@ -72,3 +72,11 @@ def test_how_a_container_of_a_job_or_a_service_ended_is_said(place: Place) -> No
     ends = service(name="ends", healthChecks=NEVER_READY, args=["true"])
     run = place.run({**ends, "timeout": "15s"}, phase="Failed")
     assert "container ends ended with exit code 0, and is to run on" in message(run)
+
+
+def test_a_service_whose_container_ends_after_a_moment_is_not_rolled_out(place: Place) -> None:
+    ends = service(name="moment", args=["sleep", "1"])
+    run = place.run({**ends, "timeout": "20s"}, phase="Failed")
+    assert "container moment ended with exit code 0, and is to run on" in message(run)
+    lasts = service(name="moment", args=["sleep", "3600"])
+    place.run({**lasts, "timeout": "50s"})

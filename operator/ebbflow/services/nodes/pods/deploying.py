@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from ebbflow.api.base import JsonObject
 from ebbflow.domain.cel import CelCompiler
+from ebbflow.domain.health_verdict import items, mapping
 from ebbflow.domain.objects import Objects
 from ebbflow.domain.pods.overrides import overridden
 from ebbflow.services.nodes.kind import Call, Planned, Result
@@ -34,6 +35,12 @@ from ebbflow.services.nodes.pods.workload import (
 from ebbflow.services.nodes.pods.workload_spec import MAX_REPLICAS, PodDeployment, PodSpec
 
 COMPONENT: Final = "service"
+
+LASTING_SECONDS: Final = 5
+"""How long pods must last of which nothing but that they run tells that they are ready."""
+
+LONGEST_LASTING: Final = 599
+"""Seconds. A Deployment must be allowed to make progress for longer, which is 600 by default."""
 
 
 class ServiceDeployment(PodDeployment):
@@ -62,6 +69,13 @@ class ServiceSpec(PodSpec):
     )
     health_checks: tuple[HealthCheck, ...] = Field(
         default=(), max_length=3, description="Probes of the container: one of each type."
+    )
+    min_ready_seconds: int | None = Field(
+        default=None,
+        ge=0,
+        le=LONGEST_LASTING,
+        description="How long a pod must have been ready to be counted; absent: "
+        f"{LASTING_SECONDS} if the container has no readinessProbe, else 0.",
     )
     wait: bool = Field(default=True, description="Wait until all pods are ready.")
     autoscaling: JsonObject | None = Field(
@@ -135,6 +149,9 @@ def _manifests(spec: ServiceSpec, template: JsonObject, notes: JsonObject) -> li
     replicas = spec.replicas if spec.replicas is not None else spec.deployment.instances
     if replicas is not None:
         body["replicas"] = replicas
+    lasting = _lasting_seconds(spec, template)
+    if lasting:
+        body["minReadySeconds"] = lasting
     noted = overridden(metadata, {"annotations": notes}) if notes else metadata
     made: list[JsonObject] = [
         {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": noted, "spec": body}
@@ -143,6 +160,17 @@ def _manifests(spec: ServiceSpec, template: JsonObject, notes: JsonObject) -> li
         made.append(service(metadata, spec.ports, labels))
     route = public_ingress(metadata, spec.name, spec.ports)
     return [*made, route] if route is not None else made
+
+
+def _lasting_seconds(spec: ServiceSpec, template: JsonObject) -> int:
+    """Return for how long pods must be ready. A container without a readinessProbe is ready once it
+    has started, so one that ends right away would count as rolled out.
+    """
+    if spec.min_ready_seconds is not None:
+        return spec.min_ready_seconds
+    containers = items(mapping(template.get("spec")).get("containers"))
+    probed = any(one.get("readinessProbe") for one in containers if one.get("name") == spec.name)
+    return 0 if probed else LASTING_SECONDS
 
 
 def _outputs(call: Call[Any], spec: ServiceSpec, image: str, applied: Applied) -> JsonObject:
