@@ -43,6 +43,18 @@ def pod(live: JsonObject) -> Health:
     return InProgress(troubles or _not_ready(live, phase))
 
 
+def latest_restart(live: JsonObject) -> str:
+    """Return how a container ended that runs again in its Pod; empty if none was restarted.
+
+    A Pod whose container ends again and again is ready in between.
+    """
+    for container in items(mapping(live.get("status")).get("containerStatuses")):
+        ended = end_of(container, "lastState")
+        if ended is not None:
+            return f"it was restarted: {_words(live, ended, '--previous ')}"
+    return ""
+
+
 def _not_ready(live: JsonObject, phase: str) -> str:
     scheduled = condition(live, "PodScheduled")
     if scheduled.get("status") == "False":

@@ -72,6 +72,29 @@ async def test_a_service_is_rolled_out_once_its_pods_have_lasted(world: RunWorld
     assert world.phase() == "Succeeded"
 
 
+async def test_a_pod_that_is_ready_between_its_ends_does_not_hide_them(world: RunWorld) -> None:
+    live = await deployed(world)
+    live["status"] = HAVE_STARTED
+    ended = {"lastState": {"terminated": {"exitCode": 3}}, "state": {"running": {}}}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "api-1", "labels": live["spec"]["selector"]["matchLabels"]},
+        "status": {
+            "phase": "Running",
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "containerStatuses": [{"name": "api", **ended}],
+        },
+    }
+    world.objects.put(pod)
+    world.advance(await world.look())
+    await world.told()
+    assert (world.node("0").message or "").startswith(
+        "Deployment default/api: 0 of 1 replicas are available; Pod api-1: it was restarted: "
+        "container api ended with exit code 3"
+    )
+
+
 async def test_more_than_a_deployment_would_wait_for_is_refused(world: RunWorld) -> None:
     world.template(
         {"kind": "DeploymentService", "spec": {"name": "a", "image": "a", "minReadySeconds": 600}}

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ebbflow.api.base import JsonObject
 from ebbflow.domain.health import Current, health
+from ebbflow.domain.health_of_pods import latest_restart
 from ebbflow.domain.objects import Account, ObjectError, ObjectId, Objects
 from ebbflow.domain.pods.exit import hopeless
 
@@ -27,16 +28,19 @@ def has_pods(live: JsonObject) -> bool:
 
 
 async def trouble_with_pods(objects: Objects, live: JsonObject, account: Account) -> str:
-    """Return what is wrong with the newest pod that is not well; empty if nothing is known.
+    """Return what is wrong with the newest pod that is not well, or was not a moment ago.
 
-    The pods are read in the tenant's name. An account that may not list them misses only words.
+    Empty if nothing is known. The pods are read in the tenant's name. An account that may not list
+    them misses only words.
     """
     # The newest first: those of an earlier revision may be left over for a while.
-    for pod in await _pods(objects, live, account):
+    pods = await _pods(objects, live, account)
+    for pod in pods:
         verdict = health(pod)
         if not isinstance(verdict, Current):
             return f"Pod {ObjectId.of(pod).name}: {verdict.message}"
-    return ""
+    restarts = ((ObjectId.of(pod).name, latest_restart(pod)) for pod in pods)
+    return next((f"Pod {name}: {words}" for name, words in restarts if words), "")
 
 
 async def why_hopeless(objects: Objects, live: JsonObject, account: Account) -> str:
