@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from ebbflow.domain.one_line import one_line
+
 Object = Mapping[str, Any]
 
 
@@ -19,7 +21,7 @@ def harmless(text: object) -> str:
     Names, messages and values come from clusters and files: what would move the cursor, or hide
     text, must not reach a terminal.
     """
-    return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
+    return one_line(str(text))
 
 
 def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

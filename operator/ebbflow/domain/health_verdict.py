@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ebbflow.api.base import JsonObject
 from ebbflow.domain.conditions import clip
+from ebbflow.domain.one_line import one_line
 from ebbflow.domain.secret import Tainted
 
 MAX_MESSAGE: Final = 512
@@ -57,8 +58,7 @@ def text(value: Any) -> str:
     """Return a text in one bounded line, or an empty one where it is none."""
     if not isinstance(value, str) or isinstance(value, Tainted):
         return ""
-    line = " ".join("".join(c if c.isprintable() else " " for c in value).split())
-    return clip(line, MAX_MESSAGE)
+    return clip(one_line(value), MAX_MESSAGE)
 
 
 def count(holder: JsonObject, field: str, default: int = 0) -> int:

@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import quote, quote_plus
 
 from ebbflow.domain.git import BasicCredential, Credential
+from ebbflow.domain.one_line import one_line
 
 MAX_WORDS: Final = 600
 MAX_RETRY_AFTER: Final = timedelta(hours=1)
@@ -20,8 +21,7 @@ def clean_words(text: str, credential: Credential | None) -> str:
     for secret in _forms(credential):
         text = text.replace(secret, "…")
     text = re.sub(r"//[^/\s@]*@", "//…@", text)
-    printable = "".join(c if c.isprintable() else " " for c in text)
-    line = " ".join(printable.split())
+    line = one_line(text)
     return line if len(line) <= MAX_WORDS else f"{line[:MAX_WORDS]}…"
 
 

@@ -9,6 +9,8 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from ebbflow.api.base import JsonObject
+from ebbflow.domain.conditions import clip
+from ebbflow.domain.one_line import one_line
 from ebbflow.domain.ports import ClusterError, StaleWrite
 
 MAX_WORDS: Final = 512
@@ -89,10 +91,9 @@ def _words(answer: Answer, status: dict[str, Any]) -> str:
     """The server's message in one printable line, bounded. Bodies that are no Status are not
     repeated: they come from something in between, and could be anything.
     """
-    message = str(status.get("message") or "")
-    line = " ".join("".join(c if c.isprintable() else " " for c in message).split())
+    line = one_line(str(status.get("message") or ""))
     if line:
-        return line if len(line) <= MAX_WORDS else line[: MAX_WORDS - 1] + "…"
+        return clip(line, MAX_WORDS)
     if answer.status == HTTPStatus.NOT_FOUND:
         return "the API server does not know this kind; install the CustomResourceDefinitions"
     try:

@@ -35,6 +35,7 @@ from ebbflow.domain.objects import (
     RejectedByAdmission,
     TooLarge,
 )
+from ebbflow.domain.one_line import one_line
 
 MAX_FIELDS: Final = 10
 """Fields that one refusal names."""
@@ -105,11 +106,10 @@ def read_refusal(answer: Answer, redact: Callable[[str], str]) -> Refusal:
     after = answer.retry_after
     # What was sent may be long; what is wrong with it comes after it.
     message = _LONG.sub(r'"\1…"', redact(str(status.get("message") or "")))
-    line = " ".join("".join(c if c.isprintable() else " " for c in message).split())
     return Refusal(
         code=answer.status,
         reason=str(status.get("reason") or ""),
-        message=clip(line, MAX_WORDS),
+        message=clip(one_line(message), MAX_WORDS),
         causes=tuple(cause for cause in given.get("causes") or () if isinstance(cause, dict)),
         about=(str(given.get("kind") or ""), str(given.get("name") or "")),
         retry_after=None if after is None else timedelta(seconds=after),
