@@ -18,7 +18,13 @@ from ebbflow.domain.objects import ObjectId, Objects
 from ebbflow.services.nodes.kind import Call, NodeKind, Planned, Result
 from ebbflow.services.nodes.objects.applying import Applying, apply_and_wait, plan_objects
 from ebbflow.services.nodes.objects.object_texts import encoded
-from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE, Applied, by_kind, with_outputs
+from ebbflow.services.nodes.objects.short_form import (
+    LEFT_ASIDE,
+    MAX_MEGABYTES,
+    Applied,
+    by_kind,
+    with_outputs,
+)
 from ebbflow.services.nodes.pods.addon_types import (
     DATABASE,
     HOST,
@@ -37,7 +43,7 @@ from ebbflow.services.nodes.pods.workload import (
     pods_of,
     selected,
 )
-from ebbflow.services.nodes.pods.workload_spec import MAX_MEGABYTES, PodSpec
+from ebbflow.services.nodes.pods.workload_spec import PodSpec
 
 COMPONENT: Final = "addon"
 PASSWORD_BYTES: Final = 16

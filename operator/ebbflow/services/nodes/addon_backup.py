@@ -11,8 +11,8 @@ from ebbflow.api.base import JsonObject
 from ebbflow.domain.health_verdict import items, mapping, text
 from ebbflow.domain.objects import ObjectId, Objects
 from ebbflow.services.nodes.kind import Call, CannotDo, NodeKind, Planned, Result
-from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE
-from ebbflow.services.nodes.pods.made_once import SNAPSHOTS, MadeOnce, OnceSpec
+from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE, SNAPSHOTS
+from ebbflow.services.nodes.pods.made_once import MadeOnce, OnceSpec
 
 _NO_DUMPS: Final = (
     "backupType: a dump needs the database's own program; run it in a CronJob (suspended, if you "

@@ -11,11 +11,13 @@ from ebbflow.api.base import JsonObject
 from ebbflow.services.nodes.kind import Call
 from ebbflow.services.nodes.objects.applying import Applying
 from ebbflow.services.nodes.objects.one_object import OneObject
-from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE, ObjectName
+from ebbflow.services.nodes.objects.short_form import (
+    LEFT_ASIDE,
+    MAX_MEGABYTES,
+    SNAPSHOTS,
+    ObjectName,
+)
 from ebbflow.services.nodes.spec import NodeSpec
-
-SNAPSHOTS = "snapshot.storage.k8s.io"
-MAX_MEGABYTES = 64 * 1024 * 1024
 
 
 class VolumeSource(NodeSpec):

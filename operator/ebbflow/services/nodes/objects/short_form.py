@@ -20,6 +20,12 @@ _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 DESCRIPTION: Final = f"{GROUP}/description"
 """The annotation for what an object is for."""
 
+MAX_MEGABYTES: Final = 64 * 1024 * 1024
+"""The largest size in MiB that a document may ask for: 64 TiB."""
+
+SNAPSHOTS: Final = "snapshot.storage.k8s.io"
+"""The API group of VolumeSnapshots."""
+
 LEFT_ASIDE: Final = "Northflank's; it has no meaning on a cluster of one's own and is left aside."
 """The description of fields that are taken so that Northflank's documents are read unchanged."""
 

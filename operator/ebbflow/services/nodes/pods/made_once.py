@@ -30,13 +30,12 @@ from ebbflow.services.nodes.kind import (
     Working,
 )
 from ebbflow.services.nodes.objects.applying import prepared
+from ebbflow.services.nodes.objects.short_form import SNAPSHOTS
 from ebbflow.services.nodes.pods.attempt_job import AttemptJobs, Ended
 from ebbflow.services.nodes.spec import NodeSpec
 
 MANAGER: Final = "ebbflow-once"
 """The field manager of such objects. Not that of runs: they are in no inventory."""
-
-SNAPSHOTS: Final = "snapshot.storage.k8s.io"
 
 _TELL_THEIR_END: Final = frozenset(
     ((SNAPSHOTS, "VolumeSnapshot"), ("batch", "Job"), ("", "PersistentVolumeClaim"))

@@ -11,11 +11,15 @@ from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_v
 from ebbflow.api.base import JsonObject
 from ebbflow.domain.pods.allowed import listed, refused, refused_context
 from ebbflow.services.nodes.objects.file_contents import FileContent, key_of
-from ebbflow.services.nodes.objects.short_form import DESCRIPTION, LEFT_ASIDE, ObjectName
+from ebbflow.services.nodes.objects.short_form import (
+    DESCRIPTION,
+    LEFT_ASIDE,
+    MAX_MEGABYTES,
+    ObjectName,
+)
 from ebbflow.services.nodes.spec import NodeSpec, absent
 
 MAX_REPLICAS: Final = 1000
-MAX_MEGABYTES: Final = 64 * 1024 * 1024
 _IMAGE: Final = re.compile(r"[^\s:/][^\s]{0,511}")
 
 
