@@ -21,10 +21,12 @@ RECHECK = timedelta(seconds=10)
 class ConditionTarget(NodeSpec):
     """Which object."""
 
-    api_version: str = Field(default="v1", description="Its apiVersion, such as apps/v1.")
-    kind: str = Field(description="Its kind.")
-    name: str = Field(description="Its name.")
-    namespace: str | None = Field(default=None, description="Absent: the context's.")
+    api_version: str = Field(
+        default="v1", max_length=317, description="Its apiVersion, such as apps/v1."
+    )
+    kind: str = Field(max_length=63, description="Its kind.")
+    name: str = Field(max_length=253, description="Its name.")
+    namespace: str | None = Field(default=None, max_length=63, description="Absent: the context's.")
 
 
 class ConditionSpec(NodeSpec):

@@ -16,7 +16,7 @@ from ebbflow.services.nodes.kind import Call, CannotDo
 from ebbflow.services.nodes.objects.file_contents import FileContent, key_of
 from ebbflow.services.nodes.objects.object_texts import encoded
 from ebbflow.services.nodes.objects.one_object import OneObject
-from ebbflow.services.nodes.objects.short_form import DESCRIPTION, LEFT_ASIDE, ObjectName
+from ebbflow.services.nodes.objects.short_form import DESCRIPTION, LEFT_ASIDE, ObjectName, ProjectId
 from ebbflow.services.nodes.spec import NodeSpec
 
 FILES: Final = "ebbflow.dev/files"
@@ -64,9 +64,7 @@ class SecretGroupSpec(NodeSpec):
         description=f"What the values are for: the label {PURPOSE}.",
     )
     secrets: SecretValues = Field(default=SecretValues(), description="What is in it.")
-    project_id: str | None = Field(
-        default=None, description="The namespace; absent: the context's."
-    )
+    project_id: ProjectId = None
     priority: int | None = Field(default=None, description=LEFT_ASIDE)
     restrictions: JsonObject | None = Field(default=None, description=LEFT_ASIDE)
     addon_dependencies: tuple[JsonObject, ...] = Field(

@@ -11,7 +11,7 @@ from ebbflow.api.base import JsonObject
 from ebbflow.services.nodes.kind import Call
 from ebbflow.services.nodes.objects.applying import Applying
 from ebbflow.services.nodes.objects.one_object import OneObject
-from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE, ObjectName, by_kind
+from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE, ObjectName, ProjectId, by_kind
 from ebbflow.services.nodes.pods.service_ports import (
     HostName,
     PortName,
@@ -104,9 +104,7 @@ class SubdomainSpec(NodeSpec):
         default={}, description="Annotations of the object, for its controller."
     )
     wait: bool = Field(default=True, description="Wait until the gateway has taken the route.")
-    project_id: str | None = Field(
-        default=None, max_length=63, description="The namespace; absent: the context's."
-    )
+    project_id: ProjectId = None
     options: JsonObject | None = Field(default=None, description=LEFT_ASIDE)
 
     @model_validator(mode="after")

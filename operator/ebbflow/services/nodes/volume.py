@@ -16,6 +16,7 @@ from ebbflow.services.nodes.objects.short_form import (
     MAX_MEGABYTES,
     SNAPSHOTS,
     ObjectName,
+    ProjectId,
 )
 from ebbflow.services.nodes.spec import NodeSpec
 
@@ -23,8 +24,12 @@ from ebbflow.services.nodes.spec import NodeSpec
 class VolumeSource(NodeSpec):
     """What the volume begins with."""
 
-    volume: str | None = Field(default=None, description="A PersistentVolumeClaim to copy.")
-    backup: str | None = Field(default=None, description="A VolumeSnapshot to restore.")
+    volume: str | None = Field(
+        default=None, max_length=253, description="A PersistentVolumeClaim to copy."
+    )
+    backup: str | None = Field(
+        default=None, max_length=253, description="A VolumeSnapshot to restore."
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -42,7 +47,9 @@ class VolumeSpec(NodeSpec):
         Field(default="ReadWriteOnce", description="Who may use it at once.")
     )
     storage_class_name: str | None = Field(
-        default=None, description="The StorageClass; absent: the cluster's default one."
+        default=None,
+        max_length=253,
+        description="The StorageClass; absent: the cluster's default one.",
     )
     source: VolumeSource | None = Field(
         default=None, description="What it begins with; absent: it is empty."
@@ -51,9 +58,7 @@ class VolumeSpec(NodeSpec):
         default=False,
         description="Wait until it is bound. Many storage classes bind only when a pod uses it.",
     )
-    project_id: str | None = Field(
-        default=None, description="The namespace; absent: the context's."
-    )
+    project_id: ProjectId = None
     owning_object: JsonObject | None = Field(default=None, description=LEFT_ASIDE)
 
 

@@ -49,6 +49,11 @@ ObjectName = Annotated[
     Field(description="Its name; the object's is the same in small letters, with - for spaces."),
 ]
 
+ProjectId = Annotated[
+    str | None, Field(max_length=63, description="The namespace; absent: the context's.")
+]
+"""Where a form's objects are made, in Northflank's word for it."""
+
 
 def with_outputs(result: Result, outputs: Callable[[Applied], Any]) -> Result:
     """Return the result with what `${refs.<ref>.…}` reads: `outputs` makes it of what was applied."""

@@ -30,7 +30,7 @@ from ebbflow.services.nodes.kind import (
     Working,
 )
 from ebbflow.services.nodes.objects.applying import prepared
-from ebbflow.services.nodes.objects.short_form import SNAPSHOTS
+from ebbflow.services.nodes.objects.short_form import SNAPSHOTS, ProjectId
 from ebbflow.services.nodes.pods.attempt_job import AttemptJobs, Ended
 from ebbflow.services.nodes.spec import NodeSpec
 
@@ -70,9 +70,7 @@ class OnceSpec(NodeSpec):
     fails_if: str | None = Field(
         default=None, max_length=2048, description="CEL over `object` that says that it has failed."
     )
-    project_id: str | None = Field(
-        default=None, max_length=63, description="The namespace; absent: the context's."
-    )
+    project_id: ProjectId = None
 
     @model_validator(mode="after")
     def _tells_its_end(self) -> Self:

@@ -16,6 +16,7 @@ from ebbflow.services.nodes.objects.short_form import (
     LEFT_ASIDE,
     MAX_MEGABYTES,
     ObjectName,
+    ProjectId,
 )
 from ebbflow.services.nodes.spec import NodeSpec, absent
 
@@ -207,9 +208,7 @@ class PodSpec(NodeSpec):
     )
     labels: JsonObject = Field(default={}, description="Labels of the objects and pods.")
     annotations: JsonObject = Field(default={}, description="Annotations of the objects.")
-    project_id: str | None = Field(
-        default=None, max_length=63, description="The namespace; absent: the context's."
-    )
+    project_id: ProjectId = None
     billing: Billing = Field(
         default=Billing(), description="Northflank's plans; left aside but for `storage`."
     )
