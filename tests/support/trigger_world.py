@@ -19,11 +19,12 @@ from ebbflow.domain.runs.triggered import refs_of
 from ebbflow.services.document_triggers import DocumentTriggers, Updates
 from ebbflow.services.git_access import GitAccess
 from ebbflow.services.repository_watch import RepositoryWatch
+from ebbflow.services.run_claims import Turns
 from ebbflow.services.schedule import Schedule
 from ebbflow.services.trigger_intake import TriggerIntake
 from ebbflow.services.trigger_ledger import TriggerLedger
 from ebbflow.services.trigger_look import TriggerLook
-from ebbflow.services.triggered_runs import TriggeredRuns, Turns
+from ebbflow.services.triggered_runs import TriggeredRuns
 from ebbflow.services.update_runs import Content
 from tests.support.memory_cluster import ManualClock, MemoryCluster, MemoryStatusWriter
 from tests.support.memory_git import MemoryGit

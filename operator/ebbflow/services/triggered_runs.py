@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Protocol
+from typing import Final
 
 from ebbflow.api.base import JsonObject
 from ebbflow.api.gittrigger import GitTrigger, TriggerTarget
@@ -13,25 +13,18 @@ from ebbflow.api.reasons import Reason
 from ebbflow.api.run import ArgumentFrom, Run, RunSource, RunSpec, RunTrigger
 from ebbflow.api.template import Template
 from ebbflow.domain.document.syntax import Json
-from ebbflow.domain.effective import is_paused, parent_of
-from ebbflow.domain.ports import Cluster, InvalidObject, StaleWrite
-from ebbflow.domain.run_store import NewRun, RunStore
+from ebbflow.domain.effective import is_paused
+from ebbflow.domain.ports import Cluster, InvalidObject
+from ebbflow.domain.run_store import RunStore
 from ebbflow.domain.runs.gate import Ours, Taken
 from ebbflow.domain.runs.names import TriggerKey
-from ebbflow.domain.runs.triggered import TooManyValues, claim, trigger_note
+from ebbflow.domain.runs.triggered import TooManyValues, trigger_note
+from ebbflow.services.run_claims import Turns, make_once, way_out
 
 log = logging.getLogger(__name__)
 
 RUNNABLE: Final = "Template"
 """The kind of target that has a document to run."""
-
-
-class Turns(Protocol):
-    """Who gives Runs their turn; RunQueue is it."""
-
-    def take_in(self, run: Run, parent: Template | None) -> None: ...
-
-    def look(self, parent: Template) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,42 +127,24 @@ class TriggeredRuns:
             notes = trigger_note(cause.trigger, cause.refs)
         except TooManyValues as error:
             return NotMade(Reason.INVALID_SPEC, str(error))
-        made = await self._store.create(
-            NewRun(
-                name=key.run_name(parent.metadata.name),
-                parent=parent,
-                spec=RunSpec(
-                    source=source,
-                    arguments=cause.arguments,
-                    arguments_from=cause.arguments_from,
-                ),
-                trigger_key=key.digest,
-                annotations=notes,
-                held=parent_of(parent).policy != "Allow",
-            )
+        spec = RunSpec(
+            source=source, arguments=cause.arguments, arguments_from=cause.arguments_from
         )
-        if made is None:
-            return await self._found(parent, key)
-        log.info("%s starts the Run %s", cause.trigger.type, made.metadata.name)
-        self._turns.take_in(made, parent)
-        return Made(made.metadata.name)
-
-    async def _found(self, parent: Template, key: TriggerKey) -> Outcome:
-        """Say whose the Run is that has the cause's name. Raises StaleWrite if it has just gone."""
-        namespace, name = parent.metadata.namespace, key.run_name(parent.metadata.name)
-        try:
-            found = await self._store.get(namespace, name)
-        except InvalidObject:
-            return _name_taken(namespace, name, "it cannot be read")
-        if found is None:
-            raise StaleWrite(f"Run {namespace}/{name} was deleted a moment ago", code=409)
-        match claim(found, parent, key):
+        name = key.run_name(parent.metadata.name)
+        match await make_once(self._store, parent, key, spec, notes):
+            case Run() as made:
+                log.info("%s starts the Run %s", cause.trigger.type, name)
+                self._turns.take_in(made, parent)
+                return Made(name)
             case Ours():
                 # Whoever made it may have got no further.
                 self._turns.look(parent)
                 return Made(name)
-            case Taken(why):
-                return _name_taken(namespace, name, why)
+            case Taken() as taken:
+                return NotMade(
+                    Reason.NAME_TAKEN,
+                    f"the Run would have the name {name}, but {way_out(parent, key, taken)}",
+                )
 
 
 def cause_key(trigger: GitTrigger, ref: str, commit: str, nonce: str) -> TriggerKey:
@@ -178,11 +153,3 @@ def cause_key(trigger: GitTrigger, ref: str, commit: str, nonce: str) -> Trigger
     `nonce`: the number of the ref's move, the time of a schedule, the delivery of a webhook.
     """
     return TriggerKey("", trigger.metadata.uid, ref=ref, commit=commit, nonce=nonce)
-
-
-def _name_taken(namespace: str, name: str, why: str) -> NotMade:
-    return NotMade(
-        Reason.NAME_TAKEN,
-        f"the Run would have the name {name}, but there is another of this name: {why}; "
-        f"remove it: kubectl delete run {name} -n {namespace}",
-    )

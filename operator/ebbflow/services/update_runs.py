@@ -13,14 +13,14 @@ from ebbflow.api.base import JsonObject, Resource
 from ebbflow.api.reasons import Reason
 from ebbflow.api.run import Run, RunSource, RunSpec, RunTrigger
 from ebbflow.api.template import Template, UpdateMark
-from ebbflow.domain.effective import creation_of, effective_options, is_paused, parent_of
+from ebbflow.domain.effective import creation_of, effective_options, is_paused
 from ebbflow.domain.git import CommitId
 from ebbflow.domain.outcome import Report, Stalled, Then
-from ebbflow.domain.ports import InvalidObject, StaleWrite
-from ebbflow.domain.run_store import NewRun, RunStore
+from ebbflow.domain.run_store import RunStore
 from ebbflow.domain.runs.gate import Ours, Taken
 from ebbflow.domain.runs.names import TriggerKey
-from ebbflow.domain.runs.triggered import claim, trigger_note
+from ebbflow.domain.runs.triggered import trigger_note
+from ebbflow.services.run_claims import Turns, make_once, way_out
 from ebbflow.services.template_report import kept_updates
 
 log = logging.getLogger(__name__)
@@ -29,14 +29,12 @@ TAKEN_RECHECK: Final = timedelta(seconds=30)
 """How soon it is seen that a Run that stood in the way of an update's is gone."""
 
 
-class Turns(Protocol):
-    """Who gives Runs their turn; RunQueue is it."""
+class QuickTurns(Turns, Protocol):
+    """Who can give a Run its turn in the write of a report, too; RunQueue is it."""
 
-    def beside(self, run: Run, parent: Template) -> JsonObject | None: ...
-
-    def take_in(self, run: Run, parent: Template | None) -> None: ...
-
-    def look(self, parent: Template) -> None: ...
+    def beside(self, run: Run, parent: Template) -> JsonObject | None:
+        """Return the fields of the parent's status that give a Run its turn; None: it may wait."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ class UpdateRuns:
     moves, under a name that follows from the mark: a crash between the two makes no second one.
     """
 
-    def __init__(self, store: RunStore, turns: Turns) -> None:
+    def __init__(self, store: RunStore, turns: QuickTurns) -> None:
         self._store = store
         self._turns = turns
 
@@ -76,7 +74,7 @@ class UpdateRuns:
         """Add to a report on a Template in step what updates come to; make a Run for a new one.
 
         The Run gets its turn with the report, in one write of the status, or by a pass once the
-        report is written. Raises ClusterError.
+        report is written. Raises StaleWrite, ClusterError.
         """
         template = report.observed
         if not isinstance(template, Template):
@@ -128,7 +126,10 @@ class UpdateRuns:
         before: UpdateMark,
         arguments: JsonObject,
     ) -> Started | Stalled:
-        """Make the Run of an update, unless its name is taken; returns how it gets its turn."""
+        """Make the Run of an update; returns how it gets its turn, or that its name is taken.
+
+        Raises StaleWrite if who had the name has just gone, ClusterError.
+        """
         key = TriggerKey(
             template.metadata.uid, kind, blob=before.document_hash, nonce=str(before.count)
         )
@@ -138,56 +139,26 @@ class UpdateRuns:
             actor=await content.who() if content.who else None,
         )
         source = RunSource(kind="Template", name=template.metadata.name)
-        made = await self._store.create(
-            NewRun(
-                name=key.run_name(template.metadata.name),
-                parent=template,
-                spec=RunSpec(source=source, arguments=arguments),
-                trigger_key=key.digest,
-                annotations=trigger_note(trigger),
-                # Where only one may run, nothing may come between it and those that wait.
-                held=parent_of(template).policy != "Allow",
-            )
-        )
-        if made is None:
-            taken = await self._taken(template, key)
-            if taken is not None:
-                return taken
-        else:
-            log.info("%s starts the Run %s", kind.lower(), made.metadata.name)
-        queue = self._turns.beside(made, template) if made is not None else None
-        return Started(queue or {}, partial(self._take_in, template, made))
-
-    async def _taken(self, template: Template, key: TriggerKey) -> Stalled | None:
-        """Return why the Run that has the update's name is not its Run; None if it is.
-
-        Raises StaleWrite if that Run has just gone.
-        """
-        namespace, name = template.metadata.namespace, key.run_name(template.metadata.name)
-        try:
-            found = await self._store.get(namespace, name)
-        except InvalidObject:
-            return _name_taken(namespace, name, "it cannot be read")
-        if found is None:
-            raise StaleWrite(f"Run {namespace}/{name} was deleted a moment ago", code=409)
-        match claim(found, template, key):
+        spec = RunSpec(source=source, arguments=arguments)
+        name = key.run_name(template.metadata.name)
+        match await make_once(self._store, template, key, spec, trigger_note(trigger)):
+            case Run() as made:
+                log.info("%s starts the Run %s", kind.lower(), name)
+                queue = self._turns.beside(made, template) or {}
+                return Started(queue, partial(self._take_in, made))
             case Ours():
-                return None
-            case Taken(why):
-                return _name_taken(namespace, name, why)
+                # An earlier pass made it, and may have got no further.
+                return Started(then=partial(self._look, template))
+            case Taken() as taken:
+                return Stalled(
+                    Reason.NAME_TAKEN,
+                    f"the document should run as the Run {name}, but "
+                    f"{way_out(template, key, taken)}; then the document runs",
+                    TAKEN_RECHECK,
+                )
 
-    async def _take_in(self, template: Template, made: Run | None, stored: Resource | None) -> None:
-        if made is None:
-            # An earlier pass made it, and may have got no further.
-            self._turns.look(template)
-        else:
-            self._turns.take_in(made, stored if isinstance(stored, Template) else None)
+    async def _take_in(self, made: Run, stored: Resource | None) -> None:
+        self._turns.take_in(made, stored if isinstance(stored, Template) else None)
 
-
-def _name_taken(namespace: str, name: str, why: str) -> Stalled:
-    return Stalled(
-        Reason.NAME_TAKEN,
-        f"the document should run as the Run {name}, but there is another of this name: {why}; "
-        f"remove it (kubectl delete run {name} -n {namespace}), then the document runs",
-        TAKEN_RECHECK,
-    )
+    async def _look(self, template: Template, _stored: Resource | None) -> None:
+        self._turns.look(template)
