@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, assert_never
 
-from ebbflow.api.base import GROUP, Condition, JsonObject
+from ebbflow.api.base import GROUP, Condition, JsonObject, Resource
 from ebbflow.api.reasons import Reason
 from ebbflow.domain.outcome import Done, Notice, Outcome, Report, Stalled, Waiting
 
@@ -112,6 +112,12 @@ def _handled(report: Report) -> str | None:
     if token is None or under_way:
         return report.observed.status.last_handled_requested_at
     return clip(token, MAX_TOKEN)
+
+
+def is_requested(observed: Resource) -> bool:
+    """Tell whether somebody asks for a pass by annotation and has had no answer."""
+    requested = observed.metadata.annotations.get(REQUESTED_AT)
+    return requested is not None and requested != observed.status.last_handled_requested_at
 
 
 def owned_status(status: JsonObject) -> JsonObject:

@@ -14,6 +14,7 @@ from ebbflow.domain.ports import Cluster, SecretObject, Wake
 from ebbflow.services.account_identity import AccountIdentities
 from ebbflow.services.account_webhooks import AccountWebhooks, Shown
 from ebbflow.services.git_access import GitAccess, read_secret, read_signing_secret
+from ebbflow.services.outcomes import SUSPENDED
 
 
 class AccountCheck:
@@ -63,8 +64,7 @@ class AccountCheck:
             self._wake_users(key)
         if account.spec.suspend:
             # Whoever uses it finds out all the same; this only says that nobody looks after it.
-            outcome = Done(Reason.SUSPENDED, "Suspended: set spec.suspend to false to go on")
-            report = Report(account, outcome, status)
+            report = Report(account, SUSPENDED, status)
         else:
             report = await self._ask_provider(account, secret, Report(account, outcome, status))
         shown = Shown() if self._webhooks is None else await self._webhooks.look(account)

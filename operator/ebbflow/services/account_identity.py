@@ -10,9 +10,10 @@ from ebbflow.api.base import JsonObject, Key
 from ebbflow.api.gitaccount import GitAccount
 from ebbflow.domain.access import Refused
 from ebbflow.domain.git import GitError
-from ebbflow.domain.outcome import Done, Outcome, Stalled, Waiting
+from ebbflow.domain.outcome import Done, Outcome
 from ebbflow.domain.ports import Clock, SecretObject
 from ebbflow.domain.providers import Identity, ProviderAccount, Providers, provider_account
+from ebbflow.services.outcomes import git_failed
 
 LOOK_EVERY: Final = timedelta(minutes=10)
 """A token that was revoked is found by who uses it; this is for people who look at the account."""
@@ -34,10 +35,8 @@ class Look:
                 return outcome
             case None:
                 return Done(outcome.reason, f"{outcome.message}{self._as_whom()}", LOOK_EVERY)
-            case GitError(transient=True, reason=reason) as trouble:
-                return Waiting(reason, str(trouble), trouble.retry_after or recheck)
             case trouble:
-                return Stalled(trouble.reason, str(trouble), recheck)
+                return git_failed(trouble, recheck, soonest=recheck)
 
     def _as_whom(self) -> str:
         login, missing = self.status.get("login"), self.status.get("missingScopes")

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from ebbflow.api.base import JsonObject, Resource
+from ebbflow.api.base import JsonObject
 from ebbflow.api.reasons import Reason
 from ebbflow.api.template import GitPlace, SyncStatus, Template
-from ebbflow.domain.conditions import REQUESTED_AT
 from ebbflow.domain.document import InvalidDocument, validate
 from ebbflow.domain.git import GitError
-from ebbflow.domain.outcome import Done, Notice, Outcome, Report, Stalled, Waiting
+from ebbflow.domain.outcome import Done, Notice, Report, Stalled, Waiting
 from ebbflow.domain.sync import Base, Blocked, synced_of
+from ebbflow.services import outcomes
 
-UNREACHABLE_RETRY = timedelta(seconds=10)
 CONTENDED_RETRY = timedelta(seconds=1)
 
 
@@ -26,22 +25,9 @@ def is_ready(template: Template) -> bool:
     )
 
 
-def is_requested(template: Resource) -> bool:
-    """Tell whether somebody asks for a pass by annotation and has had no answer."""
-    requested = template.metadata.annotations.get(REQUESTED_AT)
-    return requested is not None and requested != template.status.last_handled_requested_at
-
-
-def first_touch(template: Template) -> Report:
-    """Report that the operator has taken the object up and cannot say more yet."""
-    outcome = Waiting(Reason.PROGRESSING, "The first sync is under way", timedelta(0))
-    return Report(template, outcome)
-
-
 def suspended(template: Template) -> Report:
     """Report that nothing is done about the object; what both sides last agreed on is kept."""
-    outcome = Done(Reason.SUSPENDED, "Suspended: set spec.suspend to false to go on")
-    return Report(template, outcome, _kept(template))
+    return Report(template, outcomes.SUSPENDED, _kept(template))
 
 
 def alone(template: Template) -> Report:
@@ -132,13 +118,7 @@ def contended(template: Template, branch: str) -> Report:
 
 def git_failed(template: Template, error: GitError, interval: timedelta) -> Report:
     """Report that Git could not be asked, or refused."""
-    outcome: Outcome
-    if error.transient:
-        after = error.retry_after or min(interval, UNREACHABLE_RETRY)
-        outcome = Waiting(error.reason, str(error), after)
-    else:
-        outcome = Stalled(error.reason, str(error), interval)
-    return Report(template, outcome, _kept(template))
+    return Report(template, outcomes.git_failed(error, interval), _kept(template))
 
 
 def _kept(template: Template, decision: Blocked | None = None) -> JsonObject:

@@ -10,6 +10,7 @@ from ebbflow.api.reasons import Reason
 from ebbflow.api.template import GitPlace, Template
 from ebbflow.domain.access import Refused
 from ebbflow.domain.addresses import normalise_path
+from ebbflow.domain.conditions import is_requested
 from ebbflow.domain.document import document_hash
 from ebbflow.domain.edit_record import RecordKey
 from ebbflow.domain.git import GitError
@@ -27,6 +28,7 @@ from ebbflow.domain.sync import (
 from ebbflow.services import template_report as report
 from ebbflow.services.edit_window import EditWindow
 from ebbflow.services.first_sights import FirstSights
+from ebbflow.services.first_touch import touched
 from ebbflow.services.followed_repository import Interest
 from ebbflow.services.git_access import GitAccess, Granted
 from ebbflow.services.repository_watch import FRESH, RepositoryWatch
@@ -98,16 +100,12 @@ class TemplateSync:
         return await self._with_access(template, git)
 
     async def _get(self, key: Key) -> Template | None:
-        template = self._sights.take(key)
-        if template is None:
-            template = await self._cluster.get(Template, key.namespace, key.name)
-        if template is None or template.status.conditions:
-            return template
-        # To kstatus an object without conditions is finished: say at once that this one is not.
-        stored = await self._status.write(report.first_touch(template))
-        if isinstance(stored, Template):
-            return stored
-        return await self._cluster.get(Template, key.namespace, key.name)
+        found = self._sights.take(key)
+        if found is None:
+            found = await self._cluster.get(Template, key.namespace, key.name)
+        if found is None:
+            return None
+        return await touched(found, "The first sync is under way", self._status, self._cluster)
 
     async def _alone(self, template: Template) -> Report:
         alone = report.alone(template)
@@ -160,7 +158,7 @@ class TemplateSync:
         key = look.template.key
         committing = isinstance(look.decision, WriteToGit) and not look.decision.resolved
         edited = edited_in_cluster(look.sides.cluster, look.base)
-        if not (committing and edited) or report.is_requested(look.template):
+        if not (committing and edited) or is_requested(look.template):
             self._window.close(key)
             return timedelta(0)
         remaining = self._window.remaining(key)
@@ -176,7 +174,7 @@ class TemplateSync:
         may just have pushed; and a recorded commit may have arrived a moment ago: on an older head
         it would look like an edit of somebody else.
         """
-        if report.is_requested(template) or pending_of(template) is not None:
+        if is_requested(template) or pending_of(template) is not None:
             return timedelta(0)
         synced = base_of(synced_of(template), git) is not None
         return None if synced and report.is_ready(template) else FRESH

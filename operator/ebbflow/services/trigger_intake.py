@@ -36,6 +36,7 @@ from ebbflow.domain.triggers.pulls import approved_commits
 from ebbflow.domain.triggers.values import values_of
 from ebbflow.domain.triggers.verdict import Fire, Ignore
 from ebbflow.services import trigger_report as report
+from ebbflow.services.first_touch import touched
 from ebbflow.services.trigger_ledger import (
     MAX_MESSAGE,
     Ending,
@@ -102,14 +103,10 @@ class TriggerIntake:
         return await self._of_type(trigger)
 
     async def _get(self, key: Key) -> GitTrigger | None:
-        trigger = await self._cluster.get(GitTrigger, key.namespace, key.name)
-        if trigger is None or trigger.status.conditions:
-            return trigger
-        # To kstatus an object without conditions is finished: say at once that this one is not.
-        stored = await self._status.write(report.first_touch(trigger))
-        if isinstance(stored, GitTrigger):
-            return stored
-        return await self._cluster.get(GitTrigger, key.namespace, key.name)
+        found = await self._cluster.get(GitTrigger, key.namespace, key.name)
+        if found is None:
+            return None
+        return await touched(found, "The first look is under way", self._status, self._cluster)
 
     async def _of_type(self, trigger: GitTrigger) -> Report:
         git = trigger.spec.git

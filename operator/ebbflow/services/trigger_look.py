@@ -11,6 +11,7 @@ from ebbflow.api.base import Key
 from ebbflow.api.gittrigger import Delivery, GitTrigger, GitTriggerSpec, TriggerRepository
 from ebbflow.api.reasons import Reason
 from ebbflow.domain.access import Refused
+from ebbflow.domain.conditions import is_requested
 from ebbflow.domain.git import (
     HEADS,
     TAGS,
@@ -37,7 +38,6 @@ from ebbflow.domain.triggers.pulls import approved_commits
 from ebbflow.services.followed_repository import RefInterest
 from ebbflow.services.git_access import GitAccess, Granted
 from ebbflow.services.repository_watch import RepositoryWatch
-from ebbflow.services.template_report import is_requested
 
 ANEW: Final = timedelta(0)
 

@@ -9,8 +9,8 @@ from ebbflow.api.base import JsonObject
 from ebbflow.api.gittrigger import MAX_HEADS, Delivery, GitTrigger
 from ebbflow.api.reasons import Reason
 from ebbflow.domain.git import GitError
-from ebbflow.domain.outcome import Done, Notice, Outcome, Report, Stalled, Waiting
-from ebbflow.services.template_report import UNREACHABLE_RETRY
+from ebbflow.domain.outcome import Done, Notice, Outcome, Report, Stalled
+from ebbflow.services import outcomes
 
 _WAITS_FOR: dict[str, str] = {
     "Push": "pushes",
@@ -22,16 +22,9 @@ _WAITS_FOR: dict[str, str] = {
 }
 
 
-def first_touch(trigger: GitTrigger) -> Report:
-    """Report that the operator has taken the object up and cannot say more yet."""
-    outcome = Waiting(Reason.PROGRESSING, "The first look is under way", timedelta(0))
-    return Report(trigger, outcome)
-
-
 def suspended(trigger: GitTrigger) -> Report:
     """Report that nothing is looked at."""
-    outcome = Done(Reason.SUSPENDED, "Suspended: set spec.suspend to false to go on")
-    return Report(trigger, outcome, kept(trigger))
+    return Report(trigger, outcomes.SUSPENDED, kept(trigger))
 
 
 def stalled(trigger: GitTrigger, reason: Reason, message: str, recheck: timedelta) -> Report:
@@ -41,13 +34,7 @@ def stalled(trigger: GitTrigger, reason: Reason, message: str, recheck: timedelt
 
 def git_failed(trigger: GitTrigger, error: GitError, interval: timedelta) -> Report:
     """Report that Git or its provider could not be asked, or refused."""
-    outcome: Outcome
-    if error.transient:
-        after = error.retry_after or min(interval, UNREACHABLE_RETRY)
-        outcome = Waiting(error.reason, str(error), after)
-    else:
-        outcome = Stalled(error.reason, str(error), interval)
-    return Report(trigger, outcome, kept(trigger))
+    return Report(trigger, outcomes.git_failed(error, interval), kept(trigger))
 
 
 def watching(
