@@ -164,8 +164,6 @@ class RepositoryWatch:
 
     def follow(self, key: Key, interest: Interest) -> None:
         """Tell `key` from now on when the file at its path changes."""
-        if self._followed.get(key) not in (None, interest.remote):
-            self.forget(key)
         repository = self._of_follower(key, interest.remote)
         repository.interests[key] = interest
         if interest.branch not in repository.examined:
@@ -206,6 +204,7 @@ class RepositoryWatch:
         return None if remote is None else self._repositories[remote].told.pop(key, None)
 
     def _of_follower(self, key: Key, remote: Remote) -> Repository:
+        """Return the repository that `key` follows from now on; it follows no other one."""
         if self._followed.get(key) not in (None, remote):
             self.forget(key)
         self._followed[key] = remote
