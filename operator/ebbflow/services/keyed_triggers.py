@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -15,7 +15,7 @@ from ebbflow.api.run import RunTrigger
 from ebbflow.api.template import Template
 from ebbflow.domain.conditions import clip
 from ebbflow.domain.document.syntax import Json
-from ebbflow.domain.ports import Clock, Cluster, InvalidObject
+from ebbflow.domain.ports import Clock, Cluster
 from ebbflow.domain.runs.queue import format_micro_time
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.webhooks.delivery import Malformed
@@ -29,7 +29,7 @@ from ebbflow.domain.webhooks.signatures import is_same_secret
 from ebbflow.domain.webhooks.store import WebhookStore
 from ebbflow.services.gathered import Gathered
 from ebbflow.services.remembered_reads import NO_SECRET, RememberedReads
-from ebbflow.services.triggered_runs import Cause, Tally, TriggeredRuns, cause_key
+from ebbflow.services.triggered_runs import Cause, Tally, Target, TriggeredRuns, cause_key
 
 PER_TRIGGER: Final = Rate(a_second=20, burst=100)
 """Calls of one trigger: each makes Runs."""
@@ -130,32 +130,22 @@ class KeyedTriggers:
         if (why := _paused(call.trigger)) is not None:
             self._record(call, "Ignored", Reason.TRIGGER_PAUSED, why, ())
             return said(HTTPStatus.ACCEPTED, "paused", f"{why}: nothing was started")
-        given = await self._given(call)
-        tally = await self._runs.start_all(call.trigger, _cause(call, given))
+        targets = await self._runs.targets(call.trigger)
+        given = await self._given(call, targets)
+        tally = await self._runs.start(targets, _cause(call, given))
         return self._told(call, given, tally)
 
-    async def _given(self, call: Call) -> Given:
-        namespace = call.trigger.metadata.namespace
-        targets = [
-            template
-            for target in call.trigger.spec.targets
-            if target.kind == "Template"
-            and (template := await self._template(namespace, target.name)) is not None
-        ]
+    async def _given(self, call: Call, targets: Iterable[Target]) -> Given:
+        # Those that are paused have arguments, too: what a parameter means does not depend on it.
+        templates = [target for target in targets if isinstance(target, Template)]
         started = {(target.kind, target.name) for target in call.trigger.spec.targets}
         beside = [
             trigger
-            for trigger in await self._store.triggers(namespace)
+            for trigger in await self._store.triggers(call.trigger.metadata.namespace)
             if trigger.spec.git is not None
             and not started.isdisjoint((t.kind, t.name) for t in trigger.spec.targets)
         ]
-        return given_by(call.query, call.body, call.delivery, declared(targets), beside)
-
-    async def _template(self, namespace: str, name: str) -> Template | None:
-        try:
-            return await self._cluster.get(Template, namespace, name)
-        except InvalidObject:
-            return None  # starting it says so
+        return given_by(call.query, call.body, call.delivery, declared(templates), beside)
 
     def _told(self, call: Call, given: Given, tally: Tally) -> Answer:
         refused = "; ".join(one.message for one in tally.refusals)

@@ -120,9 +120,10 @@ class TriggerLedger:
         """
         paid: dict[str, Delivery] = {}
         notices: list[Notice] = []
+        targets = await self._runs.targets(trigger)
         for debt in reversed(debts(trigger)):
             given = values.get(debt_key(debt), {})
-            tally = await self._runs.start_all(trigger, cause_of(trigger, debt, given, hint))
+            tally = await self._runs.start(targets, cause_of(trigger, debt, given, hint))
             reason = _reason(tally)
             settled = paid[debt_key(debt)] = _settled(debt, tally, reason)
             notices.append(_notice(settled, reason))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -59,6 +59,9 @@ class NotMade:
 
 Outcome = Made | NotMade
 
+Target = Template | NotMade
+"""A target as it was read, paused or not; or why it cannot be started."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tally:
@@ -85,40 +88,43 @@ class TriggeredRuns:
         self._store = store
         self._turns = turns
 
-    async def start_all(self, trigger: GitTrigger, cause: Cause) -> Tally:
-        """Make the Runs of all targets of a trigger. Raises ClusterError; what was made stays."""
+    async def targets(self, trigger: GitTrigger) -> tuple[Target, ...]:
+        """Read the targets of a trigger once each, in their order. Raises ClusterError."""
         namespace = trigger.metadata.namespace
-        return Tally(
-            tuple([await self.start(namespace, target, cause) for target in trigger.spec.targets])
-        )
+        return tuple([await self._read(namespace, target) for target in trigger.spec.targets])
 
-    async def start(self, namespace: str, target: TriggerTarget, cause: Cause) -> Outcome:
-        """Make the Run of one target. Raises ClusterError; StaleWrite: try again."""
+    async def start(self, targets: Iterable[Target], cause: Cause) -> Tally:
+        """Make the Runs of targets that were just read.
+
+        Raises StaleWrite (read them again) and ClusterError; what was made stays.
+        """
+        return Tally(tuple([await self._start(target, cause) for target in targets]))
+
+    async def _read(self, namespace: str, target: TriggerTarget) -> Target:
         if target.kind != RUNNABLE:
             return NotMade(
                 Reason.TARGET_NOT_FOUND,
                 f"{target.kind} {target.name} cannot be started yet: name a Template",
             )
-        found = await self._find(namespace, target.name)
-        return found if isinstance(found, NotMade) else await self._make(found, cause)
-
-    async def _find(self, namespace: str, name: str) -> Template | NotMade:
-        """Return the target, if it may be started by itself."""
         try:
-            template = await self._cluster.get(Template, namespace, name)
+            found = await self._cluster.get(Template, namespace, target.name)
         except InvalidObject as error:
-            return NotMade(Reason.TARGET_NOT_FOUND, f"Template {name} cannot be read: {error}")
-        if template is None or template.metadata.deletion_timestamp:
-            return NotMade(
-                Reason.TARGET_NOT_FOUND,
-                f"there is no Template {name}; create it or change spec.targets",
-            )
-        if is_paused(template):
+            message = f"Template {target.name} cannot be read: {error}"
+            return NotMade(Reason.TARGET_NOT_FOUND, message)
+        return found or _missing(target.name)
+
+    async def _start(self, target: Target, cause: Cause) -> Outcome:
+        if isinstance(target, NotMade):
+            return target
+        name = target.metadata.name
+        if target.metadata.deletion_timestamp:
+            return _missing(name)
+        if is_paused(target):
             return NotMade(
                 Reason.TARGET_PAUSED,
                 f"Template {name} is paused: options.paused of its document is true",
             )
-        return template
+        return await self._make(target, cause)
 
     async def _make(self, parent: Template, cause: Cause) -> Outcome:
         key = replace(cause.key, parent_uid=parent.metadata.uid)
@@ -153,3 +159,9 @@ def cause_key(trigger: GitTrigger, ref: str, commit: str, nonce: str) -> Trigger
     `nonce`: the number of the ref's move, the time of a schedule, the delivery of a webhook.
     """
     return TriggerKey("", trigger.metadata.uid, ref=ref, commit=commit, nonce=nonce)
+
+
+def _missing(name: str) -> NotMade:
+    return NotMade(
+        Reason.TARGET_NOT_FOUND, f"there is no Template {name}; create it or change spec.targets"
+    )

@@ -29,6 +29,27 @@ async def test_a_call_makes_one_run_for_each_delivery(at: WebhookWorld) -> None:
     assert [d["verdict"] for d in await at.deliveries()] == ["Fired"] * 4
 
 
+async def test_a_call_reads_what_it_is_about_once(at: WebhookWorld) -> None:
+    await at.call()  # the key is remembered from now on
+    await at.deliveries()
+    at.cluster.calls.clear()
+    answer = await at.ask(KEY, b"", (("REPLICAS", "5"),), "deploy")
+    (run,) = answer.body["runs"]
+    assert at.cluster.calls == [
+        "get GitTrigger/team/deploy",
+        "get Template/team/shop",
+        "list GitTriggers of team",
+        f"create Run/team/{run}",
+    ]
+
+
+async def test_a_target_that_is_paused_has_arguments_all_the_same(at: WebhookWorld) -> None:
+    at.edit_document(arguments={"REPLICAS": "1"}, options={"paused": True})
+    answer = await at.ask(KEY, b"", (("REPLICAS", "5"), ("X", "y")), "deploy")
+    assert answer.outcome == "paused"
+    assert answer.body["ignoredParameters"] == ["X"]
+
+
 async def test_what_a_call_gives_its_run(at: WebhookWorld) -> None:
     git = {"repository": URL}
     at.trigger("pushes", type="Push", ref="backend", branches=["main"], git=git)

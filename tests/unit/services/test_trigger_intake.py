@@ -61,6 +61,15 @@ async def test_a_poll_that_finds_nothing_new_costs_one_listing_and_no_write() ->
     assert world.cluster.calls == [f"get {TRIGGER}"]
 
 
+async def test_what_several_moves_start_is_read_once() -> None:
+    world = await looked()
+    for branch in ("one", "two", "three"):
+        world.push(branch)
+    await world.operator.look()
+    assert len(world.runs()) == 3
+    assert world.cluster.calls.count(f"get {SHOP}") == 1
+
+
 async def test_a_move_back_and_forth_starts_a_run_each_time() -> None:
     world = await looked()
     first = world.git.head(URL)
