@@ -44,6 +44,9 @@ DEFAULT_FLAGS = ("[skip ci]", "[ci skip]", "[no ci]", "[skip ebbflow]", "[ebbflo
 MAX_DELIVERIES = 20
 """Verdicts that a status keeps."""
 
+MAX_MESSAGE = 1024
+"""Characters of a verdict's message."""
+
 MAX_TARGETS = 16
 """Targets of one trigger: the admission policy has a check for each of them."""
 
@@ -280,9 +283,11 @@ class Delivery(Model):
     after: Sha | None = Field(default=None, description="The commit after; absent: it was deleted.")
     verdict: Verdict = Field(description="What came of it.")
     reason: str = Field(max_length=128, description="One CamelCase word for why.")
-    message: str | None = Field(default=None, max_length=1024, description="The same in words.")
+    message: str | None = Field(
+        default=None, max_length=MAX_MESSAGE, description="The same in words."
+    )
     runs: tuple[Annotated[str, Field(max_length=253)], ...] | None = Field(
-        default=None, max_length=16, description="Names of the Runs that it started."
+        default=None, max_length=MAX_TARGETS, description="Names of the Runs that it started."
     )
 
 

@@ -13,19 +13,13 @@ from ebbflow.domain.conditions import clip
 from ebbflow.domain.ports import Clock, Cluster
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.webhooks.account_secret import secret_name, secrets_of
-from ebbflow.domain.webhooks.delivery import Delivery, Hint, Malformed, Ping, Unimportant
+from ebbflow.domain.webhooks.delivery import MAX_ID, Delivery, Hint, Malformed, Ping, Unimportant
 from ebbflow.domain.webhooks.exchange import Answer, said
 from ebbflow.domain.webhooks.formats import Format, format_of
-from ebbflow.services.remembered_reads import NO_SECRET, RememberedReads
+from ebbflow.services.remembered_reads import FRESH, NO_SECRET, RememberedReads
 from ebbflow.services.webhook_hints import Told, WebhookHints
 
-FRESH: Final = 1.0
-"""Seconds: a signature that is wrong is compared again with a secret that is not older."""
-
 SHOWN_REFS: Final = 20
-
-MAX_DELIVERY: Final = 200
-"""Characters of a delivery's id that are kept: with what goes with them they fit a status."""
 
 UNAUTHORIZED: Final = said(
     HTTPStatus.UNAUTHORIZED,
@@ -78,7 +72,7 @@ class GitHooks:
                     HTTPStatus.ACCEPTED, "ignored", f"ignored: nothing waits for the event {name}"
                 )
             case Hint():
-                identity = clip(sender.id_of(delivery), MAX_DELIVERY) or None
+                identity = clip(sender.id_of(delivery), MAX_ID) or None
                 told = Told(event.repositories, sender.hook_of(delivery), identity)
                 return _looking(event, self._hints.take(account, hook.server, told))
 

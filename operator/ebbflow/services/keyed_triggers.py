@@ -8,8 +8,8 @@ from http import HTTPStatus
 from typing import Final
 
 from ebbflow.api.base import JsonObject, Key
+from ebbflow.api.gittrigger import MAX_MESSAGE, GitTrigger
 from ebbflow.api.gittrigger import Delivery as Verdict
-from ebbflow.api.gittrigger import GitTrigger
 from ebbflow.api.reasons import Reason
 from ebbflow.api.run import RunTrigger
 from ebbflow.api.template import Template
@@ -18,7 +18,7 @@ from ebbflow.domain.document.syntax import Json
 from ebbflow.domain.ports import Clock, Cluster
 from ebbflow.domain.runs.queue import format_micro_time
 from ebbflow.domain.secret import Tainted
-from ebbflow.domain.webhooks.delivery import Malformed
+from ebbflow.domain.webhooks.delivery import MAX_ID, Malformed
 from ebbflow.domain.webhooks.exchange import Answer, RunCall, said, too_many
 from ebbflow.domain.webhooks.formats import delivery_id
 from ebbflow.domain.webhooks.json_body import read_json
@@ -28,17 +28,11 @@ from ebbflow.domain.webhooks.run_values import Given, declared, given_by
 from ebbflow.domain.webhooks.signatures import is_same_secret
 from ebbflow.domain.webhooks.store import WebhookStore
 from ebbflow.services.gathered import Gathered
-from ebbflow.services.remembered_reads import NO_SECRET, RememberedReads
+from ebbflow.services.remembered_reads import FRESH, NO_SECRET, RememberedReads
 from ebbflow.services.triggered_runs import Cause, Tally, Target, TriggeredRuns, cause_key
 
 PER_TRIGGER: Final = Rate(a_second=20, burst=100)
 """Calls of one trigger: each makes Runs."""
-
-FRESH: Final = 1.0
-"""Seconds: a key that is wrong is compared again with one that is not older."""
-
-MAX_DELIVERY: Final = 200
-MAX_MESSAGE: Final = 1024
 
 UNKNOWN: Final = said(
     HTTPStatus.NOT_FOUND, "unknown", "there is no such trigger, or the key is wrong"
@@ -99,7 +93,7 @@ class KeyedTriggers:
         trigger = await self._trigger(key)
         if trigger is None:
             return UNKNOWN
-        sent = clip(delivery_id(call.delivery.headers), MAX_DELIVERY)
+        sent = clip(delivery_id(call.delivery.headers), MAX_ID)
         return await self._called(Call(trigger, sent or self._token(), call.query, body))
 
     async def _is_known(self, key: Key, sent: str) -> bool:

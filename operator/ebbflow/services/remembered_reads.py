@@ -15,6 +15,9 @@ V = TypeVar("V")
 KEEP: Final = 10.0
 """Seconds that an answer is good for."""
 
+FRESH: Final = 1.0
+"""Seconds: what does not fit an answer is compared again with one that is not older."""
+
 MOST: Final = 1024
 """Answers of each sort that are kept: those that there are, and those that there are not."""
 

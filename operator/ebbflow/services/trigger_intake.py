@@ -15,6 +15,7 @@ from typing import Final, Protocol
 from ebbflow.api.base import Key
 from ebbflow.api.gittrigger import (
     MAX_DELIVERIES,
+    MAX_MESSAGE,
     Delivery,
     GitTrigger,
     TriggerRepository,
@@ -38,7 +39,6 @@ from ebbflow.domain.triggers.verdict import Fire, Ignore
 from ebbflow.services import trigger_report as report
 from ebbflow.services.first_touch import touched
 from ebbflow.services.trigger_ledger import (
-    MAX_MESSAGE,
     Ending,
     TriggerLedger,
     debt_key,

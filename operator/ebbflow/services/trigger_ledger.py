@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from ebbflow.api.base import JsonObject, Resource
-from ebbflow.api.gittrigger import Delivery, GitTrigger, TriggerKind
+from ebbflow.api.gittrigger import MAX_MESSAGE, Delivery, GitTrigger, TriggerKind
 from ebbflow.api.reasons import Reason
 from ebbflow.api.run import RunTrigger
 from ebbflow.domain.conditions import clip
@@ -23,9 +23,6 @@ from ebbflow.domain.outcome import Notice, Report
 from ebbflow.domain.ports import StaleWrite, StatusWriter
 from ebbflow.services import trigger_report as report
 from ebbflow.services.triggered_runs import Cause, Tally, TriggeredRuns, cause_key
-
-MAX_MESSAGE: Final = 1024
-"""Characters of a verdict's message, as the CRD bounds them."""
 
 MAX_VALUE: Final = 8192
 """Characters of one value that a run is given: of a long commit message, the beginning."""

@@ -18,6 +18,7 @@ from ebbflow.api.gitaccount import GitAccount, WebhookStatus
 from ebbflow.domain.conditions import clip
 from ebbflow.domain.git import Remote
 from ebbflow.domain.ports import Clock, Cluster, ClusterError, InvalidObject, StaleWrite
+from ebbflow.domain.runs.queue import format_micro_time
 from ebbflow.domain.webhooks.addresses import identity, is_about
 from ebbflow.domain.webhooks.store import WebhookStore
 from ebbflow.services.gathered import Gathered
@@ -156,7 +157,7 @@ class WebhookHints:
         account = await self._cluster.get(GitAccount, key.namespace, key.name)
         if account is None:
             return True
-        at = self._now()
+        at = format_micro_time(self._clock.now())
         if self._leads() and key in self._seen:
             # They were looked at when they came.
             self._seen[key].update({one.repositories[0]: at for one in told})
@@ -166,9 +167,6 @@ class WebhookHints:
         except StaleWrite:
             return False
         return True
-
-    def _now(self) -> str:
-        return self._clock.now().isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def merged(

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 Headers = Mapping[str, str]
 """Headers of a request, their names in lower case."""
 
+MAX_ID = 200
+"""Characters of a delivery's id that are kept: with what goes with them they fit a status."""
+
 MAX_REFS = 100
 """Refs that a hint names; what a delivery names beyond that is found by looking at the repository."""
 
