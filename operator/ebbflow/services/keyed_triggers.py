@@ -8,8 +8,7 @@ from http import HTTPStatus
 from typing import Final
 
 from ebbflow.api.base import JsonObject, Key
-from ebbflow.api.gittrigger import MAX_MESSAGE, GitTrigger
-from ebbflow.api.gittrigger import Delivery as Verdict
+from ebbflow.api.gittrigger import MAX_MESSAGE, Delivery, GitTrigger
 from ebbflow.api.reasons import Reason
 from ebbflow.api.run import RunTrigger
 from ebbflow.api.template import Template
@@ -29,7 +28,7 @@ from ebbflow.domain.webhooks.signatures import is_same_secret
 from ebbflow.domain.webhooks.store import WebhookStore
 from ebbflow.services.gathered import Gathered
 from ebbflow.services.remembered_reads import FRESH, NO_SECRET, RememberedReads
-from ebbflow.services.triggered_runs import Cause, Tally, Target, TriggeredRuns, cause_key
+from ebbflow.services.triggered_runs import Cause, NotMade, Tally, Target, TriggeredRuns, cause_key
 
 PER_TRIGGER: Final = Rate(a_second=20, burst=100)
 """Calls of one trigger: each makes Runs."""
@@ -63,7 +62,7 @@ class KeyedTriggers:
         cluster: Cluster,
         store: WebhookStore,
         runs: TriggeredRuns,
-        verdicts: Gathered[Key, Verdict],
+        verdicts: Gathered[Key, Delivery],
         clock: Clock,
         token: Callable[[], str],
     ) -> None:
@@ -122,12 +121,13 @@ class KeyedTriggers:
 
     async def _called(self, call: Call) -> Answer:
         if (why := _paused(call.trigger)) is not None:
-            self._record(call, "Ignored", Reason.TRIGGER_PAUSED, why, ())
+            self._record(call, Tally((NotMade(Reason.TRIGGER_PAUSED, why),)))
             return said(HTTPStatus.ACCEPTED, "paused", f"{why}: nothing was started")
         targets = await self._runs.targets(call.trigger)
         given = await self._given(call, targets)
         tally = await self._runs.start(targets, _cause(call, given))
-        return self._told(call, given, tally)
+        self._record(call, tally)
+        return _told(call, given, tally)
 
     async def _given(self, call: Call, targets: Iterable[Target]) -> Given:
         # Those that are paused have arguments, too: what a parameter means does not depend on it.
@@ -141,38 +141,17 @@ class KeyedTriggers:
         ]
         return given_by(call.query, call.body, call.delivery, declared(templates), beside)
 
-    def _told(self, call: Call, given: Given, tally: Tally) -> Answer:
-        refused = "; ".join(one.message for one in tally.refusals)
-        body: JsonObject = {"delivery": call.delivery, "runs": list(tally.runs)}
-        if given.ignored:
-            body["ignoredParameters"] = list(given.ignored)
-        if tally.runs:
-            self._record(call, "Fired", Reason.RULES_MET, refused, tally.runs)
-            message = f"started{f', but: {refused}' if refused else ''}"
-            return Answer(HTTPStatus.ACCEPTED, "started", {"message": message, **body})
-        reasons = [one.reason for one in tally.refusals]
-        reason = next((r for r in reasons if r is not Reason.TARGET_PAUSED), Reason.TARGET_PAUSED)
-        paused = reason is Reason.TARGET_PAUSED
-        self._record(call, "Ignored" if paused else "Failed", reason, refused, ())
-        status = _STATUS_OF.get(reason, HTTPStatus.CONFLICT)
-        message = f"nothing was started: {refused}"
-        return Answer(status, "paused" if paused else "failed", {"message": message, **body})
-
-    def _record(
-        self, call: Call, verdict: str, reason: Reason, message: str, runs: tuple[str, ...]
-    ) -> None:
-        entry = Verdict.model_validate(
-            {
-                "id": call.delivery,
-                "at": format_micro_time(self._clock.now()),
-                "source": "Webhook",
-                "verdict": verdict,
-                "reason": reason.value,
-                "message": clip(message, MAX_MESSAGE) or None,
-                "runs": runs,
-            }
+    def _record(self, call: Call, tally: Tally) -> None:
+        verdict = Delivery(
+            id=call.delivery,
+            at=format_micro_time(self._clock.now()),
+            source="Webhook",
+            verdict=tally.verdict,
+            reason=tally.reason.value,
+            message=clip(tally.message, MAX_MESSAGE) or None,
+            runs=tally.runs,
         )
-        self._verdicts.add(call.trigger.key, entry)
+        self._verdicts.add(call.trigger.key, verdict)
 
 
 def _paused(trigger: GitTrigger) -> str | None:
@@ -194,3 +173,16 @@ def _cause(call: Call, given: Given) -> Cause:
         # What a caller gives counts more than what the trigger has from a Secret.
         arguments_from=tuple(a for a in spec.arguments_from if a.name not in given.arguments),
     )
+
+
+def _told(call: Call, given: Given, tally: Tally) -> Answer:
+    body: JsonObject = {"delivery": call.delivery, "runs": list(tally.runs)}
+    if given.ignored:
+        body["ignoredParameters"] = list(given.ignored)
+    if tally.runs:
+        message = f"started{f', but: {tally.message}' if tally.message else ''}"
+        return Answer(HTTPStatus.ACCEPTED, "started", {"message": message, **body})
+    status = _STATUS_OF.get(tally.reason, HTTPStatus.CONFLICT)
+    outcome = "paused" if tally.reason is Reason.TARGET_PAUSED else "failed"
+    message = f"nothing was started: {tally.message}"
+    return Answer(status, outcome, {"message": message, **body})

@@ -121,9 +121,8 @@ class TriggerLedger:
         for debt in reversed(debts(trigger)):
             given = values.get(debt_key(debt), {})
             tally = await self._runs.start(targets, cause_of(trigger, debt, given, hint))
-            reason = _reason(tally)
-            settled = paid[debt_key(debt)] = _settled(debt, tally, reason)
-            notices.append(_notice(settled, reason))
+            settled = paid[debt_key(debt)] = _settled(debt, tally)
+            notices.append(_notice(settled, tally.reason))
         deliveries = tuple(paid.get(debt_key(d), d) for d in trigger.status.deliveries or ())
         return Paid(deliveries, tuple(notices))
 
@@ -171,21 +170,13 @@ def cause_of(
     )
 
 
-def _reason(tally: Tally) -> Reason:
-    """Return why a trigger that fired started what it did; targets that are paused say the least."""
-    if tally.runs:
-        return Reason.RULES_MET
-    failures = [one.reason for one in tally.refusals if one.reason is not Reason.TARGET_PAUSED]
-    return next(iter(failures), Reason.TARGET_PAUSED)
-
-
-def _settled(debt: Delivery, tally: Tally, reason: Reason) -> Delivery:
-    message = "; ".join(one.message for one in tally.refusals) or debt.message
-    told = {"runs": tally.runs, "message": clip(message, MAX_MESSAGE) if message else None}
-    if tally.runs:
-        return debt.model_copy(update=told)
-    verdict = "Ignored" if reason is Reason.TARGET_PAUSED else "Failed"
-    return debt.model_copy(update={**told, "verdict": verdict, "reason": reason.value})
+def _settled(debt: Delivery, tally: Tally) -> Delivery:
+    """Return a verdict whose Runs were made, or could not be made. One that fires keeps its reason."""
+    message = clip(tally.message, MAX_MESSAGE) or debt.message
+    told = {"runs": tally.runs, "message": message}
+    if not tally.runs:
+        told |= {"verdict": tally.verdict, "reason": tally.reason.value}
+    return debt.model_copy(update=told)
 
 
 def _notice(settled: Delivery, reason: Reason) -> Notice:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ebbflow.api.base import JsonObject
-from ebbflow.api.gittrigger import GitTrigger, TriggerTarget
+from ebbflow.api.gittrigger import GitTrigger, TriggerTarget, Verdict
 from ebbflow.api.reasons import Reason
 from ebbflow.api.run import ArgumentFrom, Run, RunSource, RunSpec, RunTrigger
 from ebbflow.api.template import Template
@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 
 RUNNABLE: Final = "Template"
 """The kind of target that has a document to run."""
+
+PAUSED: Final = (Reason.TRIGGER_PAUSED, Reason.TARGET_PAUSED)
+"""Why nothing is started, where somebody wants it so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,27 @@ class Tally:
         return tuple(one.run for one in self.outcomes if isinstance(one, Made))
 
     @property
-    def refusals(self) -> tuple[NotMade, ...]:
-        """Why some targets started nothing."""
+    def reason(self) -> Reason:
+        """Why it came to this; of targets that started nothing, those that are paused say the least."""
+        if self.runs:
+            return Reason.RULES_MET
+        failures = (one.reason for one in self._refusals if one.reason is not Reason.TARGET_PAUSED)
+        return next(failures, Reason.TARGET_PAUSED)
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the ledger calls it."""
+        if self.runs:
+            return "Fired"
+        return "Ignored" if self.reason in PAUSED else "Failed"
+
+    @property
+    def message(self) -> str:
+        """Why some targets started nothing; empty if all did."""
+        return "; ".join(one.message for one in self._refusals)
+
+    @property
+    def _refusals(self) -> tuple[NotMade, ...]:
         return tuple(one for one in self.outcomes if isinstance(one, NotMade))
 
 
