@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Final
 
 from ebbflow.api.base import Key
 from ebbflow.api.gittrigger import MAX_DELIVERIES, Delivery, GitTrigger
-from ebbflow.domain.ports import Cluster, ClusterError, InvalidObject, StaleWrite
+from ebbflow.domain.ports import Cluster
 from ebbflow.domain.triggers.ledger import append
 from ebbflow.domain.webhooks.store import WebhookStore
 from ebbflow.services.gathered import Gathered
+from ebbflow.services.status_notes import note_down
 
 GAP: Final = 1.0
 """Seconds between two writes for a trigger; its calls that come meanwhile go into one."""
-
-TRIES: Final = 5
-
-log = logging.getLogger(__name__)
 
 
 def call_verdicts(cluster: Cluster, store: WebhookStore) -> Gathered[Key, Delivery]:
@@ -27,28 +23,21 @@ def call_verdicts(cluster: Cluster, store: WebhookStore) -> Gathered[Key, Delive
     """
 
     async def record(key: Key, verdicts: tuple[Delivery, ...]) -> None:
-        try:
-            for _ in range(TRIES):
-                if await _recorded(cluster, store, key, verdicts):
-                    return
-        except (ClusterError, InvalidObject) as error:
-            log.warning("what calls of %s came to cannot be recorded: %s", key, error)
+        await note_down(
+            lambda: _record(cluster, store, key, verdicts),
+            f"what calls of {key} came to cannot be recorded",
+        )
 
     return Gathered(record, GAP, MAX_DELIVERIES)
 
 
-async def _recorded(
+async def _record(
     cluster: Cluster, store: WebhookStore, key: Key, verdicts: tuple[Delivery, ...]
-) -> bool:
+) -> None:
     trigger = await cluster.get(GitTrigger, key.namespace, key.name)
     if trigger is None:
-        return True
+        return
     before = trigger.status.deliveries or ()
     after = append(before, *verdicts)
-    if after == before:
-        return True
-    try:
+    if after != before:
         await store.note_deliveries(trigger, after)
-    except StaleWrite:
-        return False
-    return True

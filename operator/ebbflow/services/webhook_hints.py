@@ -7,7 +7,6 @@ ends, the next poll finds.
 
 from __future__ import annotations
 
-import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,14 +16,13 @@ from ebbflow.api.base import Key
 from ebbflow.api.gitaccount import GitAccount, WebhookStatus
 from ebbflow.domain.conditions import clip
 from ebbflow.domain.git import Remote
-from ebbflow.domain.ports import Clock, Cluster, ClusterError, InvalidObject, StaleWrite
+from ebbflow.domain.ports import Clock, Cluster
 from ebbflow.domain.runs.queue import format_micro_time
 from ebbflow.domain.webhooks.addresses import identity, is_about
 from ebbflow.domain.webhooks.store import WebhookStore
 from ebbflow.services.gathered import Gathered
 from ebbflow.services.schedule import Schedule
-
-log = logging.getLogger(__name__)
+from ebbflow.services.status_notes import note_down
 
 GAP: Final = 0.25
 """Seconds between two looks at a repository, however many deliveries come."""
@@ -42,7 +40,6 @@ MOST: Final = 100
 """Repositories in an account's status, as its CRD bounds them."""
 
 REMEMBERED: Final = 1024
-TRIES: Final = 5
 
 RECEIVED: Final = "Received"
 
@@ -146,27 +143,20 @@ class WebhookHints:
         return found
 
     async def _note(self, key: Key, told: tuple[Told, ...]) -> None:
-        try:
-            for _ in range(TRIES):
-                if await self._noted(key, told):
-                    return
-        except (ClusterError, InvalidObject) as error:
-            log.warning("deliveries to %s cannot be passed on: %s", key, error)
+        await note_down(
+            lambda: self._note_webhooks(key, told), f"deliveries to {key} cannot be passed on"
+        )
 
-    async def _noted(self, key: Key, told: tuple[Told, ...]) -> bool:
+    async def _note_webhooks(self, key: Key, told: tuple[Told, ...]) -> None:
         account = await self._cluster.get(GitAccount, key.namespace, key.name)
         if account is None:
-            return True
+            return
         at = format_micro_time(self._clock.now())
         if self._leads() and key in self._seen:
             # They were looked at when they came.
             self._seen[key].update({one.repositories[0]: at for one in told})
         entries = merged(account.status.webhooks or (), told, at)
-        try:
-            await self._store.note_webhooks(account, entries)
-        except StaleWrite:
-            return False
-        return True
+        await self._store.note_webhooks(account, entries)
 
 
 def merged(
