@@ -13,7 +13,6 @@ from typing import Final
 
 from ebbflow.api.base import Key
 from ebbflow.api.template import GitPlace
-from ebbflow.domain.access import Refused
 from ebbflow.domain.commit_message import TRAILER
 from ebbflow.domain.commit_url import commit_url
 from ebbflow.domain.git import (
@@ -26,7 +25,7 @@ from ebbflow.domain.git import (
 )
 from ebbflow.domain.ports import GitBackend
 from ebbflow.services.git_access import GitAccess, Granted
-from ebbflow.services.repository_files import NoAccess
+from ebbflow.services.repository_files import access_for_run
 
 ATTEMPT: Final = "Ebbflow-Attempt"
 """The trailer that names the attempt of a node that made a commit."""
@@ -75,14 +74,7 @@ class RepositoryCommits:
 
     async def check(self, user: Key, place: GitPlace) -> Granted:
         """Return how the repository may be used by `user`, a Run. Raises NoAccess, ClusterError."""
-        try:
-            granted = await self._access.resolve(user, place)
-        finally:
-            # Nothing has to be done about the Run when the account changes: it asked just now.
-            self._access.forget(user)
-        if isinstance(granted, Refused):
-            raise NoAccess(f"{granted.reason}: {granted.message}")
-        return granted
+        return await access_for_run(self._access, user, place)
 
     async def write(self, user: Key, wanted: Wanted) -> Committed:
         """Bring the branch to hold the files.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ebbflow.api.base import Key
 from ebbflow.api.template import GitPlace
 from ebbflow.domain.access import Refused
-from ebbflow.domain.git import CommitId, Remote
+from ebbflow.domain.git import CommitId
 from ebbflow.domain.ports import GitBackend
-from ebbflow.services.git_access import GitAccess, Place
+from ebbflow.services.git_access import GitAccess, Granted, Place
 
 
 class NoAccess(Exception):
@@ -26,13 +26,13 @@ class RepositoryFiles:
 
         Raises NoAccess, GitError, and ClusterError where the account cannot be read.
         """
-        remote = await remote_for(self._access, user, place)
-        file = await self._git.read_file(remote, place.branch, commit, path)
+        granted = await access_for_run(self._access, user, place)
+        file = await self._git.read_file(granted.remote, place.branch, commit, path)
         return None if file is None else file.data
 
 
-async def remote_for(access: GitAccess, user: Key, place: Place) -> Remote:
-    """Return the remote that a Run reads from; raises NoAccess, and ClusterError."""
+async def access_for_run(access: GitAccess, user: Key, place: Place) -> Granted:
+    """Return how `user`, a Run, may use a repository. Raises NoAccess, ClusterError."""
     try:
         granted = await access.resolve(user, place)
     finally:
@@ -40,4 +40,4 @@ async def remote_for(access: GitAccess, user: Key, place: Place) -> Remote:
         access.forget(user)
     if isinstance(granted, Refused):
         raise NoAccess(f"{granted.reason}: {granted.message}")
-    return granted.remote
+    return granted

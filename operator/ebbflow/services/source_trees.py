@@ -9,7 +9,7 @@ from ebbflow.domain.git import CommitId
 from ebbflow.domain.ports import GitBackend
 from ebbflow.domain.source_archive import TreeBounds, pack, parts_of
 from ebbflow.services.git_access import GitAccess, Place
-from ebbflow.services.repository_files import remote_for
+from ebbflow.services.repository_files import access_for_run
 
 
 class SourceTrees:
@@ -28,8 +28,8 @@ class SourceTrees:
 
     async def head(self, user: Key, place: Place, branch: str) -> CommitId | None:
         """Return where a branch is; None if there is none of this name."""
-        remote = await remote_for(self._access, user, place)
-        return (await self._git.ls_heads(remote, (branch,))).get(branch)
+        granted = await access_for_run(self._access, user, place)
+        return (await self._git.ls_heads(granted.remote, (branch,))).get(branch)
 
     async def parts(
         self, user: Key, place: Place, branch: str, commit: CommitId, directory: str
@@ -38,6 +38,6 @@ class SourceTrees:
 
         Raises ArchiveTooLarge too.
         """
-        remote = await remote_for(self._access, user, place)
-        files = await self._git.read_tree(remote, branch, commit, directory, self._bounds)
+        granted = await access_for_run(self._access, user, place)
+        files = await self._git.read_tree(granted.remote, branch, commit, directory, self._bounds)
         return parts_of(await asyncio.to_thread(pack, files))
