@@ -16,7 +16,7 @@ from ebbflow.domain.outcome import Report
 from ebbflow.domain.owned_triggers import FROM_DOCUMENT, OwnedTriggers, owned_by
 from ebbflow.domain.ports import StaleWrite
 from ebbflow.domain.runs.triggered import refs_of
-from ebbflow.services.document_triggers import DocumentTriggers, Updates
+from ebbflow.services.document_triggers import DocumentTriggers
 from ebbflow.services.git_access import GitAccess
 from ebbflow.services.repository_watch import RepositoryWatch
 from ebbflow.services.run_claims import Turns
@@ -25,7 +25,7 @@ from ebbflow.services.trigger_intake import TriggerIntake
 from ebbflow.services.trigger_ledger import TriggerLedger
 from ebbflow.services.trigger_look import TriggerLook
 from ebbflow.services.triggered_runs import TriggeredRuns
-from ebbflow.services.update_runs import Content
+from ebbflow.services.update_runs import Content, Updates
 from tests.support.memory_cluster import ManualClock, MemoryCluster, MemoryStatusWriter
 from tests.support.memory_git import MemoryGit
 from tests.support.memory_providers import MemoryProviders

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import replace
-from typing import Protocol
+
+from typing_extensions import override
 
 from ebbflow.api.base import Key
 from ebbflow.api.gittrigger import GitTrigger, GitTriggerSpec
@@ -15,18 +16,12 @@ from ebbflow.domain.outcome import Notice, Report
 from ebbflow.domain.owned_triggers import FROM_DOCUMENT, OwnedTriggers, owned_by
 from ebbflow.domain.ports import Cluster
 from ebbflow.domain.triggers.document import Expanded, Wanted, expand
-from ebbflow.services.update_runs import Content
+from ebbflow.services.update_runs import Content, Updates
 
 log = logging.getLogger(__name__)
 
 
-class Updates(Protocol):
-    """What becomes of updates of documents; UpdateRuns is it."""
-
-    async def carry(self, report: Report, content: Content) -> Report: ...
-
-
-class DocumentTriggers:
+class DocumentTriggers(Updates):
     """Follows what documents ask for, beside the Runs that their updates start.
 
     What a document was found to ask for is remembered, so that a pass over one that did not change
@@ -41,6 +36,7 @@ class DocumentTriggers:
         self._done: dict[Key, str] = {}
         self._asked: set[str] = set()
 
+    @override
     async def carry(self, report: Report, content: Content) -> Report:
         """Make, change and remove the triggers of a Template in step, then do as UpdateRuns.
 

@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from ebbflow.api.base import JsonObject
 from ebbflow.api.reasons import Reason
@@ -30,19 +30,13 @@ from ebbflow.services import template_report as report
 from ebbflow.services.followed_repository import Interest
 from ebbflow.services.repository_watch import RepositoryWatch
 from ebbflow.services.template_look import Look, Looker
-from ebbflow.services.update_runs import Content
+from ebbflow.services.update_runs import Content, Updates
 from ebbflow.services.write_back import Overtaken, Rejected, Target, WriteBack, Written
 
 log = logging.getLogger(__name__)
 
 REPLAYS: Final = 10
 """How often one edit is tried within a pass, while others push to the branch."""
-
-
-class Updates(Protocol):
-    """What becomes of updates of documents; UpdateRuns is it."""
-
-    async def carry(self, report: Report, content: Content) -> Report: ...
 
 
 class Mover:

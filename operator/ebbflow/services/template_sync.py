@@ -33,8 +33,8 @@ from ebbflow.services.followed_repository import Interest
 from ebbflow.services.git_access import GitAccess, Granted
 from ebbflow.services.repository_watch import FRESH, RepositoryWatch
 from ebbflow.services.template_look import Look, Looker
-from ebbflow.services.template_move import Mover, Updates
-from ebbflow.services.update_runs import Content
+from ebbflow.services.template_move import Mover
+from ebbflow.services.update_runs import Content, Updates
 from ebbflow.services.write_back import Target, WriteBack
 
 

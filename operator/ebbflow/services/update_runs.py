@@ -9,6 +9,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Final, Literal, Protocol
 
+from typing_extensions import override
+
 from ebbflow.api.base import JsonObject, Resource
 from ebbflow.api.reasons import Reason
 from ebbflow.api.run import Run, RunSource, RunSpec, RunTrigger
@@ -59,7 +61,18 @@ class Started:
     then: Then | None = None
 
 
-class UpdateRuns:
+class Updates(Protocol):
+    """What becomes of updates of documents; UpdateRuns is it, and what stands before it."""
+
+    async def carry(self, report: Report, content: Content) -> Report:
+        """Add to a report on a Template in step what updates come to.
+
+        Raises StaleWrite, ClusterError.
+        """
+        ...
+
+
+class UpdateRuns(Updates):
     """Starts Runs for updates of documents.
 
     The mark in the status says which content was considered last. The Run is made before the mark
@@ -70,6 +83,7 @@ class UpdateRuns:
         self._store = store
         self._turns = turns
 
+    @override
     async def carry(self, report: Report, content: Content) -> Report:
         """Add to a report on a Template in step what updates come to; make a Run for a new one.
 
