@@ -117,7 +117,6 @@ class TriggerOperator:
             TriggerLedger(status, runs, world.verdicts),
             DocumentTriggers(NoUpdates(), world.owned, cluster),
             world.clock,
-            timedelta(minutes=1),
         )
 
     async def one_pass(self) -> Report | None:

@@ -73,7 +73,6 @@ class TriggerIntake:
         ledger: TriggerLedger,
         wishes: Wishes,
         clock: Clock,
-        poll_interval: timedelta,
     ) -> None:
         self._wishes = wishes
         self._cluster = cluster
@@ -82,7 +81,6 @@ class TriggerIntake:
         self._ledger = ledger
         self._schedule = TriggerSchedule(ledger, clock)
         self._clock = clock
-        self._poll_interval = poll_interval
 
     async def reconcile(self, key: Key) -> Report | None:
         """Make one pass; None if the object is gone.
@@ -121,7 +119,7 @@ class TriggerIntake:
                 return report.watching(trigger, {})
 
     async def _watched(self, trigger: GitTrigger, git: TriggerRepository) -> Report:
-        every = trigger.spec.interval or self._poll_interval
+        every = self._look.interval(trigger)
         try:
             check_patterns(trigger.spec.paths.patterns if trigger.spec.paths else ())
         except ValueError as error:

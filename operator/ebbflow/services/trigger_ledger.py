@@ -63,9 +63,7 @@ ENDING: Final = Ending()
 class TriggerLedger:
     """Records verdicts in the status of their trigger, and starts what they call for."""
 
-    def __init__(
-        self, status: StatusWriter, runs: TriggeredRuns, metrics: TriggerMetrics | None = None
-    ) -> None:
+    def __init__(self, status: StatusWriter, runs: TriggeredRuns, metrics: TriggerMetrics) -> None:
         self._status = status
         self._runs = runs
         self._metrics = metrics
@@ -129,9 +127,8 @@ class TriggerLedger:
     async def _count(
         self, kind: TriggerKind, deliveries: Iterable[Delivery], _stored: Resource | None
     ) -> None:
-        if self._metrics is not None:
-            for one in deliveries:
-                self._metrics.trigger_verdict(kind, one.verdict, one.reason)
+        for one in deliveries:
+            self._metrics.trigger_verdict(kind, one.verdict, one.reason)
 
 
 def is_owed(delivery: Delivery) -> bool:

@@ -63,7 +63,7 @@ class TriggerLook:
         git: GitBackend,
         access: GitAccess,
         watch: RepositoryWatch,
-        providers: Providers | None,
+        providers: Providers,
         poll_interval: timedelta,
     ) -> None:
         self._git = git
@@ -78,6 +78,10 @@ class TriggerLook:
         self._watch.forget(key)
         self._access.forget(key)
         self._known.pop(key, None)
+
+    def interval(self, trigger: GitTrigger) -> timedelta:
+        """Return how long a trigger may go without a look at its repository."""
+        return trigger.spec.interval or self._poll_interval
 
     def remember(self, key: Key, seen: Seen) -> None:
         """Take note of what is about to be stored as seen: it is from our own last listing."""
@@ -116,7 +120,7 @@ class TriggerLook:
     async def _recall_pull(
         self, git: TriggerRepository, granted: Granted, ref: str, after: CommitId
     ) -> PullRequest:
-        if self._providers is not None and isinstance(granted.api, ProviderAccount):
+        if isinstance(granted.api, ProviderAccount):
             listing = await self._providers.pull_requests(granted.api, git.repository)
             for pull in listing.pulls:
                 if pull.ref == ref:
@@ -134,44 +138,32 @@ class TriggerLook:
             # like refs that moved back.
             listing = await self._watch.refs(granted.remote, prefixes, ANEW)
             observed = observe_refs(spec, seen, listing.refs)
-        interest = RefInterest(granted.remote, prefixes, listing.serial, self._every(spec))
+        interest = RefInterest(granted.remote, prefixes, listing.serial, self.interval(trigger))
         self._watch.follow_refs(trigger.key, interest)
         return Sight(granted.remote, observed, listing.hint)
 
     async def _pulls(
         self, trigger: GitTrigger, git: TriggerRepository, granted: Granted
     ) -> Sight | Refused:
-        if isinstance(granted.api, Refused):
-            return granted.api
-        if granted.api is None or self._providers is None:
+        api = granted.api
+        if isinstance(api, Refused):
+            return api
+        if api is None:
             return Refused(
                 Reason.INVALID_SPEC,
                 "spec.type: pull requests need an account whose provider has an API, with a token",
             )
-        return await self._open_pulls(trigger, git, granted, granted.api, self._providers)
-
-    async def _open_pulls(
-        self,
-        trigger: GitTrigger,
-        git: TriggerRepository,
-        granted: Granted,
-        api: ProviderAccount,
-        providers: Providers,
-    ) -> Sight:
         spec, seen = trigger.spec, Seen.of(trigger.status)
         # Before it asks: a delivery that comes meanwhile tells of what the answer may not have.
         hint = self._watch.take_hint(trigger.key)
-        listing = await providers.pull_requests(api, git.repository)
+        listing = await self._providers.pull_requests(api, git.repository)
         approved = approved_commits(trigger.metadata.annotations)
         observed = observe_pulls(spec, seen, listing.pulls, approved)
         if not listing.complete:
             observed = _with_unlisted(observed, seen, {pull.ref for pull in listing.pulls})
-        every = self._every(spec)
+        every = self.interval(trigger)
         self._watch.follow_refs(trigger.key, RefInterest(granted.remote, (), 0, every))
         return Sight(granted.remote, observed, hint, after=every)
-
-    def _every(self, spec: GitTriggerSpec) -> timedelta:
-        return spec.interval or self._poll_interval
 
     async def change(self, remote: Remote, spec: GitTriggerSpec, move: Move) -> Change:
         """Return what a move brings. What cannot be told of it is left unknown. Raises GitError."""

@@ -86,7 +86,6 @@ def _reconcilers(on: Foundation, webhooks: Webhooks, sights: FirstSights) -> dic
             TriggerLedger(status, TriggeredRuns(cluster, on.store, turns), on.metrics),
             documents,
             on.clock,
-            interval,
         ),
         "Run": runs,
         "RunQueue": turns,
