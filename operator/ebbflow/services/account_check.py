@@ -42,37 +42,47 @@ class AccountCheck:
         self._last: dict[Key, tuple[int, Outcome]] = {}
 
     async def reconcile(self, key: Key) -> Report | None:
-        """Make one pass; None if there is nothing to say: the account is gone."""
+        """Make one pass; None if there is nothing to say: the account is gone.
+
+        Raises ClusterError, InvalidObject.
+        """
         account = await self._cluster.get(GitAccount, key.namespace, key.name)
         if account is None or account.metadata.deletion_timestamp:
-            self._access.drop(key)
-            self._identities.forget(key)
-            self._last.pop(key, None)
-            if self._webhooks is not None:
-                self._webhooks.drop(key)
-            self._wake_users(key)
+            self._forget(key)
             return None
         self._access.remember(account)
-        secret = await read_secret(self._cluster.get_secret, account)
-        method = method_of(account, secret)
-        signing_secret = await read_signing_secret(self._cluster.get_secret, account)
-        signing_key = signing_key_of(account, signing_secret)
-        outcome = self._judge(signing_key if isinstance(signing_key, Refused) else method)
-        status = {} if isinstance(method, Refused) else {"method": method.name}
-        if self._last.get(key) != (now := (account.metadata.generation, outcome)):
-            self._last[key] = now
-            self._wake_users(key)
-        if account.spec.suspend:
-            # Whoever uses it finds out all the same; this only says that nobody looks after it.
-            report = Report(account, SUSPENDED, status)
-        else:
-            report = await self._ask_provider(account, secret, Report(account, outcome, status))
+        report = await self._check(account)
         shown = Shown() if self._webhooks is None else await self._webhooks.look(account)
         return replace(
             report,
             outcome=_with_webhooks(report.outcome, shown),
             status=report.status | shown.fields,
         )
+
+    def _forget(self, key: Key) -> None:
+        self._access.drop(key)
+        self._identities.forget(key)
+        self._last.pop(key, None)
+        if self._webhooks is not None:
+            self._webhooks.drop(key)
+        self._wake_users(key)
+
+    async def _check(self, account: GitAccount) -> Report:
+        """Say how the account stands, and have its users look again if that is new."""
+        secret = await read_secret(self._cluster.get_secret, account)
+        method = method_of(account, secret)
+        signing_secret = await read_signing_secret(self._cluster.get_secret, account)
+        signing_key = signing_key_of(account, signing_secret)
+        outcome = self._judge(signing_key if isinstance(signing_key, Refused) else method)
+        status = {} if isinstance(method, Refused) else {"method": method.name}
+        now = account.metadata.generation, outcome
+        if self._last.get(account.key) != now:
+            self._last[account.key] = now
+            self._wake_users(account.key)
+        if account.spec.suspend:
+            # Whoever uses it finds out all the same; this only says that nobody looks after it.
+            return Report(account, SUSPENDED, status)
+        return await self._ask_provider(account, secret, Report(account, outcome, status))
 
     async def _ask_provider(
         self, account: GitAccount, secret: SecretObject | None, report: Report

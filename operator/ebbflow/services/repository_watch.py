@@ -183,11 +183,10 @@ class RepositoryWatch:
         self._poll_within(repository, interest.interval)
 
     def look_now(self, concerns: Callable[[Remote], bool], delivery: str | None = None) -> int:
-        """Poll now what followed repositories this is true of; returns how many there are.
+        """Poll now the followed repositories that `concerns` is true of; returns how many there are.
 
-        `delivery`: of the webhook that hints at them; the listing that follows names it.
-
-        Those who follow them for more than Git tells are woken, whatever the listing says.
+        `delivery`: of the webhook that hints at them; the listing that follows names it. Those who
+        follow them for more than Git tells are woken, whatever the listing says.
         """
         found = [r for r in self._repositories.values() if r.is_followed and concerns(r.remote)]
         for repository in found:

@@ -56,7 +56,7 @@ from ebbflow.domain.runs.triggered import trigger_of
 from ebbflow.services import run_report as report
 from ebbflow.services.node_statuses import NodeStatuses
 from ebbflow.services.run_memory import RunMemory
-from ebbflow.services.run_queue import PARENT, SOURCE_RECHECK, RunQueue, queue_key
+from ebbflow.services.run_queue import PARENT, SOURCE_RECHECK, RunQueue, queue_of
 from ebbflow.services.run_rounds import RunRounds, Work
 from ebbflow.services.run_start import CannotRun, RunStart
 
@@ -185,7 +185,7 @@ class RunExecution:
             case Ended():
                 self._forget(run.key)
                 if is_held(run):
-                    self._wake(_queue_of(run))
+                    self._wake(queue_of(run))
                 return None
             case Fenced(by):
                 await self._leadership.prove(above=by)
@@ -377,7 +377,3 @@ def _departed(run: Run, uid: str | None) -> Template:
 def _is_let_alone(run: Run) -> bool:
     fact = run_fact(run, owner_of(run, PARENT))
     return fact.over or fact.owner_uid is None
-
-
-def _queue_of(run: Run) -> Key:
-    return queue_key(Key(PARENT, run.metadata.namespace, run.spec.source.name))

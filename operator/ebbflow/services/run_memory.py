@@ -34,12 +34,16 @@ class Refused:
 class RunMemory:
     """One Run under way. `root`: where its tree begins, which is elsewhere for a teardown.
 
-    All by path: `outputs` are whole; `applied` the objects that nodes made; `begun` the latest
+    By path of nodes: `outputs` are whole; `applied` the objects that they made; `begun` the latest
     attempt that this process has begun, `inherited` those that another one had on record as
-    running, `ended` which attempt ended how, in case that could not be written down, `refused` which must not be made again yet, `words` what nodes said last that may
-    not be written down yet; `items` those of loops; `contexts` of workflows. `secrets` by name are what was
-    read in the tenant's name, None for what is not there. `once`: what other Runs have done once and
-    for all. Of a dry run: `undecided` says of nodes, by path, what was not known when they were planned;
+    running; `ended` which attempt ended how, in case that could not be written down; `refused`
+    which must not be made again yet; `words` what was said last that may not be written down yet;
+    `items` those of loops; `contexts` those of workflows.
+
+    `secrets` by name are what was read in the tenant's name, None for what is not there. `once`:
+    what other Runs have done once and for all.
+
+    Of a dry run: `undecided` says of nodes, by path, what was not known when they were planned;
     what the `unplanned` would make is not known at all.
     """
 

@@ -73,6 +73,11 @@ def queue_key(source: Key) -> Key:
     return Key(KIND, source.namespace, source.name)
 
 
+def queue_of(run: Run) -> Key:
+    """Return the key under which the queue that a Run waits in is reconciled."""
+    return queue_key(_source(run))
+
+
 class RunQueue:
     """Reconciles the queue of one Template.
 
@@ -137,7 +142,7 @@ class RunQueue:
         it already, else by a pass.
         """
         if parent is None or run.metadata.name not in (parent.status.active or ()):
-            self._wake(queue_key(_source(run)))
+            self._wake(queue_of(run))
             return
         if parent.status.last_run is None:
             # None has ended yet, so the history is as empty as it can be.
@@ -158,7 +163,7 @@ class RunQueue:
         source = _source(run)
         state = self._after_the_last(run, parent)
         if state is None:
-            self._wake(queue_key(source))
+            self._wake(queue_of(run))
             return
         try:
             more = report.last_run((run,)) | await self._inventories.counted(parent)
@@ -167,7 +172,7 @@ class RunQueue:
             self._history_room[source] = self._history_room.get(source, 0) - 1
         except ClusterError as error:
             log.debug("%s: %s", run.key, error)
-            self._wake(queue_key(source))
+            self._wake(queue_of(run))
 
     def _after_the_last(self, run: Run, parent: Template) -> QueueState | None:
         """Return the queue after a Run that ran alone; None if there is more to it than that."""
