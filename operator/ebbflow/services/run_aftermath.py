@@ -31,10 +31,9 @@ from ebbflow.domain.runs.tree import Task, find
 from ebbflow.services.inventories import Inventories
 from ebbflow.services.made_objects import MadeLog
 from ebbflow.services.removal import Judged, Refused, Removal, Removed, reasons, titles
-from ebbflow.services.run_judge import RunJudge
 from ebbflow.services.run_nodes import RunNodes
-from ebbflow.services.run_rounds import Work
 from ebbflow.services.run_wanted import Unknown, known_targets, wanted
+from ebbflow.services.run_work import Moment, Work
 
 ENABLED: Final = "enabled"
 
@@ -114,9 +113,7 @@ class RunAftermath:
             if state.phase != "Succeeded" or state.path in work.memory.applied or found is None:
                 continue
             if isinstance(found[0], Task):
-                await self._nodes.recall(
-                    work.memory, work.running, work.states, self._judge(work), state.path
-                )
+                await self._nodes.recall(self._moment(work), state.path)
 
     # What left the document
 
@@ -135,10 +132,10 @@ class RunAftermath:
 
     async def _leaving(self, work: Work, inventory: Inventory) -> Leaving | Unknown:
         """Return what is in the inventory and not in the document, in order of deletion."""
-        known = known_targets(work)
+        known = known_targets(work.memory)
         if not left_behind(inventory, known):
             return Leaving((), known)
-        named = await wanted(work, self._nodes, self._judge(work))
+        named = await wanted(self._moment(work), self._nodes)
         if isinstance(named, Unknown):
             return named
         return Leaving(left_behind(inventory, named), named)
@@ -198,8 +195,8 @@ class RunAftermath:
         left = [one for one in judged if isinstance(one, Keep | Refused)]
         return f"; would not be pruned: {reasons(left)}" if left else ""
 
-    def _judge(self, work: Work) -> RunJudge:
-        return work.judge(self._clock.now(), self._cel)
+    def _moment(self, work: Work) -> Moment:
+        return work.moment(self._clock.now(), self._cel)
 
 
 def _entries(work: Work) -> tuple[Entry, ...]:

@@ -57,8 +57,9 @@ from ebbflow.services import run_report as report
 from ebbflow.services.node_statuses import NodeStatuses
 from ebbflow.services.run_memory import RunMemory
 from ebbflow.services.run_queue import PARENT, SOURCE_RECHECK, RunQueue, queue_of
-from ebbflow.services.run_rounds import RunRounds, Work
+from ebbflow.services.run_rounds import RunRounds
 from ebbflow.services.run_start import CannotRun, RunStart
+from ebbflow.services.run_work import Work
 
 log = logging.getLogger(__name__)
 

@@ -32,12 +32,11 @@ from ebbflow.services.nodes.kind import (
     Failed,
     NodeKind,
     Result,
-    Running,
     Succeeded,
     Working,
 )
-from ebbflow.services.run_judge import RunJudge
 from ebbflow.services.run_memory import Refused, RunMemory
+from ebbflow.services.run_work import Moment
 from ebbflow.services.tenant_secrets import TenantSecrets
 
 log = logging.getLogger(__name__)
@@ -101,26 +100,22 @@ class RunNodes:
         """What the specs of nodes must look like, by the kinds that can be run."""
         return {name: kind.spec for name, kind in self._kinds.items()}
 
-    async def advance(
-        self, memory: RunMemory, run: Running, states: States, judge: RunJudge
-    ) -> Advance:
+    async def advance(self, at: Moment) -> Advance:
         """Act on every node that is under way; a kind's failure is the node's, and no other's."""
-        turns = list(_turns(memory, states, judge))
+        turns = list(_turns(at))
         gate = asyncio.Semaphore(AT_ONCE)
         advance = Advance({})
-        room = [RUN_BYTES - _kept_bytes(states)]
+        room = [RUN_BYTES - _kept_bytes(at.states)]
 
         async def act(turn: Turn) -> None:
-            path = turn.place.path
             changes: tuple[PlannedChange, ...] = ()
             # What a dry run would change is not kept with it, and planning again does no harm.
-            result = None if run.dry else self._known(turn, memory)
+            result = None if at.run.dry else self._known(turn, at.memory)
             if result is None:
                 async with gate:
-                    result, changes = await self._act(turn, memory, run, states, judge)
-                self._remember(turn, result, memory)
-            account = _account(judge, run, path)
-            self._take(advance, turn, result, memory, account, room)
+                    result, changes = await self._act(turn, at)
+                self._remember(turn, result, at.memory)
+            self._take(advance, turn, result, at, room)
             advance.changes += changes
 
         async with asyncio.TaskGroup() as group:
@@ -149,62 +144,53 @@ class RunNodes:
             until = self._clock.now() + result.after
             memory.refused[path] = Refused(attempt, until, result)
 
-    async def stop(
-        self, memory: RunMemory, run: Running, states: States, judge: RunJudge, path: str
-    ) -> None:
+    async def stop(self, at: Moment, path: str) -> None:
         """End what the node at `path` does. What cannot be ended is logged: the Run goes on."""
-        found = find(memory.tree, path)
+        found = find(at.memory.tree, path)
         if found is None or not isinstance(found[0], Task):
             return
         kind = self._kinds.get(found[0].envelope.kind)
         if kind is None:
             return
-        turn = Turn(found[0], found[1], states[path], Settings(), fresh=False)
+        turn = Turn(found[0], found[1], at.states[path], Settings(), fresh=False)
         try:
-            await kind.stop(await self._call(turn, memory, run, states, judge))
+            await kind.stop(await self._call(turn, at))
         except EXPECTED as error:
-            log.warning("%s of %s could not be stopped: %s", path, run.key, error)
+            log.warning("%s of %s could not be stopped: %s", path, at.run.key, error)
         except Exception:  # the Run must come to its end whatever one of its nodes does
-            log.exception("%s of %s could not be stopped", path, run.key)
+            log.exception("%s of %s could not be stopped", path, at.run.key)
 
-    async def recall(
-        self, memory: RunMemory, run: Running, states: States, judge: RunJudge, path: str
-    ) -> None:
+    async def recall(self, at: Moment, path: str) -> None:
         """Get the outputs and objects of a node that succeeded into memory anew, if it can be."""
-        found = find(memory.tree, path)
+        found = find(at.memory.tree, path)
         if found is None or not isinstance(found[0], Task):
             return
         kind = self._kinds.get(found[0].envelope.kind)
         if kind is None or not kind.recalls:
             return
-        turn = Turn(found[0], found[1], states[path], Settings(), fresh=False)
-        result, _ = await self._act(turn, memory, run, states, judge, recalled=True)
+        turn = Turn(found[0], found[1], at.states[path], Settings(), fresh=False)
+        result, _ = await self._act(turn, at, recalled=True)
         if isinstance(result, Working | Succeeded) and result.outputs is not None:
-            memory.outputs[path] = result.outputs
-            memory.applied[path] = result.applied
+            at.memory.outputs[path] = result.outputs
+            at.memory.applied[path] = result.applied
 
-    async def named(
-        self, memory: RunMemory, run: Running, states: States, judge: RunJudge, place: Place
-    ) -> tuple[JsonObject, ...] | str:
+    async def named(self, at: Moment, place: Place) -> tuple[JsonObject, ...] | str:
         """Return the objects that the node at a place names, by a dry run of it, or why nobody can
         tell: for nodes that did nothing this time, or that another process saw to.
         """
-        found = find(memory.tree, place.path)
+        found = find(at.memory.tree, place.path)
         if found is None or not isinstance(found[0], Task):
             return ()
         node = found[0]
-        state = states.get(place.path) or NodeState(place.path, node.envelope.kind, "Skipped")
+        state = at.states.get(place.path) or NodeState(place.path, node.envelope.kind, "Skipped")
         turn = Turn(node, place, state, Settings(), fresh=False)
-        result, _ = await self._act(turn, memory, replace(run, dry=True), states, judge)
+        result, _ = await self._act(turn, replace(at, run=replace(at.run, dry=True)))
         return result.applied if isinstance(result, Succeeded) else result.message
 
     async def _act(
         self,
         turn: Turn,
-        memory: RunMemory,
-        run: Running,
-        states: States,
-        judge: RunJudge,
+        at: Moment,
         *,
         recalled: bool = False,
     ) -> tuple[Result, tuple[PlannedChange, ...]]:
@@ -214,35 +200,34 @@ class RunNodes:
             words = f"nodes of kind {name} are read, but this version of ebbflow cannot run them"
             return Failed(words, final=True), ()
         try:
-            if run.dry:
-                make = partial(self._call, turn, memory, run, states, judge)
-                return await planned(kind, turn.place.path, turn.node.envelope, make, memory)
-            call = await self._call(turn, memory, run, states, judge)
+            if at.run.dry:
+                make = partial(self._call, turn, at)
+                return await planned(kind, turn.place.path, turn.node.envelope, make, at.memory)
+            call = await self._call(turn, at)
             return await kind.act(replace(call, recalled=recalled)), ()
         except EXPECTED as error:
             now, state = self._clock.now(), turn.state
             age = now - (state.attempt_at or state.started_at or now)
             return result_of(error, turn.node.envelope.where, age), ()
         except Exception as error:  # one node's trouble must not stop the nodes beside it
-            log.exception("%s of %s failed", turn.place.path, run.key)
+            log.exception("%s of %s failed", turn.place.path, at.run.key)
             return fault_of_ours(error), ()
 
-    async def _call(
-        self, turn: Turn, memory: RunMemory, run: Running, states: States, judge: RunJudge
-    ) -> Call[Any]:
+    async def _call(self, turn: Turn, at: Moment) -> Call[Any]:
         """Render the node's spec and read it as its kind has it. Raises what that raises."""
         node, place, state = turn.node, turn.place, turn.state
+        memory, run = at.memory, at.run
         kind = self._kinds[node.envelope.kind]
         namespace = run.source.namespace
-        context = judge.context(place.path, namespace)
-        account = _account(judge, run, place.path)
+        context = at.judge.context(place.path, namespace)
+        account = _account(at, place.path)
         now = self._clock.now()
         steps = (*steps_of(node.envelope.where), "spec")
         nesting = TOP.below({"kind": node.envelope.kind}, "spec")
         names = {name for name, _ in references(node.spec, steps, nesting).secrets}
         await self.read_secrets(memory, names, namespace, account)
         begun_at = state.attempt_at or state.started_at or now
-        scope = memory.scope(place, states, begun_at)
+        scope = memory.scope(place, at.states, begun_at)
         if run.dry:
             scope = replace(scope, stand_in=NOT_KNOWN)
         raw = await self._secrets.complete(
@@ -284,19 +269,20 @@ class RunNodes:
         advance: Advance,
         turn: Turn,
         result: Result,
-        memory: RunMemory,
-        account: Account,
+        at: Moment,
         room: list[int],
     ) -> None:
         """Turn a kind's answer into the node's state, and remember what it came with."""
         path, state, now = turn.place.path, turn.state, self._clock.now()
+        memory = at.memory
         if not (isinstance(result, Working) and result.anew):
             memory.begun[path] = state.attempt
         if isinstance(result, Working) and self._goes_on(result, turn.node.envelope):
             result = Succeeded(result.outputs, "", result.applied)
         match result:
             case Working():
-                _keep_working(advance, self._redact(result.message), state, result, account)
+                message = self._redact(result.message)
+                _keep_working(advance, message, state, result, _account(at, path))
             case Failed(message, final):
                 end = failed(state, turn.settings, now, self._redact(message), again=not final)
                 advance.states[path] = end
@@ -346,26 +332,27 @@ def _keep_working(
             advance.others = _with(advance.others, account, result.follow)
 
 
-def _account(judge: RunJudge, run: Running, path: str) -> Account:
+def _account(at: Moment, path: str) -> Account:
     """Return who acts at a node: its context's account, where it names one."""
+    run = at.run
     try:
-        name = judge.context(path, run.source.namespace).account
+        name = at.judge.context(path, run.source.namespace).account
     except ExpressionError:
         return run.account  # the node has failed for it
     return run.account if name is None else Account(run.account.namespace, name)
 
 
-def _turns(memory: RunMemory, states: States, judge: RunJudge) -> Iterable[Turn]:
-    for state in states.values():
+def _turns(at: Moment) -> Iterable[Turn]:
+    for state in at.states.values():
         if not state.under_way or not state.attempt:
             continue
-        found = find(memory.tree, state.path)
+        found = find(at.memory.tree, state.path)
         if found is None or not isinstance(found[0], Task):
             continue
-        settings = judge.settings(*found)
+        settings = at.judge.settings(*found)
         if isinstance(settings, Invalid):
             settings = Settings()
-        fresh = memory.begun.get(state.path) != state.attempt
+        fresh = at.memory.begun.get(state.path) != state.attempt
         yield Turn(found[0], found[1], state, settings, fresh)
 
 

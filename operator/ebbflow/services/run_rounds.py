@@ -3,89 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from ebbflow.api.run import NodeStatus, PlannedChange, Run, RunStatus
-from ebbflow.api.template import Template
 from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.ports import Clock
 from ebbflow.domain.run_store import RunStore
-from ebbflow.domain.runs.chain import chain_of
 from ebbflow.domain.runs.outputs import lacks
 from ebbflow.domain.runs.plan import Over, Plan, RunView, UnderWay, plan
-from ebbflow.domain.runs.planned import fitting
 from ebbflow.domain.runs.queue import format_micro_time, read_time
 from ebbflow.domain.runs.standing import standing
-from ebbflow.domain.runs.states import NodeState
-from ebbflow.domain.runs.triggered import lacks_its_maker
-from ebbflow.services.node_statuses import NodeStatuses, worth_writing
-from ebbflow.services.nodes.kind import Running
-from ebbflow.services.run_judge import RunJudge
-from ebbflow.services.run_memory import RunMemory
+from ebbflow.services.node_statuses import worth_writing
 from ebbflow.services.run_nodes import Advance, RunNodes
+from ebbflow.services.run_work import Work
 
 SLICE: Final = timedelta(seconds=2)
 """How long one Run is worked on without a pause; then other Runs that wait have their turn."""
-
-
-@dataclass(slots=True)
-class Work:
-    """One Run under work. `stored` is as the API server has it, `run` as its status is to be;
-    `written` is the status that was written last.
-
-    `gone`: the source is not there any more, `parent` only tells which one it was. `cancel` is why
-    the Run is to be stopped, if it is; `replaced_by` is the Run that takes its place then.
-    """
-
-    stored: Run
-    run: Run
-    parent: Template
-    memory: RunMemory
-    states: dict[str, NodeState]
-    changes: list[PlannedChange] = field(default_factory=list)
-    statuses: NodeStatuses = field(default_factory=NodeStatuses)
-    written: RunStatus | None = None
-    gone: bool = False
-    cancel: str | None = None
-    replaced_by: str | None = None
-
-    @property
-    def running(self) -> Running:
-        """What nodes are told of their Run."""
-        run, content = self.run, self.memory.content
-        trigger = run.status.trigger
-        return Running(
-            key=run.key,
-            uid=run.metadata.uid,
-            source=self.parent.key,
-            source_uid=self.parent.metadata.uid,
-            account=self.memory.account,
-            commit=content.commit,
-            actor=trigger.actor if trigger else None,
-            editors=content.editors,
-            maker_unknown=lacks_its_maker(trigger),
-            approvals=run.spec.approvals,
-            dry=run.spec.dry_run,
-            git=content.git,
-            chain=chain_of(run),
-        )
-
-    def judge(self, now: datetime, cel: CelCompiler) -> RunJudge:
-        """Return who answers what expressions tell, as all stands now."""
-        return RunJudge(self.memory, self.states, now, cel)
-
-    def node_statuses(self) -> tuple[NodeStatus, ...] | None:
-        """Return the nodes as the status has them."""
-        return self.statuses.of(self.states)
-
-    def plan_fields(self) -> dict[str, Any]:
-        """Return what a dry run found, as the status has it."""
-        if not self.run.spec.dry_run:
-            return {}
-        shown, left = fitting(self.changes)
-        return {"plan": shown, "plan_left_out": left or None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +120,11 @@ class RunRounds:
 
     async def _stop(self, work: Work, planned: Plan, now: datetime) -> None:
         for stop in planned.stop:
-            judge = work.judge(now, self._cel)
-            await self._nodes.stop(work.memory, work.running, work.states, judge, stop.path)
+            await self._nodes.stop(work.moment(now, self._cel), stop.path)
             work.states[stop.path] = stop.then
 
     async def _advance(self, work: Work, now: datetime) -> Advance:
-        judge = work.judge(now, self._cel)
-        advance = await self._nodes.advance(work.memory, work.running, work.states, judge)
+        advance = await self._nodes.advance(work.moment(now, self._cel))
         work.changes += advance.changes
         work.states |= advance.states
         work.memory.remember_words(advance.states.values())
@@ -210,8 +142,7 @@ class RunRounds:
         ]
         for state in lost:
             memory.outputs[state.path] = state.outputs
-            judge = work.judge(now, self._cel)
-            await self._nodes.recall(memory, work.running, work.states, judge, state.path)
+            await self._nodes.recall(work.moment(now, self._cel), state.path)
 
 
 def _soonest(

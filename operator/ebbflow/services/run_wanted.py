@@ -10,8 +10,9 @@ from ebbflow.domain.objects import ObjectId
 from ebbflow.domain.runs.node_settings import Invalid
 from ebbflow.domain.runs.tree import ROOT, Loop, Node, Place, Task
 from ebbflow.services.run_judge import RunJudge
+from ebbflow.services.run_memory import RunMemory
 from ebbflow.services.run_nodes import RunNodes
-from ebbflow.services.run_rounds import Work
+from ebbflow.services.run_work import Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +22,20 @@ class Unknown:
     why: str
 
 
-async def wanted(work: Work, nodes: RunNodes, judge: RunJudge) -> frozenset[ObjectId] | Unknown:
+async def wanted(at: Moment, nodes: RunNodes) -> frozenset[ObjectId] | Unknown:
     """Return the objects that the document names, as this Run has it.
 
     A node that did nothing in this Run (skipped, failed) names its objects all the same.
     """
-    if unplanned := min(work.memory.unplanned, default=None):
+    if unplanned := min(at.memory.unplanned, default=None):
         return Unknown(f"{unplanned}: what it makes is known after the run")
     found: set[ObjectId] = set()
-    for task, place in tasks(work.memory.tree, ROOT, judge):
+    for task, place in tasks(at.memory.tree, ROOT, at.judge):
         if isinstance(task, Invalid):
             return Unknown(f"{place.path}: {task.message}")
-        applied = work.memory.applied.get(place.path)
+        applied = at.memory.applied.get(place.path)
         if applied is None:
-            named = await nodes.named(work.memory, work.running, work.states, judge, place)
+            named = await nodes.named(at, place)
             if isinstance(named, str):
                 return Unknown(f"{place.path}: {named}")
             applied = named
@@ -42,9 +43,9 @@ async def wanted(work: Work, nodes: RunNodes, judge: RunJudge) -> frozenset[Obje
     return frozenset(found)
 
 
-def known_targets(work: Work) -> frozenset[ObjectId]:
+def known_targets(memory: RunMemory) -> frozenset[ObjectId]:
     """Return the objects that nodes of this Run are known to have applied."""
-    return frozenset(target for made in work.memory.applied.values() for target in targets(made))
+    return frozenset(target for made in memory.applied.values() for target in targets(made))
 
 
 def targets(objects: Iterable[JsonObject]) -> frozenset[ObjectId]:
