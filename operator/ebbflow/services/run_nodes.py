@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -146,13 +146,10 @@ class RunNodes:
 
     async def stop(self, at: Moment, path: str) -> None:
         """End what the node at `path` does. What cannot be ended is logged: the Run goes on."""
-        found = find(at.memory.tree, path)
-        if found is None or not isinstance(found[0], Task):
+        turn = _turn_at(at, path)
+        kind = None if turn is None else self._kinds.get(turn.node.envelope.kind)
+        if turn is None or kind is None:
             return
-        kind = self._kinds.get(found[0].envelope.kind)
-        if kind is None:
-            return
-        turn = Turn(found[0], found[1], at.states[path], Settings(), fresh=False)
         try:
             await kind.stop(await self._call(turn, at))
         except EXPECTED as error:
@@ -162,13 +159,10 @@ class RunNodes:
 
     async def recall(self, at: Moment, path: str) -> None:
         """Get the outputs and objects of a node that succeeded into memory anew, if it can be."""
-        found = find(at.memory.tree, path)
-        if found is None or not isinstance(found[0], Task):
+        turn = _turn_at(at, path)
+        kind = None if turn is None else self._kinds.get(turn.node.envelope.kind)
+        if turn is None or kind is None or not kind.recalls:
             return
-        kind = self._kinds.get(found[0].envelope.kind)
-        if kind is None or not kind.recalls:
-            return
-        turn = Turn(found[0], found[1], at.states[path], Settings(), fresh=False)
         result, _ = await self._act(turn, at, recalled=True)
         if isinstance(result, Working | Succeeded) and result.outputs is not None:
             at.memory.outputs[path] = result.outputs
@@ -178,21 +172,14 @@ class RunNodes:
         """Return the objects that the node at a place names, by a dry run of it, or why nobody can
         tell: for nodes that did nothing this time, or that another process saw to.
         """
-        found = find(at.memory.tree, place.path)
-        if found is None or not isinstance(found[0], Task):
+        turn = _turn_at(at, place.path)
+        if turn is None:
             return ()
-        node = found[0]
-        state = at.states.get(place.path) or NodeState(place.path, node.envelope.kind, "Skipped")
-        turn = Turn(node, place, state, Settings(), fresh=False)
         result, _ = await self._act(turn, replace(at, run=replace(at.run, dry=True)))
         return result.applied if isinstance(result, Succeeded) else result.message
 
     async def _act(
-        self,
-        turn: Turn,
-        at: Moment,
-        *,
-        recalled: bool = False,
+        self, turn: Turn, at: Moment, *, recalled: bool = False
     ) -> tuple[Result, tuple[PlannedChange, ...]]:
         kind = self._kinds.get(turn.node.envelope.kind)
         if kind is None:
@@ -215,45 +202,47 @@ class RunNodes:
 
     async def _call(self, turn: Turn, at: Moment) -> Call[Any]:
         """Render the node's spec and read it as its kind has it. Raises what that raises."""
-        node, place, state = turn.node, turn.place, turn.state
-        memory, run = at.memory, at.run
-        kind = self._kinds[node.envelope.kind]
-        namespace = run.source.namespace
-        context = at.judge.context(place.path, namespace)
-        account = _account(at, place.path)
+        envelope, path, state = turn.node.envelope, turn.place.path, turn.state
+        context = at.judge.context(path, at.run.source.namespace)
+        account = _account(at, path)
         now = self._clock.now()
+        begun_at = state.attempt_at or state.started_at or now
+        raw = await self._rendered(turn, at, account, begun_at)
+        return Call(
+            path=path,
+            ref=envelope.ref,
+            kind=envelope.kind,
+            spec=_read_spec(self._kinds[envelope.kind], raw),
+            raw=raw,
+            attempt=state.attempt,
+            attempt_at=begun_at,
+            now=now,
+            fresh=turn.fresh,
+            inherited=at.memory.inherited.get(path) == state.attempt,
+            waits=state.phase == "Waiting",
+            context=context,
+            run=replace(at.run, account=account),
+            wanted=at.memory.needs.paths(envelope.ref),
+            timeout=turn.settings.timeout,
+        )
+
+    async def _rendered(self, turn: Turn, at: Moment, account: Account, now: datetime) -> Any:
+        """Evaluate the node's spec; `now` is the time in it. Raises ExpressionError, ObjectError."""
+        node, memory, namespace = turn.node, at.memory, at.run.source.namespace
         steps = (*steps_of(node.envelope.where), "spec")
         nesting = TOP.below({"kind": node.envelope.kind}, "spec")
         names = {name for name, _ in references(node.spec, steps, nesting).secrets}
         await self.read_secrets(memory, names, namespace, account)
-        begun_at = state.attempt_at or state.started_at or now
-        scope = memory.scope(place, at.states, begun_at)
-        if run.dry:
+        scope = memory.scope(turn.place, at.states, now)
+        if at.run.dry:
             scope = replace(scope, stand_in=NOT_KNOWN)
-        raw = await self._secrets.complete(
+        return await self._secrets.complete(
             lambda: memory.random.rendered(
                 lambda budget: render(node.spec, scope, budget, steps, nesting), account
             ),
             memory.secrets,
             namespace,
             account,
-        )
-        return Call(
-            path=place.path,
-            ref=node.envelope.ref,
-            kind=node.envelope.kind,
-            spec=_read_spec(kind, raw),
-            raw=raw,
-            attempt=state.attempt,
-            attempt_at=begun_at,
-            now=now,
-            fresh=turn.fresh,
-            inherited=memory.inherited.get(place.path) == state.attempt,
-            waits=state.phase == "Waiting",
-            context=context,
-            run=replace(run, account=account),
-            wanted=memory.needs.paths(node.envelope.ref),
-            timeout=turn.settings.timeout,
         )
 
     async def read_secrets(
@@ -344,16 +333,23 @@ def _account(at: Moment, path: str) -> Account:
 
 def _turns(at: Moment) -> Iterable[Turn]:
     for state in at.states.values():
-        if not state.under_way or not state.attempt:
+        turn = _turn_at(at, state.path) if state.under_way and state.attempt else None
+        if turn is None:
             continue
-        found = find(at.memory.tree, state.path)
-        if found is None or not isinstance(found[0], Task):
-            continue
-        settings = at.judge.settings(*found)
+        settings = at.judge.settings(turn.node, turn.place)
         if isinstance(settings, Invalid):
             settings = Settings()
         fresh = at.memory.begun.get(state.path) != state.attempt
-        yield Turn(found[0], found[1], state, settings, fresh)
+        yield replace(turn, settings=settings, fresh=fresh)
+
+
+def _turn_at(at: Moment, path: str) -> Turn | None:
+    """Return the node at a path, which is not begun anew; None if nothing there acts by itself."""
+    found = find(at.memory.tree, path)
+    if found is None or not isinstance(found[0], Task):
+        return None
+    state = at.states.get(path) or NodeState(path, found[0].envelope.kind, "Skipped")
+    return Turn(found[0], found[1], state, Settings(), fresh=False)
 
 
 def _with(
