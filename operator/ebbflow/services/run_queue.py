@@ -32,6 +32,7 @@ from ebbflow.domain.runs.round import Round, beside_others, play_round
 from ebbflow.domain.runs.turns import LOST_AFTER, finish, forget
 from ebbflow.services import run_report as report
 from ebbflow.services.inventories import Inventories
+from ebbflow.services.queue_places import QueuePlaces
 from ebbflow.services.source_end import SourceEnd
 
 log = logging.getLogger(__name__)
@@ -45,16 +46,6 @@ TRIES: Final = 3
 
 AT_ONCE: Final = 8
 """Runs of one parent that are written side by side."""
-
-NEAR: Final = 1
-"""Who is next always knows their place; the others may know it a little late."""
-
-PLACES_EVERY: Final = timedelta(seconds=5)
-PLACE_TAKES: Final = timedelta(milliseconds=250)
-"""How late: so long, and longer where many wait. Each end of a Run moves all that wait, and telling
-each of them each time would cost more than the Runs themselves. So it is four writes a second at
-most, however many wait: the next Run's turn comes after them.
-"""
 
 SOURCE_RECHECK: Final = timedelta(seconds=10)
 
@@ -104,7 +95,7 @@ class RunQueue:
         self._fresh: dict[Key, tuple[Run, Template]] = {}
         self._missed: dict[Key, dict[str, float]] = {}
         self._history_room: dict[Key, int] = {}
-        self._places_told: dict[Key, float] = {}
+        self._places = QueuePlaces(clock)
 
     async def reconcile(self, key: Key) -> Postponed | Report | None:
         """Make one pass: take in new Runs, let go of ended ones, give the next their turn.
@@ -206,10 +197,11 @@ class RunQueue:
         self._history_room[source] = room_left(ours.values(), gone, parent.spec.history)
         self._give_turns(outcome, ours, None if stored is parent else stored)
         self._let_go(run for run in tied if _owner(run) not in (None, parent.metadata.uid))
-        after, moved = self._moved(parent, outcome, ours)
-        await _all([*self._deeds(outcome, ours), *moved, *self._releases(tied)])
+        news = self._places.news(parent, outcome, ours)
+        said = [self._store.write_status(run, status) for run, status in news.statuses]
+        await _all([*self._deeds(outcome, ours), *said, *self._releases(tied)])
         await _all(self._store.delete(run) for run in gone)
-        return self._afterwards(source, outcome, refusals, after)
+        return self._afterwards(source, outcome, refusals, news.after)
 
     async def _tied(
         self, parent: Template, runs: tuple[Run, ...]
@@ -265,37 +257,6 @@ class RunQueue:
         for name in outcome.cancel - set(outcome.ending):
             yield self._store.cancel(runs[name])
 
-    def _moved(
-        self, parent: Template, outcome: Round, runs: dict[str, Run]
-    ) -> tuple[timedelta | None, list[Deed[object]]]:
-        """Return when to tell more Runs that wait their places; and what tells some of them now."""
-        source, suspended = parent.key, parent.spec.suspend
-        line = outcome.state.queue
-        active = outcome.state.active
-        before = active[0] if active else None
-        now = self._clock.monotonic()
-        pause = max(PLACES_EVERY, len(line) * PLACE_TAKES).total_seconds()
-        # A process that has just started does not know when they were told: perhaps just now.
-        due = self._places_told.setdefault(source, now) + pause
-        said: list[Deed[object]] = []
-        late = False
-        for place, name in enumerate(line, 1):
-            run = runs.get(name)
-            if run is None or name in outcome.ending:
-                continue
-            wished = report.queued(run, place, before, self._clock.now(), suspended=suspended)
-            status = run.status
-            if status.position == place and report.tells_suspension(status) == suspended:
-                continue
-            first = status.position is None or report.tells_suspension(status) != suspended
-            if first or place <= NEAR or due <= now:
-                said.append(self._store.write_status(run, wished))
-            else:
-                late = True
-        if due <= now and len(line) > NEAR:
-            self._places_told[source] = now
-        return (timedelta(seconds=due - now) if late else None), said
-
     def _releases(self, runs: Iterable[Run]) -> Iterator[Deed[object]]:
         """Yield the letting go of all that have ended, of an earlier parent too."""
         for run in runs:
@@ -334,8 +295,9 @@ class RunQueue:
         self, source: Key, parent: Template | None, runs: tuple[Run, ...]
     ) -> Postponed | Report | None:
         """The source is gone or going, or never was: nothing begins, and what runs ends itself."""
-        for known in (self._missed, self._history_room, self._places_told):
-            known.pop(source, None)
+        self._missed.pop(source, None)
+        self._history_room.pop(source, None)
+        self._places.forget(source)
         self._let_go(runs)
         waiting = [run for run in runs if not (is_held(run) or _begun(run))]
         now = self._clock.now()
