@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
-from typing import Final
 
 from ebbflow.api.base import Key
 from ebbflow.api.reasons import Reason
 from ebbflow.api.run import RevisionReference, Run, RunStatus
 from ebbflow.api.template import Template
 from ebbflow.domain.edit_record import RecordKey
-from ebbflow.domain.effective import parent_of
 from ebbflow.domain.objects import ObjectWatch
 from ebbflow.domain.outcome import Postponed
 from ebbflow.domain.ports import (
@@ -32,26 +29,18 @@ from ebbflow.domain.runs.gate import (
     Fenced,
     NotOurs,
     NotYet,
-    Passage,
     Start,
     Stop,
-    pass_gate,
 )
 from ebbflow.domain.runs.plan import Over
 from ebbflow.domain.runs.queue import (
     FINAL_PHASES,
-    Parent,
-    QueueState,
-    RunFact,
     format_micro_time,
     is_held,
-    read_queue,
     run_fact,
 )
-from ebbflow.domain.runs.round import replaced_by
 from ebbflow.domain.runs.standing import standing
 from ebbflow.domain.runs.states import cancelled, read_states
-from ebbflow.domain.runs.teardown import is_teardown
 from ebbflow.domain.runs.triggered import trigger_of
 from ebbflow.services import run_report as report
 from ebbflow.services.node_statuses import NodeStatuses
@@ -59,34 +48,10 @@ from ebbflow.services.run_memory import RunMemory
 from ebbflow.services.run_queue import PARENT, SOURCE_RECHECK, RunQueue, queue_of
 from ebbflow.services.run_rounds import RunRounds
 from ebbflow.services.run_start import CannotRun, RunStart
+from ebbflow.services.run_visit import Visit, visit_of
 from ebbflow.services.run_work import Work
 
 log = logging.getLogger(__name__)
-
-SOURCE_GONE: Final = "its source is gone"
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """One pass over one Run: the Run, then its parent as read after it, and what the gate says.
-
-    `gone`: the object that the Run is tied to is not there, whatever has its name now; `parent`
-    then only tells which one it was. `why` tells why the Run is to be stopped, if it is;
-    `replaced_by` names the Run that is in its place.
-    """
-
-    run: Run
-    parent: Template
-    passage: Passage
-    fence: int
-    why: str = ""
-    replaced_by: str | None = None
-    gone: bool = False
-
-    @property
-    def to_stop(self) -> str | None:
-        """Why the Run is to be stopped; None if it is not."""
-        return self.why if isinstance(self.passage, Stop) else None
 
 
 class RunExecution:
@@ -149,34 +114,7 @@ class RunExecution:
         return await self._pass(self._visit(run, parent))
 
     def _visit(self, run: Run, parent: Template | None) -> Visit:
-        fact, fence = run_fact(run, owner_of(run, PARENT)), self._leadership.fence
-        if parent is None or fact.owner_uid not in (None, parent.metadata.uid):
-            rules, fact = Parent(fact.owner_uid or ""), replace(fact, cancel=True)
-            passage = pass_gate(QueueState(), rules, fact, fence)
-            was = _departed(run, fact.owner_uid)
-            return Visit(run, was, passage, fence, SOURCE_GONE, gone=True)
-        state, rules = read_queue(parent.status), parent_of(parent)
-        if parent.metadata.deletion_timestamp is not None:
-            if is_teardown(run, self._record_key()):
-                return self._visit_teardown(run, parent, fact, rules, state)
-            passage = pass_gate(state, rules, replace(fact, cancel=True), fence)
-            return Visit(run, parent, passage, fence, SOURCE_GONE)
-        passage = pass_gate(state, rules, fact, fence)
-        why = "it was deleted" if fact.deleting else "spec.cancel is true"
-        newer = None if fact.deleting else replaced_by(state, rules, fact.name)
-        return Visit(run, parent, passage, fence, why, newer)
-
-    def _visit_teardown(
-        self, run: Run, parent: Template, fact: RunFact, rules: Parent, state: QueueState
-    ) -> Visit:
-        """The deletion of its source is why it runs. It takes no turn: the others have ended.
-
-        Nor does its own deletion stop it, which may come with that of the source: its finalizer
-        keeps it. spec.cancel does.
-        """
-        alone, fence = replace(state, active=(fact.name,)), self._leadership.fence
-        passage = pass_gate(alone, rules, replace(fact, deleting=False), fence)
-        return Visit(run, parent, passage, fence, "spec.cancel is true")
+        return visit_of(run, parent, self._leadership.fence, self._record_key())
 
     async def _pass(self, visit: Visit) -> Postponed | None:
         run = visit.run
@@ -366,13 +304,6 @@ class RunExecution:
     def _forget(self, key: Key) -> None:
         self._memories.pop(key, None)
         self._watch.forget(key)
-
-
-def _departed(run: Run, uid: str | None) -> Template:
-    """Return what is known of a source that is not there any more."""
-    name, namespace = run.spec.source.name, run.metadata.namespace
-    metadata = {"name": name, "namespace": namespace, "uid": uid or ""}
-    return Template.parse({"metadata": metadata, "spec": {}})
 
 
 def _is_let_alone(run: Run) -> bool:
