@@ -67,7 +67,8 @@ class AccountIdentities:
     async def look(self, account: GitAccount, secret: SecretObject | None) -> Look | Refused:
         """Return who the account is; nothing at all for one without an API or credentials.
 
-        While a look fails, what an earlier one with the same credentials told stays.
+        While a look fails, what an earlier one with the same credentials told stays. What the
+        provider says is never raised: the look tells it.
         """
         asked = provider_account(account, secret)
         if isinstance(asked, Refused):

@@ -63,7 +63,10 @@ class AccountWebhooks:
         self._token = token
 
     async def look(self, account: GitAccount) -> Shown:
-        """Make the secret if it is missing, and look where other replicas were told to."""
+        """Make the secret if it is missing, and look where other replicas were told to.
+
+        What the API server refuses is not raised: `Shown.trouble` tells it.
+        """
         self._hints.heed(account)
         name = secret_name(account)
         if name is None:

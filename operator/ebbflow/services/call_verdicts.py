@@ -1,4 +1,4 @@
-"""The verdicts on calls of keyed triggers, written into their statuses by whichever replica had them."""
+"""The verdicts on calls, written into the triggers' statuses by whichever replica answered."""
 
 from __future__ import annotations
 

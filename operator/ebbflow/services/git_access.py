@@ -139,7 +139,7 @@ class GitAccess:
 
 
 async def read_secret(read: ReadSecret, account: GitAccount) -> SecretObject | None:
-    """Read the Secret that the account names; None if it names none or there is none."""
+    """Read the Secret that the account names; None if there is none. Raises what `read` raises."""
     reference = account.spec.secret_ref
     if reference is None:
         return None
@@ -147,7 +147,7 @@ async def read_secret(read: ReadSecret, account: GitAccount) -> SecretObject | N
 
 
 async def read_signing_secret(read: ReadSecret, account: GitAccount) -> SecretObject | None:
-    """Read the Secret of the account's signing key; None if it names none or there is none."""
+    """Read the Secret of the account's signing key, as `read_secret` does."""
     signing = account.spec.signing
     if signing is None:
         return None

@@ -57,7 +57,7 @@ class Inventories:
 
     async def counted(self, parent: Template) -> JsonObject:
         """Return the fields that say how much a reserved inventory holds by now; empty if nothing
-        is to be said.
+        is to be said, or if it cannot be read. Raises ClusterError.
         """
         kept = parent.status.inventory
         if kept is None or kept.ref is None or kept.count:

@@ -59,7 +59,7 @@ class Removal:
     async def judge(
         self, entries: Sequence[Entry], mark: str, account: Account
     ) -> tuple[Judged, ...]:
-        """Decide on each as it is now; in the order given."""
+        """Decide on each as it is now, in the order given; what is refused is a decision, too."""
 
         async def look(entry: Entry) -> Judged:
             return await self._judge(entry, mark, account)
@@ -67,7 +67,10 @@ class Removal:
         return await _side_by_side(entries, look)
 
     async def remove(self, judged: Sequence[Judged], mark: str, account: Account) -> Removed:
-        """Delete what is to be pruned, one kind after another in the order given."""
+        """Delete what is to be pruned, one kind after another in the order given.
+
+        What the API server refuses is not raised: it is among `Removed.refused`.
+        """
 
         async def act(one: Judged) -> tuple[Judged, bool]:
             match one:

@@ -16,6 +16,7 @@ from dataclasses import replace
 from datetime import timedelta
 from math import inf
 from random import Random
+from typing import Final
 
 from ebbflow.api.base import Key
 from ebbflow.domain.addresses import check_branch_name
@@ -26,10 +27,17 @@ from ebbflow.services.schedule import Schedule
 
 log = logging.getLogger(__name__)
 
-JITTER = 0.1  # of the interval, so that many repositories do not poll in step
-FRESH = timedelta(seconds=1)  # an answer this young serves everybody who asks
-FORGET = timedelta(minutes=1)  # how long an answer about an unfollowed repository is kept
-RETRY = timedelta(seconds=2)  # after the first failure, to tell a hiccup from an outage
+JITTER: Final = 0.1
+"""Of the interval, so that many repositories do not poll in step."""
+
+FRESH: Final = timedelta(seconds=1)
+"""An answer this young serves everybody who asks."""
+
+FORGET: Final = timedelta(minutes=1)
+"""How long an answer about an unfollowed repository is kept."""
+
+RETRY: Final = timedelta(seconds=2)
+"""How soon to poll after the first failure, to tell a hiccup from an outage."""
 
 
 class RepositoryWatch:
@@ -66,7 +74,7 @@ class RepositoryWatch:
     ) -> Listing:
         """Return where the references are whose full names begin with one of these, among others.
 
-        As `head` in all else.
+        `max_age` and what is raised are as for `head`.
         """
         repository = self._repository(remote)
         wanted = frozenset(prefixes)
@@ -183,7 +191,7 @@ class RepositoryWatch:
         self._poll_within(repository, interest.interval)
 
     def look_now(self, concerns: Callable[[Remote], bool], delivery: str | None = None) -> int:
-        """Poll now the followed repositories that `concerns` is true of; returns how many there are.
+        """Poll now the followed repositories that `concerns` is true of; returns how many.
 
         `delivery`: of the webhook that hints at them; the listing that follows names it. Those who
         follow them for more than Git tells are woken, whatever the listing says.

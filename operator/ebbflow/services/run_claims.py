@@ -19,7 +19,7 @@ class Turns(Protocol):
     """Who gives Runs their turn; RunQueue is it."""
 
     def take_in(self, run: Run, parent: Template | None) -> None:
-        """Give a Run that was just made its turn. `parent`: as it is stored now, if that is known."""
+        """Give a Run that was just made its turn. `parent`: as it is stored now, if known."""
         ...
 
     def look(self, parent: Template) -> None:

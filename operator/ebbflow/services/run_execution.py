@@ -20,7 +20,7 @@ from ebbflow.domain.ports import (
     StaleWrite,
     Wake,
 )
-from ebbflow.domain.run_store import RunStore, owner_of
+from ebbflow.domain.run_store import RunStore
 from ebbflow.domain.runs.chain import parent_run
 from ebbflow.domain.runs.content import Content, read_content, snapshot_of
 from ebbflow.domain.runs.gate import (
@@ -37,7 +37,6 @@ from ebbflow.domain.runs.queue import (
     FINAL_PHASES,
     format_micro_time,
     is_held,
-    run_fact,
 )
 from ebbflow.domain.runs.standing import standing
 from ebbflow.domain.runs.states import cancelled, read_states
@@ -45,7 +44,7 @@ from ebbflow.domain.runs.triggered import trigger_of
 from ebbflow.services import run_report as report
 from ebbflow.services.node_statuses import NodeStatuses
 from ebbflow.services.run_memory import RunMemory
-from ebbflow.services.run_queue import PARENT, SOURCE_RECHECK, RunQueue, queue_of
+from ebbflow.services.run_queue import PARENT, SOURCE_RECHECK, RunQueue, fact_of, queue_of
 from ebbflow.services.run_rounds import RunRounds
 from ebbflow.services.run_start import CannotRun, RunStart
 from ebbflow.services.run_visit import Visit, visit_of
@@ -307,5 +306,5 @@ class RunExecution:
 
 
 def _is_let_alone(run: Run) -> bool:
-    fact = run_fact(run, owner_of(run, PARENT))
+    fact = fact_of(run)
     return fact.over or fact.owner_uid is None

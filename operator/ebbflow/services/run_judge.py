@@ -203,7 +203,7 @@ def compile_when(cel: CelCompiler, source: str) -> Condition:
 
 
 def _truth(value: Json) -> bool:
-    """Read what is true or false, as such or spelled. Raises ValueError if it is neither true nor false."""
+    """Read what is true or false, as such or spelled. Raises ValueError if it is neither."""
     match value:
         case None | bool():
             return bool(value)

@@ -101,7 +101,7 @@ class RunNodes:
         return {name: kind.spec for name, kind in self._kinds.items()}
 
     async def advance(self, at: Moment) -> Advance:
-        """Act on every node that is under way; a kind's failure is the node's, and no other's."""
+        """Act on every node that is under way. What a kind raises is its node's failure alone."""
         turns = list(_turns(at))
         gate = asyncio.Semaphore(AT_ONCE)
         advance = Advance({})
@@ -248,7 +248,7 @@ class RunNodes:
     async def read_secrets(
         self, memory: RunMemory, names: Collection[str], namespace: str, account: Account
     ) -> None:
-        """Read Secrets into the memory, in the tenant's name; those that are there stay."""
+        """Read Secrets into the memory, in the tenant's name; those there stay. Raises ObjectError."""
         for name in names:
             if memory.secrets.get(name) is None:
                 memory.secrets[name] = await self._secrets.read(namespace, name, account)

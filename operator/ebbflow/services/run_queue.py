@@ -123,7 +123,7 @@ class RunQueue:
         state = fenced(read_queue(parent.status), self._leadership.fence)
         if isinstance(state, Fenced) or parent.metadata.deletion_timestamp:
             return None
-        beside = beside_others(state, parent_of(parent), _fact(run))
+        beside = beside_others(state, parent_of(parent), fact_of(run))
         if beside is None:
             return None
         return queue_fields(beside) | self._inventories.reserve(parent)
@@ -170,7 +170,7 @@ class RunQueue:
         state = fenced(read_queue(parent.status), self._leadership.fence)
         if isinstance(state, Fenced) or state.queue or state.active != (run.metadata.name,):
             return None
-        fact = _fact(run)
+        fact = fact_of(run)
         if fact.owner_uid != parent.metadata.uid:
             return None
         room = self._history_room.get(parent.key, 0)
@@ -188,10 +188,10 @@ class RunQueue:
         parent = await self._end.prepare(parent)
         tied, refusals = await self._tied(parent, runs)
         ours = {run.metadata.name: run for run in tied if _owner(run) == parent.metadata.uid}
-        facts = [_fact(run) for run in tied]
+        facts = [fact_of(run) for run in tied]
         outcome = play_round(state, parent_of(parent), facts, self._lost(source))
         gone = surplus(ours.values(), parent.spec.history, outcome.state)
-        state = forget(outcome.state, map(_fact, gone))
+        state = forget(outcome.state, map(fact_of, gone))
         more = report.last_run(ours.values()) | await self._inventories.counted(parent)
         stored = await self._store.write_queue(parent, state, more)
         self._history_room[source] = room_left(ours.values(), gone, parent.spec.history)
@@ -217,7 +217,7 @@ class RunQueue:
         uid, aside = parent.metadata.uid, parent_of(parent).policy == "Allow"
 
         async def tie(run: Run) -> Run:
-            fact = _fact(run)
+            fact = fact_of(run)
             tied = fact.owner_uid is not None and (aside or is_held(run))
             if tied or fact.over or fact.deleting or fact.owner_uid not in (None, uid):
                 return run
@@ -242,7 +242,7 @@ class RunQueue:
         """
         for name in outcome.state.active:
             run = runs.get(name)
-            if run is None or _fact(run).started:
+            if run is None or fact_of(run).started:
                 continue
             if parent is not None:
                 self._fresh[run.key] = run, parent
@@ -260,7 +260,7 @@ class RunQueue:
     def _releases(self, runs: Iterable[Run]) -> Iterator[Deed[object]]:
         """Yield the letting go of all that have ended, of an earlier parent too."""
         for run in runs:
-            if is_held(run) and _fact(run).over:
+            if is_held(run) and fact_of(run).over:
                 yield self._store.release(run)
 
     async def _skip(self, run: Run, refused: Refused) -> None:
@@ -306,19 +306,19 @@ class RunQueue:
         await _all([*self._releases(done), *said])
         if parent is not None:
             # What runs made goes with it once none of them makes anything any more.
-            started = any(_fact(run).started for run in runs)
+            started = any(fact_of(run).started for run in runs)
             return Postponed(RUNS_END) if started else await self._end.go(parent, runs)
         return Postponed(SOURCE_RECHECK) if waiting else None
 
     def _let_go(self, runs: Iterable[Run]) -> None:
         """Wake the Runs whose parent is gone: each one ends itself."""
         for run in runs:
-            if not _fact(run).over and (is_held(run) or _begun(run)):
+            if not fact_of(run).over and (is_held(run) or _begun(run)):
                 self._wake(run.key)
 
 
 def _begun(run: Run) -> bool:
-    return _fact(run).started or _fact(run).over
+    return fact_of(run).started or fact_of(run).over
 
 
 def _source(run: Run) -> Key:
@@ -329,7 +329,8 @@ def _owner(run: Run) -> str | None:
     return owner_of(run, PARENT)
 
 
-def _fact(run: Run) -> RunFact:
+def fact_of(run: Run) -> RunFact:
+    """Return what one read of a Run tells its queue."""
     return run_fact(run, _owner(run))
 
 

@@ -8,12 +8,11 @@ from typing import Final
 from ebbflow.api.run import Run
 from ebbflow.api.template import Template
 from ebbflow.domain.effective import parent_of
-from ebbflow.domain.run_store import owner_of
 from ebbflow.domain.runs.gate import Passage, Stop, pass_gate
-from ebbflow.domain.runs.queue import Parent, QueueState, RunFact, read_queue, run_fact
+from ebbflow.domain.runs.queue import Parent, QueueState, RunFact, read_queue
 from ebbflow.domain.runs.round import replaced_by
 from ebbflow.domain.runs.teardown import is_teardown
-from ebbflow.services.run_queue import PARENT
+from ebbflow.services.run_queue import fact_of
 
 SOURCE_GONE: Final = "its source is gone"
 
@@ -46,7 +45,7 @@ def visit_of(run: Run, parent: Template | None, fence: int, key: bytes | None) -
 
     `parent`: what has the name of its source now, read after the Run. `key` verifies what we made.
     """
-    fact = run_fact(run, owner_of(run, PARENT))
+    fact = fact_of(run)
     if parent is None or fact.owner_uid not in (None, parent.metadata.uid):
         rules, fact = Parent(fact.owner_uid or ""), replace(fact, cancel=True)
         passage = pass_gate(QueueState(), rules, fact, fence)

@@ -1,4 +1,4 @@
-"""The files of a commit, for pods: with the account that the document names, asked for anew each time."""
+"""The files of a commit, for pods: read with the account that the document names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from ebbflow.services.repository_files import access_for_run
 
 
 class SourceTrees:
-    """Reads commits and packs them. Credentials stay here: a pod gets files and nothing else.
+    """Reads commits and packs them; the account is asked for anew each time.
+
+    Credentials stay here: a pod gets files and nothing else.
 
     Every method raises NoAccess, GitError, and ClusterError where the account cannot be read.
     `user` is who reads: a Run.

@@ -1,4 +1,4 @@
-"""Notes in statuses that nobody waits for: tried a few times, then left out with a line in the log."""
+"""Notes in statuses that nobody waits for: tried a few times, then given up with a warning."""
 
 from __future__ import annotations
 

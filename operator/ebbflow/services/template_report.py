@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
 from ebbflow.api.base import JsonObject
 from ebbflow.api.reasons import Reason
@@ -14,7 +15,7 @@ from ebbflow.domain.outcome import Done, Notice, Report, Stalled, Waiting
 from ebbflow.domain.sync import Base, Blocked, synced_of
 from ebbflow.services import outcomes
 
-CONTENDED_RETRY = timedelta(seconds=1)
+CONTENDED_RETRY: Final = timedelta(seconds=1)
 
 
 def is_ready(template: Template) -> bool:

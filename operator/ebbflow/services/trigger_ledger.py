@@ -82,9 +82,9 @@ class TriggerLedger:
         `${refs…}` gives, by `debt_key`. Raises StaleWrite: decide anew; ClusterError: what was
         recorded is carried out by the next pass.
         """
-        settled = {debt_key(one) for one in trigger.status.deliveries or () if not is_owed(one)}
+        settled = {debt_key(one) for one in trigger.status.deliveries or () if not _is_owed(one)}
         notices: tuple[Notice, ...] = ()
-        if any(is_owed(one) for one in deliveries):
+        if any(_is_owed(one) for one in deliveries):
             recorded = {**fields, **report.with_deliveries(deliveries)}
             trigger = await self._record(report.watching(trigger, recorded))
             paid = await self._pay(trigger, values, ending.hint)
@@ -118,7 +118,7 @@ class TriggerLedger:
         targets = await self._runs.targets(trigger)
         for debt in reversed(debts(trigger)):
             given = values.get(debt_key(debt), {})
-            tally = await self._runs.start(targets, cause_of(trigger, debt, given, hint))
+            tally = await self._runs.start(targets, _cause_of(trigger, debt, given, hint))
             settled = paid[debt_key(debt)] = _settled(debt, tally)
             notices.append(_notice(settled, tally.reason))
         deliveries = tuple(paid.get(debt_key(d), d) for d in trigger.status.deliveries or ())
@@ -131,14 +131,14 @@ class TriggerLedger:
             self._metrics.trigger_verdict(kind, one.verdict, one.reason)
 
 
-def is_owed(delivery: Delivery) -> bool:
+def _is_owed(delivery: Delivery) -> bool:
     """Tell whether a verdict fires, and its Runs may not have been made."""
     return delivery.verdict == "Fired" and delivery.runs is None
 
 
 def debts(trigger: GitTrigger) -> Sequence[Delivery]:
     """Return the verdicts whose Runs may not have been made, newest first."""
-    return [one for one in trigger.status.deliveries or () if is_owed(one)]
+    return [one for one in trigger.status.deliveries or () if _is_owed(one)]
 
 
 def debt_key(delivery: Delivery) -> str:
@@ -146,7 +146,7 @@ def debt_key(delivery: Delivery) -> str:
     return f"{delivery.id} {delivery.ref or ''}"
 
 
-def cause_of(
+def _cause_of(
     trigger: GitTrigger, delivery: Delivery, values: Mapping[str, str], hint: str | None
 ) -> Cause:
     """Return why a verdict's Runs are made. Only `values` and `hint` can differ between two tries."""
@@ -168,7 +168,7 @@ def cause_of(
 
 
 def _settled(debt: Delivery, tally: Tally) -> Delivery:
-    """Return a verdict whose Runs were made, or could not be made. One that fires keeps its reason."""
+    """Return a verdict whose Runs were made, or could not be. One that fires keeps its reason."""
     message = clip(tally.message, MAX_MESSAGE) or debt.message
     told = {"runs": tally.runs, "message": message}
     if not tally.runs:

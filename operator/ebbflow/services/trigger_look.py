@@ -1,4 +1,4 @@
-"""What a trigger sees: which refs and pull requests moved since it last looked, and what they bring."""
+"""What a trigger sees: refs and pull requests that moved since it last looked, and what they bring."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class TriggerLook:
 
     async def _refs(self, trigger: GitTrigger, granted: Granted) -> Sight:
         spec, seen = trigger.spec, Seen.of(trigger.status)
-        prefixes = prefixes_of(spec)
+        prefixes = _prefixes_of(spec)
         first = seen.heads is None or is_requested(trigger)
         listing = await self._watch.refs(granted.remote, prefixes, ANEW if first else None)
         observed = observe_refs(spec, seen, listing.refs)
@@ -193,7 +193,7 @@ class TriggerLook:
         return await self._git.changes(remote, base, move.after)
 
 
-def prefixes_of(spec: GitTriggerSpec) -> tuple[str, ...]:
+def _prefixes_of(spec: GitTriggerSpec) -> tuple[str, ...]:
     """Return how the full names of all refs begin that a trigger follows."""
     match spec.type:
         case "Push":

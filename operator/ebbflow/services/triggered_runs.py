@@ -79,7 +79,7 @@ class Tally:
 
     @property
     def reason(self) -> Reason:
-        """Why it came to this; of targets that started nothing, those that are paused say the least."""
+        """Why it came to this; of targets that start nothing, those that are paused say the least."""
         if self.runs:
             return Reason.RULES_MET
         failures = (one.reason for one in self._refusals if one.reason is not Reason.TARGET_PAUSED)

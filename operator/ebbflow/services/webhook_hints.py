@@ -155,11 +155,11 @@ class WebhookHints:
         if self._leads() and key in self._seen:
             # They were looked at when they came.
             self._seen[key].update({one.repositories[0]: at for one in told})
-        entries = merged(account.status.webhooks or (), told, at)
+        entries = _merged(account.status.webhooks or (), told, at)
         await self._store.note_webhooks(account, entries)
 
 
-def merged(
+def _merged(
     before: tuple[WebhookStatus, ...], told: tuple[Told, ...], at: str
 ) -> tuple[WebhookStatus, ...]:
     """Return the webhooks of an account's status after deliveries: at most MOST, the newest last."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 from ebbflow.api.base import JsonObject, Key
 from ebbflow.api.gitaccount import Committer
@@ -35,7 +36,7 @@ from ebbflow.domain.ports import Clock, Cluster, GitBackend
 from ebbflow.domain.sync import Base, FileSide, pending_of
 from ebbflow.domain.writeback import create, edit
 
-MOST_GIVEN_UP = 8
+MOST_GIVEN_UP: Final = 8
 """Pushes of one object that are remembered although they were given up; the newest."""
 
 
@@ -147,7 +148,7 @@ class WriteBack:
     async def use_up(self, template: Template) -> Template:
         """Remove the annotations that the recorded commit, which is on the branch, has used up.
 
-        To be called before the status says that all is done.
+        To be called before the status says that all is done. Raises StaleWrite, ClusterError.
         """
         pending = pending_of(template)
         annotations = template.metadata.annotations
@@ -159,7 +160,10 @@ class WriteBack:
         return await self._cluster.remove_annotations(template, used) if used else template
 
     async def close(self, template: Template) -> Template:
-        """End the record of a commit that is on the branch; the status holds the new base."""
+        """End the record of a commit that is on the branch; the status holds the new base.
+
+        Raises StaleWrite, ClusterError.
+        """
         self._given_up.pop(template.key, None)
         return await self._clear(template)
 
@@ -170,7 +174,8 @@ class WriteBack:
         """Return what both sides agreed on if a push that was given up arrived after all.
 
         It was given up for a newer edit of the object, while nobody knew what became of it. On a
-        branch that holds its commit, what the object holds was edited on top of that commit.
+        branch that holds its commit, what the object holds was edited on top of that commit. Raises
+        GitError.
         """
         remote, branch, head = target.remote, target.git.branch, target.head
         for base in self._given_up.get(key, ()):
@@ -189,7 +194,7 @@ class WriteBack:
 
         `file` is the file at `target.head`. Returns Written if the commit is on the branch (or was
         made again, bit by bit, and pushed); else the object without the record: then its edit is
-        decided on anew.
+        decided on anew. Raises GitError, StaleWrite, ClusterError.
         """
         if await self._git.contains(target.remote, target.git.branch, target.head, pending.commit):
             return Written(template, _base(pending))
