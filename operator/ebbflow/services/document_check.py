@@ -15,14 +15,13 @@ from ebbflow.domain.document.path import Step, path_of, steps_of
 from ebbflow.domain.document.syntax import Json
 from ebbflow.domain.expression import Known, check
 from ebbflow.domain.expression.parser import BEGIN
+from ebbflow.domain.first_few import SHOWN, first_few
 from ebbflow.domain.runs.tree import Envelope, Task, Workflow, build_teardown, build_tree, nodes_of
 from ebbflow.services.nodes.spec import NodeSpec, static_faults
 from ebbflow.services.run_judge import compile_when
 
 UNTIL: Final = "until"
 """The field of node specs that is CEL over `object`."""
-
-SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +139,7 @@ class DocumentCheck:
 def listed(faults: Collection[Fault], file: str | None = None) -> str:
     """Return the first few faults in one sentence, with the name of the file that they are in."""
     first = [one.within(file) if file else str(one) for one in list(faults)[:SHOWN]]
-    more = len(faults) - SHOWN
-    return "; ".join(first) + (f"; and {more} more" if more > 0 else "")
+    return first_few(first, len(faults))
 
 
 def _compile_until(cel: CelCompiler, source: str) -> object:

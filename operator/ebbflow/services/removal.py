@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, TypeVar
 
+from ebbflow.domain.first_few import SHOWN, first_few
 from ebbflow.domain.inventory import Entry, Forget, Keep, Prune, Verdict, judge
 from ebbflow.domain.objects import Account, Changed, ObjectError, Objects
 
 AT_ONCE: Final = 16
 TRIES: Final = 3
-SHOWN: Final = 5
 
 V = TypeVar("V")
 T = TypeVar("T")
@@ -121,16 +121,13 @@ class Removal:
 
 def titles(entries: Sequence[Entry]) -> str:
     """Name a few objects, and how many more there are."""
-    names = ", ".join(entry.target.title for entry in entries[:SHOWN])
-    more = len(entries) - SHOWN
-    return names + (f" and {more} more" if more > 0 else "")
+    return first_few([entry.target.title for entry in entries[:SHOWN]], len(entries), ", ")
 
 
 def reasons(left: Sequence[Keep | Refused]) -> str:
     """Say of a few objects why they stay, and how many more do."""
-    words = "; ".join(f"{one.entry.target.title}: {one.why}" for one in left[:SHOWN])
-    more = len(left) - SHOWN
-    return words + (f"; and {more} more" if more > 0 else "")
+    said = [f"{one.entry.target.title}: {one.why}" for one in left[:SHOWN]]
+    return first_few(said, len(left))
 
 
 async def _side_by_side(items: Sequence[T], act: Callable[[T], Awaitable[V]]) -> tuple[V, ...]:
