@@ -28,10 +28,10 @@ from ebbflow.wiring.webhooks import Webhooks
 def operator_on(on: Foundation, webhooks: Webhooks, receiver: AdmissionReceiver) -> Operator:
     """Return the operator, ready to run."""
     sights = FirstSights()
-    reconcilers = _reconcilers(on, webhooks, sights)
+    status = KubeStatusWriter(on.client, on.events, on.own_writes, on.clock, logs.redactor)
+    reconcilers = _reconcilers(on, webhooks, sights, status)
     for kind in reconcilers:
         on.metrics.max_workers(kind, on.settings.workers)
-    status = _status_writer(on)
     return Operator(
         elections=on.elections,
         schedule=on.schedule,
@@ -43,13 +43,11 @@ def operator_on(on: Foundation, webhooks: Webhooks, receiver: AdmissionReceiver)
     )
 
 
-def _status_writer(on: Foundation) -> KubeStatusWriter:
-    return KubeStatusWriter(on.client, on.events, on.own_writes, on.clock, logs.redactor)
-
-
-def _reconcilers(on: Foundation, webhooks: Webhooks, sights: FirstSights) -> dict[str, Reconciler]:
+def _reconcilers(
+    on: Foundation, webhooks: Webhooks, sights: FirstSights, status: KubeStatusWriter
+) -> dict[str, Reconciler]:
     """Return what works on each kind, by the names in the keys of the queue."""
-    cluster, status, interval = on.cluster, _status_writer(on), on.settings.poll_interval
+    cluster, interval = on.cluster, on.settings.poll_interval
     turns, runs = runs_on(on)
     providers = ProviderApis(on.http_client(), on.clock)
     owned = KubeOwnedTriggers(on.client, on.own_writes)
