@@ -18,7 +18,6 @@ from ebbflow.adapters.providers.kind import (
     Answered,
     Ask,
     Forbids,
-    Headers,
     Page,
     ProviderKind,
     Question,
@@ -29,7 +28,7 @@ from ebbflow.adapters.providers.kind import (
 from ebbflow.api.gitaccount import Provider
 from ebbflow.domain.git import BasicCredential, RepositoryNotFound
 from ebbflow.domain.http import HttpAnswer
-from ebbflow.domain.providers import Allowance, Identity
+from ebbflow.domain.providers import Identity
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.triggers.change import PullRequest
 
@@ -197,10 +196,6 @@ class Bitbucket(ProviderKind):
         login = user.username or user.nickname
         owners = tuple(member.workspace.slug for member in found.values)
         return Identity(login, owners[:MAX_OWNERS], _missing(scopes))
-
-    @override
-    def allowance(self, headers: Headers) -> Allowance | None:
-        return None
 
 
 _read_body = reading(_User)

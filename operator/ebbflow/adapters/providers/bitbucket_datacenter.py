@@ -13,7 +13,6 @@ from ebbflow.adapters.providers.kind import (
     PAGE_SIZE,
     Answered,
     Ask,
-    Headers,
     Page,
     ProviderKind,
     Question,
@@ -24,7 +23,7 @@ from ebbflow.adapters.providers.kind import (
 from ebbflow.api.gitaccount import Provider
 from ebbflow.domain.git import BasicCredential
 from ebbflow.domain.http import HttpAnswer
-from ebbflow.domain.providers import Allowance, Identity
+from ebbflow.domain.providers import Identity
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.triggers.change import PullRequest
 
@@ -129,10 +128,6 @@ class BitbucketDataCenter(ProviderKind):
             Question("/projects?permission=REPO_READ&limit=100", _read_projects)
         )
         return Identity(login, owners[:MAX_OWNERS])
-
-    @override
-    def allowance(self, headers: Headers) -> Allowance | None:
-        return None
 
 
 _read_body = reading(_Projects)

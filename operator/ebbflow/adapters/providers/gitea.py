@@ -17,7 +17,6 @@ from ebbflow.adapters.providers.kind import (
     Answered,
     Ask,
     Forbids,
-    Headers,
     Page,
     ProviderKind,
     Question,
@@ -29,7 +28,7 @@ from ebbflow.adapters.providers.kind import (
 from ebbflow.api.gitaccount import Provider
 from ebbflow.domain.git import BasicCredential
 from ebbflow.domain.http import HttpAnswer
-from ebbflow.domain.providers import Allowance, Identity
+from ebbflow.domain.providers import Identity
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.triggers.change import PullRequest
 
@@ -135,10 +134,6 @@ class Gitea(ProviderKind):
         except Forbids as refusal:
             missing += _scopes(refusal, "read:repository")
         return Identity(login, names[:MAX_OWNERS], tuple(dict.fromkeys(missing)))
-
-    @override
-    def allowance(self, headers: Headers) -> Allowance | None:
-        return None
 
 
 def _scopes(refusal: Forbids, otherwise: str) -> list[str]:
