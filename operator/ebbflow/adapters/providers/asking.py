@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from http import HTTPStatus
@@ -62,7 +61,7 @@ class Asker:
 
     def allowance(self, account: ProviderAccount) -> Allowance | None:
         """Return what the last answer told of the account's allowance."""
-        return self._allowances.get((account.server, account.fingerprint()))
+        return self._allowances.get(_whose(account))
 
     async def ask(
         self, kind: ProviderKind, account: ProviderAccount, question: Question[V], about: str
@@ -90,7 +89,7 @@ class Asker:
         return value
 
     def _check_open(self, account: ProviderAccount, about: str) -> None:
-        key = (account.server, account.fingerprint())
+        key = _whose(account)
         left = self._closed.get(key, 0.0) - self._clock.monotonic()
         if left > 0:
             raise _used_up(account, about, timedelta(seconds=left))
@@ -114,7 +113,7 @@ class Asker:
         told = kind.allowance(answer.headers)
         if told is None:
             return
-        key = (account.server, account.fingerprint())
+        key = _whose(account)
         self._allowances[key] = told
         self._allowances.move_to_end(key)
         if len(self._allowances) > KEPT_ALLOWANCES:
@@ -136,7 +135,7 @@ class Asker:
         pause = self._pause(kind, answer, words)
         if pause is None:
             return _for_status(account, answer.status, words, about)
-        key = (account.server, account.fingerprint())
+        key = _whose(account)
         self._closed = {k: at for k, at in self._closed.items() if at > self._clock.monotonic()}
         self._closed[key] = self._clock.monotonic() + pause.total_seconds()
         return _used_up(account, about, pause)
@@ -155,6 +154,11 @@ class Asker:
         if asked is None and told is not None and told.resets_at is not None and spent:
             asked = told.resets_at.astimezone(UTC) - self._clock.now()
         return SHORTEST_PAUSE if asked is None else min(max(asked, timedelta(0)), MAX_RETRY_AFTER)
+
+
+def _whose(account: ProviderAccount) -> _Key:
+    """Return what an allowance belongs to: the same credentials at the same server."""
+    return account.server, account.fingerprint()
 
 
 def _read(question: Question[V], answer: HttpAnswer, about: str) -> V:
@@ -238,7 +242,5 @@ def _message(found: object) -> str:
             return text
         case {"errors": [{"message": str() as text}, *_]} | {"error_description": str() as text}:
             return text
-        case Mapping() | list() | None:
-            return ""
         case _:
             return ""
