@@ -21,13 +21,12 @@ from ebbflow.adapters.providers.kind import (
     ProviderKind,
     Question,
     basic_or_bearer,
-    page_after,
+    numbered_page,
     reading,
     two_parts,
 )
 from ebbflow.api.gitaccount import Provider
 from ebbflow.domain.git import BasicCredential
-from ebbflow.domain.http import HttpAnswer
 from ebbflow.domain.providers import Identity
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.triggers.change import PullRequest
@@ -69,7 +68,10 @@ class _Pull(Answered):
     head: _End
     base: _End
 
-    def value(self) -> PullRequest:
+    def value(self) -> PullRequest | None:
+        """Return what it says; None where its commits cannot be found any more."""
+        if not self.head.sha:
+            return None
         ours, theirs = self.base.repo, self.head.repo
         titled = _DRAFT_TITLE.match(self.title) is not None
         return PullRequest(
@@ -103,16 +105,9 @@ class Gitea(ProviderKind):
     @override
     def pulls(self, repository: str, page: int) -> Question[Page]:
         owner, name = two_parts(repository, "https://git.example.com/owner/name")
-        read = reading(tuple[_Pull, ...])
-
-        def read_page(answer: HttpAnswer) -> Page:
-            found = read(answer)
-            after = page_after(page, len(found), answer.headers)
-            # One whose commits cannot be found any more has no head.
-            return Page(tuple(pull.value() for pull in found if pull.head.sha), after)
-
+        read = numbered_page(page, reading(tuple[_Pull, ...]), _Pull.value)
         query = f"state=open&limit={PAGE_SIZE}&page={page}"
-        return Question(f"/repos/{owner}/{name}/pulls?{query}", read_page)
+        return Question(f"/repos/{owner}/{name}/pulls?{query}", read)
 
     @override
     async def identity(self, ask: Ask) -> Identity:

@@ -22,7 +22,7 @@ from ebbflow.adapters.providers.kind import (
     ProviderKind,
     Question,
     bearer,
-    page_after,
+    numbered_page,
     reading,
     two_parts,
 )
@@ -106,15 +106,9 @@ class GitHub(ProviderKind):
     @override
     def pulls(self, repository: str, page: int) -> Question[Page]:
         owner, name = two_parts(repository, "https://github.com/owner/name")
-        read = reading(tuple[_Pull, ...])
-
-        def read_page(answer: HttpAnswer) -> Page:
-            found = read(answer)
-            after = page_after(page, len(found), answer.headers)
-            return Page(tuple(pull.value() for pull in found), after)
-
+        read = numbered_page(page, reading(tuple[_Pull, ...]), _Pull.value)
         query = f"state=open&sort=created&direction=desc&per_page={PAGE_SIZE}&page={page}"
-        return Question(f"/repos/{owner}/{name}/pulls?{query}", read_page)
+        return Question(f"/repos/{owner}/{name}/pulls?{query}", read)
 
     @override
     async def identity(self, ask: Ask) -> Identity:

@@ -22,13 +22,12 @@ from ebbflow.adapters.providers.kind import (
     Question,
     bearer,
     encoded,
-    page_after,
+    numbered_page,
     reading,
 )
 from ebbflow.adapters.providers.numbers import epoch_allowance
 from ebbflow.api.gitaccount import Provider
 from ebbflow.domain.git import BasicCredential, InvalidRequest, RepositoryNotFound
-from ebbflow.domain.http import HttpAnswer
 from ebbflow.domain.providers import Allowance, Identity
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.triggers.change import PullRequest
@@ -62,13 +61,16 @@ class _MergeRequest(Answered):
     labels: tuple[str, ...] = ()
     author: _User | None = None
 
-    def value(self, sha: str) -> PullRequest:
+    def value(self) -> PullRequest | None:
+        """Return what it says; None where it was just made: GitLab has still to look for its commit."""
+        if not self.sha:
+            return None
         fork = self.source_project_id != self.target_project_id
         known = fork and self.source_project_id is not None
         return PullRequest(
             id=self.iid,
             head_branch=self.source_branch,
-            head_sha=sha,
+            head_sha=self.sha,
             base_branch=self.target_branch,
             labels=self.labels[:MAX_LABELS],
             draft=self.work_in_progress if self.draft is None else self.draft,
@@ -100,16 +102,9 @@ class GitLab(ProviderKind):
                 f"{repository!r} names no project of GitLab: write its address as"
                 " https://gitlab.com/group/project."
             )
-        read = reading(tuple[_MergeRequest, ...])
-
-        def read_page(answer: HttpAnswer) -> Page:
-            found = read(answer)
-            after = page_after(page, len(found), answer.headers)
-            # One that was just made has no commit until GitLab has looked for it.
-            return Page(tuple(one.value(one.sha) for one in found if one.sha), after)
-
+        read = numbered_page(page, reading(tuple[_MergeRequest, ...]), _MergeRequest.value)
         query = f"state=opened&order_by=created_at&sort=desc&per_page={PAGE_SIZE}&page={page}"
-        return Question(f"/projects/{encoded(repository)}/merge_requests?{query}", read_page)
+        return Question(f"/projects/{encoded(repository)}/merge_requests?{query}", read)
 
     @override
     async def identity(self, ask: Ask) -> Identity:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 from urllib.parse import quote, unquote, urlsplit
@@ -121,15 +121,27 @@ def reading(kind: type[V]) -> Callable[[HttpAnswer], V]:
     return lambda answer: adapter.validate_json(answer.body)
 
 
-def page_after(page: int, count: int, headers: Headers) -> int | None:
-    """Return the number of the page after this one, for those who number them.
+def numbered_page(
+    number: int,
+    read: Callable[[HttpAnswer], Sequence[V]],
+    value: Callable[[V], PullRequest | None],
+) -> Callable[[HttpAnswer], Page]:
+    """Return a function that reads a page of those who number them and link to the next.
+
+    `read` reads its entries, `value` makes a pull request of one, or None of one to leave out.
 
     A full page has another after it, or an empty one: the link to it (RFC 8288) is missing in an
     answer that did not change since there was none. One that is not full may be followed too: a
     server may give fewer than it was asked for.
     """
-    linked = 'rel="next"' in headers.get("link", "")
-    return page + 1 if linked or count >= PAGE_SIZE else None
+
+    def read_page(answer: HttpAnswer) -> Page:
+        entries = read(answer)
+        pulls = tuple(pull for entry in entries if (pull := value(entry)) is not None)
+        followed = 'rel="next"' in answer.headers.get("link", "") or len(entries) >= PAGE_SIZE
+        return Page(pulls, number + 1 if followed else None)
+
+    return read_page
 
 
 def path_on(account: ProviderAccount, repository: str) -> str:
