@@ -11,15 +11,20 @@ import pytest
 
 from ebbflow.adapters.clock import SystemClock
 from ebbflow.adapters.git import DulwichBackend, HostPolicy
+from ebbflow.domain.ports import Clock
 from tests.support.gitserver import FaultyGitServer
 from tests.support.gitworld import (
     HTTP,
     PASSWORD,
     USER,
+    GitWorld,
     MakeBackend,
+    MemoryWorld,
     RealWorld,
     RecordedMetrics,
 )
+from tests.support.sshserver import SshServer
+from tests.support.sshworld import SshWorld
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +50,12 @@ def metrics() -> RecordedMetrics:
 async def make(tmp_path: Path, metrics: RecordedMetrics) -> AsyncIterator[MakeBackend]:
     async with AsyncExitStack() as stack:
 
-        async def make_backend(policy: HostPolicy = HTTP, **options: Any) -> DulwichBackend:
-            backend = DulwichBackend(tmp_path / "cache", policy, metrics, SystemClock(), **options)
+        async def make_backend(
+            policy: HostPolicy = HTTP, clock: Clock | None = None, **options: Any
+        ) -> DulwichBackend:
+            backend = DulwichBackend(
+                tmp_path / "cache", policy, metrics, clock or SystemClock(), **options
+            )
             return await stack.enter_async_context(backend)
 
         yield make_backend
@@ -55,3 +64,35 @@ async def make(tmp_path: Path, metrics: RecordedMetrics) -> AsyncIterator[MakeBa
 @pytest.fixture
 async def world(make: MakeBackend, server: FaultyGitServer) -> RealWorld:
     return RealWorld(server, await make())
+
+
+@pytest.fixture(scope="module")
+def ssh_server() -> Iterator[SshServer]:
+    with SshServer() as running:
+        yield running
+
+
+@pytest.fixture(params=["http", "ssh", "memory"])
+async def anywhere(request: pytest.FixtureRequest, make: MakeBackend) -> GitWorld:
+    """Each way to reach a repository, and the fake: for what is the same over all of them."""
+    return await _world(request, make)
+
+
+@pytest.fixture(params=["http", "memory"])
+async def real_or_fake(request: pytest.FixtureRequest, make: MakeBackend) -> GitWorld:
+    """The real backend and the fake: for what does not depend on how a repository is reached."""
+    return await _world(request, make)
+
+
+async def _world(request: pytest.FixtureRequest, make: MakeBackend) -> GitWorld:
+    """Return the world that is the fixture's parameter; only its own server is started."""
+    if request.param == "memory":
+        return MemoryWorld()
+    git = await make()
+    if request.param == "ssh":
+        over_ssh: SshServer = request.getfixturevalue("ssh_server")
+        over_ssh.start()
+        return SshWorld(over_ssh, git)
+    over_http: FaultyGitServer = request.getfixturevalue("server")
+    over_http.start()
+    return RealWorld(over_http, git)

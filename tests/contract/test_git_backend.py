@@ -1,84 +1,30 @@
-"""What every GitBackend does, the real one and the fake: one suite for both."""
+"""What every GitBackend does that reads: one suite for the real one and the fake."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-
 import pytest
 
-from ebbflow.adapters.clock import SystemClock
-from ebbflow.adapters.git import DulwichBackend, HostPolicy
 from ebbflow.devcluster.gitrepository import Entry
 from ebbflow.domain.git import (
     AuthenticationFailed,
-    BranchMoved,
-    CommitHeader,
     GitError,
     GitFile,
     NotAFile,
-    Pushed,
-    PushRefused,
     RepositoryNotFound,
-    Signature,
-    SigningKey,
     TooLarge,
     Unreachable,
 )
-from ebbflow.domain.secret import Tainted
-from tests.support.gitserver import FaultyGitServer
-from tests.support.gitworld import (
-    PASSWORD,
-    USER,
-    GitWorld,
-    MemoryWorld,
-    RealWorld,
-    RecordedMetrics,
-)
+from tests.support.gitworld import COMMIT_HEADER, PASSWORD, GitWorld
 from tests.support.memory_git import AUTHOR
-from tests.support.sshserver import SshServer, new_key, private_text
-from tests.support.sshworld import SshWorld
 
 MISSING = "0123456789" * 4
-HEADER = CommitHeader(
-    author=Signature("Ann Example", "ann@example.com"),
-    committer=Signature("ebbflow", "ebbflow@ebbflow.dev"),
-    time=1_700_000_000,
-    message="Update shop\n\nEbbflow-Object: Template/default/shop\n",
-)
-SIGNING_KEY = SigningKey(Tainted(private_text(new_key())))
 SHOP = b"# The shop\nreplicas: 2\n"
 SHOP_ID = "9698bc005b5ec502fabf0ef3fe4c8be3c3db6c96"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[FaultyGitServer]:
-    with FaultyGitServer(username=USER, password=PASSWORD) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def ssh_server() -> Iterator[SshServer]:
-    with SshServer() as running:
-        yield running
-
-
-@pytest.fixture(params=["http", "ssh", "memory"])
-async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[GitWorld]:
-    if request.param == "memory":
-        yield MemoryWorld()
-        return
-    policy = HostPolicy(allow_insecure_http=True)
-    async with DulwichBackend(tmp_path, policy, RecordedMetrics(), SystemClock()) as git:
-        if request.param == "ssh":
-            over_ssh: SshServer = request.getfixturevalue("ssh_server")
-            over_ssh.start()
-            yield SshWorld(over_ssh, git)
-        else:
-            over_http: FaultyGitServer = request.getfixturevalue("server")
-            over_http.start()
-            yield RealWorld(over_http, git)
+@pytest.fixture
+def world(anywhere: GitWorld) -> GitWorld:
+    return anywhere
 
 
 class TestListing:
@@ -193,7 +139,7 @@ class TestReading:
             await world.git.read_file(world.remote(), "main", head, path)
         assert await world.git.blob_ids(world.remote(), "main", head, [path]) == {path: None}
         with pytest.raises(NotAFile):
-            await world.git.prepare_commit(world.remote(), "main", head, path, b"x", HEADER)
+            await world.git.prepare_commit(world.remote(), "main", head, path, b"x", COMMIT_HEADER)
 
     async def test_a_file_over_the_limit_is_refused(self, world: GitWorld) -> None:
         head = world.create({"big.yaml": b"x" * 600 * 1024, "small.yaml": SHOP})
@@ -221,131 +167,6 @@ class TestReading:
     async def test_an_unknown_blob_is_none(self, world: GitWorld) -> None:
         world.create({"shop.yaml": SHOP})
         assert await world.git.read_blob(world.remote(), MISSING) is None
-
-
-class TestCommitting:
-    async def test_equal_arguments_make_equal_commits(self, world: GitWorld) -> None:
-        head = world.create({"shop.yaml": SHOP})
-        arguments = (world.remote(), "main", head, "shop.yaml", b"replicas: 5\n")
-        first = await world.git.prepare_commit(*arguments, HEADER)
-        assert await world.git.prepare_commit(*arguments, HEADER) == first
-        later = dataclasses.replace(HEADER, time=HEADER.time + 1)
-        assert (await world.git.prepare_commit(*arguments, later)).commit != first.commit
-
-    async def test_a_signed_commit_comes_out_the_same_when_it_is_made_again(
-        self, world: GitWorld
-    ) -> None:
-        head = world.create({"shop.yaml": SHOP})
-        arguments = (world.remote(), "main", head, "shop.yaml", b"replicas: 5\n")
-        signed = dataclasses.replace(HEADER, signing_key=SIGNING_KEY)
-        first = await world.git.prepare_commit(*arguments, signed)
-        assert await world.git.prepare_commit(*arguments, signed) == first
-        assert (await world.git.prepare_commit(*arguments, HEADER)).commit != first.commit
-        assert b"gpgsig -----BEGIN SSH SIGNATURE-----\n " in first.objects[-1][1]
-        assert await world.git.push(world.remote(), "main", first) == Pushed()
-        assert world.log()[0].message == HEADER.message
-
-    async def test_a_pushed_commit_is_on_the_branch_with_its_people(self, world: GitWorld) -> None:
-        head = world.create({"templates/shop.yaml": SHOP, "other.yaml": b"o: 1\n"})
-        made = await world.git.prepare_commit(
-            world.remote(), "main", head, "templates/shop.yaml", b"replicas: 5\n", HEADER
-        )
-        assert await world.git.push(world.remote(), "main", made) == Pushed()
-        newest = world.log()[0]
-        assert newest.sha == made.commit == world.head()
-        assert newest.parents == (head,)
-        assert newest.author == "Ann Example <ann@example.com>"
-        assert newest.committer == "ebbflow <ebbflow@ebbflow.dev>"
-        assert (newest.time, newest.message) == (HEADER.time, HEADER.message)
-        assert world.show("main", "templates/shop.yaml") == b"replicas: 5\n"
-        assert world.show("main", "other.yaml") == b"o: 1\n"
-
-    async def test_a_pushed_commit_can_be_read_and_built_upon(self, world: GitWorld) -> None:
-        head = world.create({"shop.yaml": SHOP})
-        for count in range(3):
-            data = b"replicas: %d\n" % count
-            made = await world.git.prepare_commit(
-                world.remote(), "main", head, "shop.yaml", data, HEADER
-            )
-            assert await world.git.push(world.remote(), "main", made) == Pushed()
-            head = made.commit
-            found = await world.git.read_file(world.remote(), "main", head, "shop.yaml")
-            assert found == GitFile(made.blob, data)
-        assert len(world.log()) == 4
-
-    async def test_new_directories_are_made(self, world: GitWorld) -> None:
-        head = world.create({"a.yaml": b"a: 1\n"})
-        made = await world.git.prepare_commit(
-            world.remote(), "main", head, "new/deep/shop.yaml", SHOP, HEADER
-        )
-        assert await world.git.push(world.remote(), "main", made) == Pushed()
-        assert world.show("main", "new/deep/shop.yaml") == SHOP
-        assert world.show("main", "a.yaml") == b"a: 1\n"
-
-    async def test_names_lose_what_a_commit_cannot_hold(self, world: GitWorld) -> None:
-        head = world.create({"shop.yaml": SHOP})
-        header = dataclasses.replace(
-            HEADER, author=Signature("Eve <root@x>\nparent 0", "e ve@x>\n")
-        )
-        made = await world.git.prepare_commit(
-            world.remote(), "main", head, "shop.yaml", b"x: 1\n", header
-        )
-        await world.git.push(world.remote(), "main", made)
-        assert world.log()[0].author == "Eve root@x parent 0 <eve@x>"
-        assert world.log()[0].parents == (head,)
-
-
-class TestPushing:
-    async def test_a_push_onto_a_moved_branch_tells_where_it_is(self, world: GitWorld) -> None:
-        head = world.create({"shop.yaml": SHOP})
-        made = await world.git.prepare_commit(
-            world.remote(), "main", head, "shop.yaml", b"replicas: 5\n", HEADER
-        )
-        theirs = world.commit({"shop.yaml": b"replicas: 9\n"})
-        assert await world.git.push(world.remote(), "main", made) == BranchMoved(theirs)
-        assert world.head() == theirs
-
-    async def test_a_branch_that_moves_during_the_push_is_not_overwritten(
-        self, world: GitWorld
-    ) -> None:
-        head = world.create({"shop.yaml": SHOP})
-        made = await world.git.prepare_commit(
-            world.remote(), "main", head, "shop.yaml", b"replicas: 5\n", HEADER
-        )
-        theirs: list[str] = []
-        world.before_push(lambda: theirs.append(world.commit({"shop.yaml": b"replicas: 9\n"})))
-        assert await world.git.push(world.remote(), "main", made) == BranchMoved(theirs[0])
-        assert world.head() == theirs[0]
-
-    async def test_a_push_onto_a_deleted_branch_does_not_create_it(self, world: GitWorld) -> None:
-        world.create({"shop.yaml": SHOP})
-        head = world.commit({"shop.yaml": SHOP}, branch="stage")
-        made = await world.git.prepare_commit(
-            world.remote(), "stage", head, "shop.yaml", b"replicas: 5\n", HEADER
-        )
-        world.point("stage", None)
-        assert await world.git.push(world.remote(), "stage", made) == BranchMoved(None)
-        assert world.head("stage") is None
-
-    async def test_a_push_that_already_arrived_is_pushed(self, world: GitWorld) -> None:
-        head = world.create({"shop.yaml": SHOP})
-        made = await world.git.prepare_commit(
-            world.remote(), "main", head, "shop.yaml", b"replicas: 5\n", HEADER
-        )
-        assert await world.git.push(world.remote(), "main", made) == Pushed()
-        assert await world.git.push(world.remote(), "main", made) == Pushed()
-        assert len(world.log()) == 2
-
-    async def test_a_refused_push_has_the_servers_words(self, world: GitWorld) -> None:
-        head = world.create({"shop.yaml": SHOP})
-        world.refuse_pushes("main is protected: open a pull request")
-        made = await world.git.prepare_commit(
-            world.remote(), "main", head, "shop.yaml", b"replicas: 5\n", HEADER
-        )
-        result = await world.git.push(world.remote(), "main", made)
-        assert isinstance(result, PushRefused)
-        assert "main is protected: open a pull request" in result.words
-        assert world.head() == head
 
 
 class TestAncestry:
@@ -401,11 +222,11 @@ class TestAuthors:
     async def test_what_is_on_top_of_our_own_commit_is_told_apart(self, world: GitWorld) -> None:
         head = world.create({"shop.yaml": SHOP})
         made = await world.git.prepare_commit(
-            world.remote(), "main", head, "shop.yaml", b"replicas: 5\n", HEADER
+            world.remote(), "main", head, "shop.yaml", b"replicas: 5\n", COMMIT_HEADER
         )
         await world.git.push(world.remote(), "main", made)
         above = world.commit({"README.md": b"unrelated\n"}, author=BO)
-        assert await author(world, above) == str(HEADER.author)
+        assert await author(world, above) == str(COMMIT_HEADER.author)
 
 
 class TestTrouble:

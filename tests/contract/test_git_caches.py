@@ -6,43 +6,20 @@ import asyncio
 import dataclasses
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from ebbflow.adapters.clock import SystemClock
 from ebbflow.adapters.git import DulwichBackend, HostPolicy, Limits
 from ebbflow.adapters.git.cache import SessionDirectory
-from ebbflow.domain.ports import Clock
 from tests.support.gitserver import FaultyGitServer
-from tests.support.gitworld import PASSWORD, USER, RealWorld, RecordedMetrics
+from tests.support.gitworld import (
+    PASSWORD,
+    USER,
+    MakeBackend,
+    RealWorld,
+    RecordedMetrics,
+)
 from tests.support.memory_cluster import ManualClock
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FaultyGitServer]:
-    with FaultyGitServer(username=USER, password=PASSWORD) as running:
-        yield running
-
-
-@pytest.fixture
-async def make(tmp_path: Path) -> AsyncIterator[Any]:
-    async with AsyncExitStack() as stack:
-
-        async def make_backend(clock: Clock | None = None, **options: Any) -> DulwichBackend:
-            backend = DulwichBackend(
-                tmp_path,
-                HostPolicy(allow_insecure_http=True),
-                RecordedMetrics(),
-                clock or SystemClock(),
-                **options,
-            )
-            return await stack.enter_async_context(backend)
-
-        yield make_backend
 
 
 def below(directory: Path) -> list[str]:
@@ -54,7 +31,7 @@ def packs_in(directory: Path) -> list[str]:
 
 
 async def test_no_path_tells_an_address_or_a_credential(
-    make: Any, server: FaultyGitServer, tmp_path: Path
+    make: MakeBackend, server: FaultyGitServer, tmp_path: Path
 ) -> None:
     world = RealWorld(server, await make())
     head = world.create({"shop.yaml": b"a: 1\n"})
@@ -66,7 +43,7 @@ async def test_no_path_tells_an_address_or_a_credential(
 
 
 async def test_a_credential_that_cannot_read_gets_nothing_from_the_cache_of_another(
-    make: Any, server: FaultyGitServer
+    make: MakeBackend, server: FaultyGitServer
 ) -> None:
     world = RealWorld(server, await make())
     head = world.create({"shop.yaml": b"a: 1\n"})
@@ -79,7 +56,7 @@ async def test_a_credential_that_cannot_read_gets_nothing_from_the_cache_of_anot
 
 
 async def test_a_worn_cache_is_begun_anew_and_still_answers(
-    make: Any, server: FaultyGitServer, tmp_path: Path
+    make: MakeBackend, server: FaultyGitServer, tmp_path: Path
 ) -> None:
     world = RealWorld(server, await make(limits=Limits(packs=4)))
     head = world.create({"shop.yaml": b"n: 0\n"})
@@ -95,7 +72,9 @@ async def test_a_worn_cache_is_begun_anew_and_still_answers(
     assert again.data == b"n: 0\n"
 
 
-async def test_readers_of_many_commits_survive_renewals(make: Any, server: FaultyGitServer) -> None:
+async def test_readers_of_many_commits_survive_renewals(
+    make: MakeBackend, server: FaultyGitServer
+) -> None:
     world = RealWorld(server, await make(limits=Limits(packs=2)))
     commits = [world.create({"n": b"0"}), *(world.commit({"n": b"%d" % i}) for i in range(1, 6))]
     found = await asyncio.gather(
@@ -105,10 +84,10 @@ async def test_readers_of_many_commits_survive_renewals(make: Any, server: Fault
 
 
 async def test_a_cache_that_nobody_used_for_long_is_removed(
-    make: Any, server: FaultyGitServer, tmp_path: Path
+    make: MakeBackend, server: FaultyGitServer, tmp_path: Path
 ) -> None:
     clock = ManualClock()
-    git = await make(clock, limits=Limits(idle_seconds=3600))
+    git = await make(clock=clock, limits=Limits(idle_seconds=3600))
     idle, used = RealWorld(server, git), RealWorld(server, git)
     for world in (idle, used):
         head = world.create({"n": b"0"})

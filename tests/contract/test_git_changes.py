@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
-from ebbflow.adapters.clock import SystemClock
-from ebbflow.adapters.git import DulwichBackend
 from ebbflow.devcluster.gitrepository import Entry
 from ebbflow.domain.git import Changes, CommitGone, NotACommit, Signature
 from tests.support.gitserver import FaultyGitServer
 from tests.support.gitworld import (
-    HTTP,
     GitWorld,
-    MemoryWorld,
     RealWorld,
-    RecordedMetrics,
     noise,
 )
 
@@ -27,15 +19,9 @@ ONE = b"a: 1\n"
 TWO = b"a: 2\n"
 
 
-@pytest.fixture(params=["http", "memory"])
-async def each(
-    request: pytest.FixtureRequest, running: FaultyGitServer, tmp_path: Path
-) -> AsyncIterator[GitWorld]:
-    if request.param == "memory":
-        yield MemoryWorld()
-        return
-    async with DulwichBackend(tmp_path, HTTP, RecordedMetrics(), SystemClock()) as git:
-        yield RealWorld(running, git)
+@pytest.fixture
+def each(real_or_fake: GitWorld) -> GitWorld:
+    return real_or_fake
 
 
 def messages(changes: Changes) -> list[str]:

@@ -2,54 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-
 import pytest
 
-from ebbflow.adapters.clock import SystemClock
-from ebbflow.adapters.git.backend import DulwichBackend
-from ebbflow.adapters.git.limits import HostPolicy
 from ebbflow.devcluster.gitrepository import Entry
 from ebbflow.domain.git import BranchMoved, InvalidRequest, NotAFile, PreparedCommit, Pushed
-from tests.contract.test_git_backend import HEADER
-from tests.support.gitserver import FaultyGitServer
-from tests.support.gitworld import (
-    PASSWORD,
-    USER,
-    GitWorld,
-    MemoryWorld,
-    RealWorld,
-    RecordedMetrics,
-)
+from tests.support.gitworld import COMMIT_HEADER, GitWorld
 
 FILES: dict[str, bytes | None] = {"a.yaml": b"a: 2\n", "new/deep/b.txt": b"b\n", "old/c": None}
 BEGINNING = {"a.yaml": b"a: 1\n", "old/c": b"c\n", "run.sh": Entry("100755", b"#!/bin/sh\n")}
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[FaultyGitServer]:
-    with FaultyGitServer(username=USER, password=PASSWORD) as running:
-        yield running
-
-
-@pytest.fixture(params=["http", "memory"])
-async def world(
-    request: pytest.FixtureRequest, server: FaultyGitServer, tmp_path: Path
-) -> AsyncIterator[GitWorld]:
-    if request.param == "memory":
-        yield MemoryWorld()
-        return
-    policy = HostPolicy(allow_insecure_http=True)
-    async with DulwichBackend(tmp_path, policy, RecordedMetrics(), SystemClock()) as git:
-        server.start()
-        yield RealWorld(server, git)
+@pytest.fixture
+def world(real_or_fake: GitWorld) -> GitWorld:
+    return real_or_fake
 
 
 async def prepared(
-    world: GitWorld, head: str, files: dict[str, bytes | None], message: str = HEADER.message
+    world: GitWorld, head: str, files: dict[str, bytes | None], message: str = COMMIT_HEADER.message
 ) -> PreparedCommit:
-    header = HEADER.__class__(HEADER.author, HEADER.committer, HEADER.time, message)
+    header = COMMIT_HEADER.__class__(
+        COMMIT_HEADER.author, COMMIT_HEADER.committer, COMMIT_HEADER.time, message
+    )
     made = await world.git.prepare_files(world.remote(), "main", head, files, header)
     assert made is not None
     return made
@@ -93,7 +66,7 @@ async def test_both_give_a_commit_the_id_that_git_gives_it(world: GitWorld) -> N
 )
 async def test_no_change_is_no_commit(world: GitWorld, files: dict[str, bytes | None]) -> None:
     head = world.create(BEGINNING)
-    assert await world.git.prepare_files(world.remote(), "main", head, files, HEADER) is None
+    assert await world.git.prepare_files(world.remote(), "main", head, files, COMMIT_HEADER) is None
 
 
 async def test_all_files_may_go(world: GitWorld) -> None:

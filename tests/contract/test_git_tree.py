@@ -7,8 +7,7 @@ import pytest
 from ebbflow.devcluster.gitrepository import Entry
 from ebbflow.domain.git import CommitGone, GitError, NotAFile, TooLarge
 from ebbflow.domain.source_archive import TreeBounds, TreeFile
-from tests.support.gitserver import FaultyGitServer
-from tests.support.gitworld import GitWorld, MakeBackend, MemoryWorld, RealWorld
+from tests.support.gitworld import GitWorld
 
 FILES = {
     "README.md": b"# Shop\n",
@@ -21,11 +20,9 @@ FILES = {
 WIDE = TreeBounds()
 
 
-@pytest.fixture(params=["real", "memory"])
-async def world(
-    request: pytest.FixtureRequest, make: MakeBackend, server: FaultyGitServer
-) -> GitWorld:
-    return MemoryWorld() if request.param == "memory" else RealWorld(server, await make())
+@pytest.fixture
+def world(real_or_fake: GitWorld) -> GitWorld:
+    return real_or_fake
 
 
 async def test_all_files_are_read_with_what_they_are(world: GitWorld) -> None:

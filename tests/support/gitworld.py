@@ -29,7 +29,10 @@ USER = "robot"
 PASSWORD = "canary-Pa55/w0rd+of=git"
 PERSON = Signature("Ann Example", "ann@example.com")
 COMMIT_HEADER = CommitHeader(
-    PERSON, Signature("ebbflow", "e@ebbflow.dev"), 1_700_000_000, "Update shop"
+    author=PERSON,
+    committer=Signature("ebbflow", "ebbflow@ebbflow.dev"),
+    time=1_700_000_000,
+    message="Update shop\n\nEbbflow-Object: Template/default/shop\n",
 )
 SHOP = b"replicas: 2\n"
 HTTP = HostPolicy(allow_insecure_http=True)
