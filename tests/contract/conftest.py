@@ -1,4 +1,4 @@
-"""Fixtures of the contract suites: the real backend and a real server that fails on command."""
+"""Fixtures of the contract suites: Git over servers that fail on command, APIs of providers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import pytest
 
 from ebbflow.adapters.clock import SystemClock
 from ebbflow.adapters.git import DulwichBackend, HostPolicy
+from ebbflow.adapters.http_client import AioHttpClient
+from ebbflow.adapters.providers import ProviderApis
 from ebbflow.domain.ports import Clock
 from tests.support.gitserver import FaultyGitServer
 from tests.support.gitworld import (
@@ -23,6 +25,9 @@ from tests.support.gitworld import (
     RealWorld,
     RecordedMetrics,
 )
+from tests.support.memory_cluster import ManualClock
+from tests.support.providers.fakes import FakeGitHub
+from tests.support.providers.server import look_up
 from tests.support.sshserver import SshServer
 from tests.support.sshworld import SshWorld
 
@@ -96,3 +101,21 @@ async def _world(request: pytest.FixtureRequest, make: MakeBackend) -> GitWorld:
     over_http: FaultyGitServer = request.getfixturevalue("server")
     over_http.start()
     return RealWorld(over_http, git)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def apis(clock: ManualClock) -> AsyncIterator[ProviderApis]:
+    http = AioHttpClient((), look_up, allow_insecure_http=True, seconds=5)
+    yield ProviderApis(http, clock)
+    await http.close()
+
+
+@pytest.fixture
+async def github() -> AsyncIterator[FakeGitHub]:
+    async with FakeGitHub() as server:
+        yield server

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator
 
 import pytest
 
-from ebbflow.adapters.http_client import AioHttpClient
-from ebbflow.adapters.providers import PROVIDERS, ProviderApis
-from tests.support.memory_cluster import ManualClock
+from ebbflow.adapters.providers import PROVIDERS
 from tests.support.providers.contract import ProviderContract
 from tests.support.providers.fakes import (
     FAKES,
@@ -20,27 +17,6 @@ from tests.support.providers.fakes import (
     FakeGitLab,
 )
 from tests.support.providers.server import FakeProvider
-
-
-def look_up(host: str, port: int) -> tuple[str, ...]:
-    raise socket.gaierror(socket.EAI_NONAME, "no such name")
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[AioHttpClient]:
-    made = AioHttpClient((), look_up, allow_insecure_http=True)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
-
-
-@pytest.fixture
-def apis(http: AioHttpClient, clock: ManualClock) -> ProviderApis:
-    return ProviderApis(http, clock)
 
 
 class Fixture(ProviderContract):

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from ebbflow.api.gitaccount import Provider
 from ebbflow.domain.git import BasicCredential
-from ebbflow.domain.providers import ProviderAccount
+from ebbflow.domain.providers import ProviderAccount, Providers
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.triggers.change import PullRequest
 
@@ -202,3 +202,15 @@ class FakeProvider(ABC):
                 return web.Response(status=304, headers={**self.extra, "ETag": tag})
             headers["ETag"] = tag
         return web.Response(body=data, content_type="application/json", headers=headers)
+
+
+def look_up(host: str, port: int) -> tuple[str, ...]:
+    """Resolve the one name that a fake is reached by: every other is an address."""
+    del port
+    return {"api.github.com": ("127.0.0.1",)}[host]
+
+
+async def ids(apis: Providers, server: FakeProvider) -> list[int]:
+    """Return the ids of the open pull requests, as the API lists them."""
+    listing = await apis.pull_requests(server.account, server.repository)
+    return [pull.id for pull in listing.pulls]
