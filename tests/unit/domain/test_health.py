@@ -13,7 +13,6 @@ from ebbflow.domain.health_of_kinds import RULES
 from ebbflow.domain.health_verdict import MAX_MESSAGE
 from tests.support.live_objects import (
     BALANCER,
-    CRASHED,
     CRD,
     PDB,
     SNAPSHOT,
@@ -21,15 +20,11 @@ from tests.support.live_objects import (
     deployment,
     job,
     made,
-    pod,
     replicas,
     route,
     state,
     stateful,
-    waiting,
 )
-
-OUT_OF_MEMORY = {"exitCode": 137, "reason": "OOMKilled"}
 
 
 @pytest.mark.parametrize(
@@ -197,89 +192,6 @@ OUT_OF_MEMORY = {"exitCode": 137, "reason": "OOMKilled"}
             id="job: failed",
         ),
         pytest.param(job({"suspend": True}), Current("it is suspended"), id="job: suspended"),
-        # Pod
-        pytest.param(
-            pod("Running", conditions=[state("Ready", "True")]), Current("ready"), id="pod: ready"
-        ),
-        pytest.param(pod("Succeeded"), Current("it has ended well"), id="pod: ended"),
-        pytest.param(pod("Failed", reason="Evicted"), Failed("Evicted"), id="pod: evicted"),
-        pytest.param(
-            pod("Failed", {"name": "app", "state": {"terminated": {"exitCode": 3}}}),
-            Failed("container app ended with exit code 3; its log: kubectl logs x -c app"),
-            id="pod: failed",
-        ),
-        pytest.param(
-            pod("Running", CRASHED),
-            Failed(
-                "container app: CrashLoopBackOff after 4 restarts: container app ended with exit "
-                "code 2: no database"
-            ),
-            id="pod: crashes",
-        ),
-        pytest.param(
-            made(
-                "v1 Pod",
-                {"restartPolicy": "Always"},
-                {"containerStatuses": [{"name": "app", "state": {"terminated": {"exitCode": 0}}}]},
-            ),
-            InProgress(
-                "container app ended with exit code 0, and is to run on; its log: kubectl logs x "
-                "-c app"
-            ),
-            id="pod: ends though it is to run on",
-        ),
-        pytest.param(
-            {
-                **pod("Failed", {"name": "app", "state": {"terminated": OUT_OF_MEMORY}}),
-                "metadata": {"name": "x", "namespace": "shop"},
-            },
-            Failed(
-                "container app was killed because it used more memory than its limit (OOMKilled, "
-                "exit code 137): raise its resources.limits.memory, or have it use less"
-            ),
-            id="pod: out of memory",
-        ),
-        pytest.param(
-            pod("Running", waiting("RunContainerError", "nosuch: not found in $PATH")),
-            InProgress("container app: RunContainerError: nosuch: not found in $PATH"),
-            id="pod: its command is missing",
-        ),
-        pytest.param(
-            pod("Pending", waiting("ContainerCreating", "")),
-            InProgress("its phase is Pending"),
-            id="pod: its container is being made",
-        ),
-        pytest.param(
-            pod("Pending", waiting("ImagePullBackOff", "no such image")),
-            InProgress("container app: ImagePullBackOff: no such image"),
-            id="pod: the image is missing",
-        ),
-        pytest.param(
-            pod("Pending", waiting("CreateContainerConfigError", "secret not found")),
-            InProgress("container app: CreateContainerConfigError: secret not found"),
-            id="pod: its configuration is missing",
-        ),
-        pytest.param(
-            pod("Pending", conditions=[state("PodScheduled", "False", "Unschedulable", "0/1")]),
-            InProgress("no node takes it: 0/1"),
-            id="pod: unschedulable",
-        ),
-        pytest.param(pod("Pending"), InProgress("its phase is Pending"), id="pod: pending"),
-        pytest.param(
-            made(
-                "v1 Pod",
-                {"nodeName": "n1"},
-                {
-                    "phase": "Running",
-                    "conditions": [state("Ready", "False"), state("ContainersReady", "True")],
-                },
-            ),
-            InProgress(
-                "its node n1 does not answer, so nobody knows how it is; repair the node, or, if it "
-                "is gone for good, delete it (kubectl delete node n1)"
-            ),
-            id="pod: its node is silent",
-        ),
         # the rest
         pytest.param(
             made("v1 PersistentVolumeClaim", status={"phase": "Bound"}),
