@@ -15,6 +15,7 @@ from ebbflow.api.base import Key
 from ebbflow.devcluster.cluster import ControlPlane
 from tests.support.installation import operator_kubeconfig
 from tests.support.kube_world import KubeWorld, kube_world
+from tests.support.run_parent_contract import RunParentContract
 from tests.support.run_store_contract import RunStoreContract
 from tests.support.run_store_world import (
     BUSY,
@@ -61,7 +62,7 @@ async def printed(
     await asyncio.to_thread(eventually, is_there, GARBAGE_SECONDS, what)
 
 
-class TestKubeRunStore(RunStoreContract):
+class TestKubeRunStore(RunStoreContract, RunParentContract):
     async def test_our_own_writes_are_recognised(self, world: KubeWorld) -> None:
         made = await started(world)
         written = await world.store.write_status(made, status(node(0)))

@@ -6,6 +6,7 @@ import pytest
 
 from ebbflow.api.base import Key
 from tests.support.memory_world import MemoryWorld
+from tests.support.run_parent_contract import RunParentContract
 from tests.support.run_store_contract import RunStoreContract
 from tests.support.run_store_world import SNAPSHOT, made_by_hand, started
 
@@ -15,7 +16,7 @@ def world() -> MemoryWorld:
     return MemoryWorld()
 
 
-class TestMemoryRunStore(RunStoreContract):
+class TestMemoryRunStore(RunStoreContract, RunParentContract):
     async def test_what_a_parent_owned_goes_with_it(self, world: MemoryWorld) -> None:
         released = await world.store.release(await started(world))
         mine = await made_by_hand(world)
