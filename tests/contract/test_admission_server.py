@@ -22,6 +22,7 @@ from ebbflow.adapters.kube.webhook import Entry, Service, Url
 from ebbflow.domain.ports import ClusterError
 from ebbflow.settings import Address, Settings
 from tests.support.reviews import as_body, committed, patched, review, shop
+from tests.support.waiting import soon
 
 OLD = committed(shop({"a": 1}))
 REVIEW = as_body(review("alice", shop({"a": 2}), OLD))
@@ -122,14 +123,6 @@ class World:
             return response.status, json.loads(text) if response.status == 200 else text
 
 
-async def aeventually(check: Callable[[], bool], timeout: float, what: str) -> None:  # noqa: ASYNC109
-    """Like `eventually`, while the event loop goes on."""
-    deadline = asyncio.get_running_loop().time() + timeout
-    while not check():
-        assert asyncio.get_running_loop().time() < deadline, f"waited {timeout:g} s for {what}"
-        await asyncio.sleep(0.01)
-
-
 @asynccontextmanager
 async def running(*work: Awaitable[None]) -> AsyncIterator[list[asyncio.Future[None]]]:
     tasks = [asyncio.ensure_future(each) for each in work]
@@ -147,7 +140,7 @@ async def world() -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         receiver = made.receiver()
         await stack.enter_async_context(running(receiver.run(), receiver.lead()))
-        await aeventually(lambda: bool(made.registration.entries), 5, "the webhook")
+        await soon(lambda: bool(made.registration.entries), 5, "the webhook")
         yield made
 
 
@@ -217,13 +210,13 @@ async def test_many_reviews_at_once_are_all_answered(world: World) -> None:
 async def test_a_removed_or_changed_registration_is_repaired(world: World) -> None:
     entry = world.entry
     world.registration.entries.clear()
-    await aeventually(lambda: world.registration.entries == {entry.name: entry}, 5, "the repair")
+    await soon(lambda: world.registration.entries == {entry.name: entry}, 5, "the repair")
 
 
 async def test_lost_credentials_are_made_anew_and_registered(world: World) -> None:
     before = world.entry
     world.store.values = {}
-    await aeventually(lambda: world.entry.authorities != before.authorities, 5, "new credentials")
+    await soon(lambda: world.entry.authorities != before.authorities, 5, "new credentials")
     assert (await world.post(REVIEW))[0] == 200
     assert world.entry.path != before.path
     assert len(world.known) == 2
@@ -242,7 +235,7 @@ async def test_a_clean_end_takes_an_address_out_and_leaves_a_service(
     made = World()
     receiver = made.receiver(**environ)
     async with running(receiver.run(), receiver.lead()):
-        await aeventually(lambda: made.metrics.up, 5, "it to be up")
+        await soon(lambda: made.metrics.up, 5, "it to be up")
         assert len(made.registration.entries) == 1
     assert len(made.registration.entries) == left
 
@@ -251,7 +244,7 @@ async def test_in_a_pod_it_is_found_by_its_service() -> None:
     made = World()
     receiver = made.receiver(POD_NAMESPACE="ops", ADMISSION_SERVICE="flow-admission")
     async with running(receiver.run(), receiver.lead()):
-        await aeventually(lambda: made.metrics.up, 5, "it to be up")
+        await soon(lambda: made.metrics.up, 5, "it to be up")
         assert made.entry.endpoint == Service("ops", "flow-admission", 9443)
         assert made.entry.name == "ebbflow-operator.ops.ebbflow.dev"
 
@@ -260,7 +253,7 @@ async def test_a_standby_serves_and_does_not_register() -> None:
     made = World()
     receiver = made.receiver()
     async with running(receiver.run()):
-        await aeventually(lambda: made.metrics.up, 5, "it to be up")
+        await soon(lambda: made.metrics.up, 5, "it to be up")
         assert receiver.record_key() is not None
         assert (made.registration.entries, receiver.problems()) == ({}, [])
 
@@ -270,10 +263,10 @@ async def test_a_replica_that_takes_over_registers_its_own_address() -> None:
     first, second = made.receiver(), made.receiver()
     async with running(first.run(), second.run()):
         async with running(first.lead()):
-            await aeventually(lambda: bool(made.registration.entries), 5, "the first one")
+            await soon(lambda: bool(made.registration.entries), 5, "the first one")
             before = made.entry
         async with running(second.lead()):
-            await aeventually(lambda: bool(made.registration.entries), 5, "the second one")
+            await soon(lambda: bool(made.registration.entries), 5, "the second one")
             assert made.entry.endpoint != before.endpoint
             assert made.entry.path == before.path
             assert (await made.post(REVIEW))[0] == 200
@@ -288,7 +281,7 @@ async def test_a_taken_address_is_no_reason_to_end(caplog: pytest.LogCaptureFixt
         receiver = made.receiver(Address("127.0.0.1", taken.getsockname()[1]))
         async with running(receiver.run(), receiver.lead()) as tasks:
             await receiver.prepared()
-            await aeventually(lambda: not receiver.problems(), 5, "the first try")
+            await soon(lambda: not receiver.problems(), 5, "the first try")
             assert not tasks[0].done()
     assert receiver.record_key() is not None
     assert not made.metrics.up
@@ -303,7 +296,7 @@ async def test_an_api_server_that_refuses_is_no_reason_to_end(
     receiver = made.receiver()
     async with running(receiver.run(), receiver.lead()):
         await receiver.prepared()
-        await aeventually(lambda: not receiver.problems(), 5, "the first try")
+        await soon(lambda: not receiver.problems(), 5, "the first try")
         assert receiver.record_key() is None
     assert "authors are unresolved: cannot get secrets: forbidden" in caplog.text
 
@@ -313,6 +306,6 @@ async def test_whatever_goes_wrong_is_no_reason_to_end() -> None:
     made.registration.failure = RuntimeError("unexpected")
     receiver = made.receiver()
     async with running(receiver.run(), receiver.lead()) as tasks:
-        await aeventually(lambda: receiver.record_key() is not None, 5, "the credentials")
-        await aeventually(lambda: not receiver.problems(), 5, "the first try")
+        await soon(lambda: receiver.record_key() is not None, 5, "the credentials")
+        await soon(lambda: not receiver.problems(), 5, "the first try")
         assert not tasks[0].done()

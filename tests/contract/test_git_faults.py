@@ -36,21 +36,19 @@ from tests.support.gitworld import (
     RecordedMetrics,
     noise,
 )
+from tests.support.waiting import soon
 
 
 def real_server(root: Path) -> FaultyGitServer:
     return FaultyGitServer(root, username=USER, password=PASSWORD)
 
 
-async def ask(
-    server: FaultyGitServer, git: GitBackend, *, hang: bool = False, after: float = 0
-) -> str | None:
-    """Ask a server of its own for its branch, `after` seconds from now."""
+async def ask(server: FaultyGitServer, git: GitBackend, *, hang: bool = False) -> str | None:
+    """Ask a server of its own for its branch."""
     world = RealWorld(server, git)
     world.create({"a": b"a\n"})
     if hang:
         server.hang(pause=0.02)
-    await asyncio.sleep(after)
     return (await git.ls_heads(world.remote(), ["main"])).get("main")
 
 
@@ -135,8 +133,14 @@ class TestSlowAndBroken:
         with ExitStack() as stack:
             *hanging, well = [stack.enter_context(real_server(tmp_path / str(n))) for n in range(5)]
             hung = [asyncio.create_task(ask(server, git, hang=True)) for server in hanging]
+            slots = limits.network_threads + limits.slow_operations
+            await soon(
+                lambda: sum(bool(server.seen) for server in hanging) == slots,
+                10,
+                "all slots to be taken",
+            )
             # It waits for one of the three to give up, and is not refused.
-            assert await asyncio.wait_for(ask(well, git, after=0.3), 10) is not None
+            assert await asyncio.wait_for(ask(well, git), 10) is not None
             results = await asyncio.gather(*hung, return_exceptions=True)
         assert {type(result) for result in results} == {Unreachable}
         assert sum(len(server.seen) for server in hanging) >= limits.network_threads + 1

@@ -5,7 +5,6 @@ The Run itself is in memory; its objects are real, and made as the ServiceAccoun
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import secrets
 from collections.abc import AsyncIterator, Iterator
@@ -24,7 +23,7 @@ from tests.support.installation import install_rbac
 from tests.support.pod_templates import templates
 from tests.support.real_objects import SECONDS, binding, run_to, until, within, world_on
 from tests.support.run_stage import RunWorld
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, soon
 
 RBAC_PATH = "/apis/rbac.authorization.k8s.io/v1"
 ENFORCE = "pod-security.kubernetes.io/enforce"
@@ -236,10 +235,12 @@ async def test_root_on_purpose_is_for_the_namespace_to_decide(world: RunWorld, t
 
 async def until_said(world: RunWorld, words: str) -> None:
     """Make passes until the node says something."""
-    async with asyncio.timeout(SECONDS):
-        while words not in (world.node("0.0").message or ""):
-            await asyncio.sleep(0.1)
-            await world.told()
+
+    async def said() -> bool:
+        await world.told()
+        return words in (world.node("0.0").message or "")
+
+    await soon(said, SECONDS, f"the node to say {words!r}")
 
 
 async def test_a_dry_run_of_every_form_makes_nothing(

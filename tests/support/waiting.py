@@ -31,12 +31,14 @@ def eventually(check: Callable[[], T], timeout: float, what: str) -> T:
     raise waiting.in_vain()
 
 
-async def soon(check: Callable[[], Awaitable[T]], seconds: float, what: str) -> T:
-    """Do as `eventually` with a check that is awaited, while the event loop goes on."""
+async def soon(check: Callable[[], Awaitable[T] | T], seconds: float, what: str) -> T:
+    """Do as `eventually` while the event loop goes on; what `check` returns may be awaitable."""
     waiting = _Waiting[T](seconds, what)
     for pause in waiting.pauses():
         try:
-            if waiting.saw(seen := await check()):
+            found = check()
+            seen = await found if isinstance(found, Awaitable) else found
+            if waiting.saw(seen):
                 return seen
         except AssertionError as error:
             waiting.last = error

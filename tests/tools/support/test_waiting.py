@@ -23,6 +23,11 @@ async def test_a_check_that_is_awaited_may_say_not_yet_by_an_assertion() -> None
     assert await soon(look, 5, "a number") == 7
 
 
+async def test_a_check_may_be_a_plain_one() -> None:
+    seen = iter([0, 7])
+    assert await soon(lambda: next(seen), 5, "a number") == 7
+
+
 def test_in_vain_it_says_what_was_seen_last() -> None:
     with pytest.raises(AssertionError, match="waited 0 s for a number; seen last: 0"):
         eventually(lambda: 0, 0, "a number")

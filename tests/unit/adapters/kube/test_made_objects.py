@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from ebbflow.api.base import Key
 from ebbflow.domain.objects import OWNER_LABEL, Account, ObjectId
 from tests.support.fake_kube_api import FakeApi, Reply, Request, refusal
 from tests.support.memory_cluster import ManualClock
+from tests.support.waiting import soon
 
 KINDS = {"resources": [{"name": "configmaps", "kind": "ConfigMap", "namespaced": True}]}
 WORKER = Account("shop", "worker")
@@ -54,7 +55,7 @@ class Stage:
     async def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         await self.wait.wait()
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(0)
 
     @property
     def asked(self) -> list[Request]:
@@ -66,11 +67,6 @@ class Stage:
 
     async def next(self) -> Key:
         return await asyncio.wait_for(self.woken.get(), 10)
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
-            while not holds():  # noqa: ASYNC110 - the conditions are of many kinds
-                await asyncio.sleep(0.005)
 
 
 @pytest.fixture
@@ -140,7 +136,7 @@ async def test_a_watch_goes_on_where_it_ended(
     await stage.next()
     stage.say("", "9", "BOOKMARK")
     stage.streams[0].put_nowait(None)
-    await stage.until(lambda: len(stage.streams) == 2)
+    await soon(lambda: len(stage.streams) == 2, 10, "a second watch")
     assert stage.asked[1].query["resourceVersion"] == "9"
     stage.say("a", "10")
     assert await stage.next() == RUN
@@ -155,7 +151,7 @@ async def test_a_watch_that_expired_begins_anew(stage: Stage) -> None:
     stage.streams[0].put_nowait({"type": "ERROR", "object": {"kind": "Status", "code": 410}})
     stage.streams[0].put_nowait(None)
     stage.wait.set()
-    await stage.until(lambda: len(stage.streams) == 2)
+    await soon(lambda: len(stage.streams) == 2, 10, "a second watch")
     assert "resourceVersion" not in stage.asked[1].query
     assert await stage.next() == RUN
 
@@ -172,14 +168,14 @@ async def test_without_a_watch_who_waits_is_woken_less_and_less_often(
     pauses = [FIRST_PAUSE * 2**n for n in range(4)]
     assert stage.slept[:6] == [*pauses, LONGEST_PAUSE, LONGEST_PAUSE]
     stage.refuse = None
-    await stage.until(lambda: bool(stage.streams))
+    await soon(lambda: bool(stage.streams), 10, "a watch")
 
 
 async def test_a_watch_that_ends_at_once_is_not_asked_for_in_a_rush(stage: Stage) -> None:
     stage.watch.follow(RUN, WORKER, [target()])
     await stage.next()
     stage.streams[0].put_nowait(None)
-    await stage.until(lambda: bool(stage.slept))
+    await soon(lambda: bool(stage.slept), 10, "a pause")
     assert stage.slept == [FIRST_PAUSE]
     assert len(stage.asked) == 1
 
@@ -190,17 +186,17 @@ async def test_a_watch_that_nobody_needs_is_closed_after_a_while(stage: Stage) -
     stage.watch.follow(RUN, WORKER, [target("b")])
     assert stage.slept == []
     stage.watch.forget(RUN)
-    await stage.until(lambda: stage.slept == [LINGER])
+    await soon(lambda: stage.slept == [LINGER], 10, "it to linger")
     assert stage.watch.open == 1
     stage.wait.set()
-    await stage.until(lambda: stage.watch.open == 0)
+    await soon(lambda: stage.watch.open == 0, 10, "the end of the watch")
 
 
 async def test_a_watch_that_is_needed_again_in_time_stays(stage: Stage) -> None:
     stage.watch.follow(RUN, WORKER, [target()])
     await stage.next()
     stage.watch.forget(RUN)
-    await stage.until(lambda: stage.slept == [LINGER])
+    await soon(lambda: stage.slept == [LINGER], 10, "it to linger")
     stage.watch.follow(OTHER, WORKER, [target()])
     stage.wait.set()
     assert await stage.next() == OTHER
