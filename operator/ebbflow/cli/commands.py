@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 from typing_extensions import override
@@ -12,6 +12,9 @@ from typing_extensions import override
 from ebbflow import __version__
 from ebbflow.cli.options import DEBUG, FAILURE, debug_option
 from ebbflow.cli.problem import Problem, explain
+
+INTERRUPTED: Final = 130
+"""The exit code after Ctrl-C, as shells have it: 128 and the number of SIGINT."""
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("ebbflow.cli.local:up", "Start a local control plane and print its kubeconfig."),
@@ -63,8 +66,12 @@ class Commands(click.Group):
         """Run a command; what goes wrong is told in three lines, and a traceback only if asked."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            # click ends without a word where nobody reads on, as `| head` does.
             raise
+        except KeyboardInterrupt:
+            click.echo(err=True)
+            ctx.exit(INTERRUPTED)
         except Exception as error:
             if ctx.meta.get(DEBUG):
                 raise

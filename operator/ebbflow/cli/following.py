@@ -13,6 +13,7 @@ from rich.live import Live
 
 from ebbflow.api.base import JsonObject
 from ebbflow.api.run import Run
+from ebbflow.cli.output import hint
 from ebbflow.cli.run_tree import OVER
 from ebbflow.cli.run_view import Journal, console, view
 from ebbflow.cli.session import Found, Session
@@ -35,7 +36,8 @@ async def follow_to_end(
 ) -> Found[Run] | None:
     """Show a Run until it ends and return it as it is then; None if that took too long.
 
-    None `seconds`: for as long as it takes. `err`: show it on standard error. Raises Problem if it is deleted.
+    None `seconds`: for as long as it takes. `err`: show it on standard error. Raises Problem if it
+    is deleted. Who stops following before the end is told how to go on.
     """
     picture = _Picture(session, plain=plain)
     screen = console(err=err)
@@ -53,8 +55,11 @@ async def follow_to_end(
                 picture.whole = True
                 live.refresh()
                 return ended
-    except TimeoutError:
-        return None
+    except (TimeoutError, asyncio.CancelledError) as stopped:
+        hint(f"the Run goes on: ebbflow watch {name} -n {session.namespace}")
+        if isinstance(stopped, TimeoutError):
+            return None
+        raise
 
 
 async def _until_over(session: Session, name: str, picture: _Picture) -> Found[Run]:

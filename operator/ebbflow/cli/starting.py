@@ -140,7 +140,6 @@ async def _start(
         session, run_made, plain=waiting.plain, err=True, seconds=waiting.seconds
     )
     if ended is None:
-        hint(f"it goes on: ebbflow watch {run_made} -n {session.namespace}")
         return TIMED_OUT
     if output is not None:
         print_object(ended.raw, output)

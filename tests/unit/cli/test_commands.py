@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -49,3 +50,17 @@ def test_python_dash_m_is_the_same_program() -> None:
         timeout=30,
     )
     assert done.stdout.strip() == __version__
+
+
+def test_whoever_stops_reading_ends_the_command_without_a_word() -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    done = subprocess.run(
+        [sys.executable, "-m", "ebbflow", "install", "--export"],
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        check=False,
+        timeout=30,
+    )
+    os.close(theirs)
+    assert (done.returncode, done.stderr) == (1, b"")

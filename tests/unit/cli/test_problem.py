@@ -79,11 +79,16 @@ def troubled() -> None:
     raise Problem("no", "here", "do")
 
 
+@click.command()
+def interrupted() -> None:
+    raise KeyboardInterrupt
+
+
 @pytest.fixture(autouse=True)
 def _two_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = {"fails": (f"{__name__}:fails", "x"), "troubled": (f"{__name__}:troubled", "y")}
+    found = {"fails": fails, "troubled": troubled, "interrupted": interrupted}
+    table = {name: (f"{__name__}:{name}", "x") for name in found}
     monkeypatch.setattr(commands, "COMMANDS", table)
-    found = {"fails": fails, "troubled": troubled}
     monkeypatch.setattr(Commands, "get_command", lambda _self, _ctx, name: found[name])
 
 
@@ -105,3 +110,8 @@ def test_with_debug_the_error_itself_comes_out(arguments: list[str]) -> None:
 def test_a_command_can_have_an_exit_code_of_its_own_for_trouble() -> None:
     done = CliRunner().invoke(broken, ["troubled"])
     assert (done.exit_code, done.stderr) == (2, "ebbflow: no\n  here\n  do\n")
+
+
+def test_ctrl_c_ends_with_the_code_of_shells_and_no_traceback() -> None:
+    done = CliRunner().invoke(broken, ["interrupted"])
+    assert (done.exit_code, done.output.strip()) == (130, "")
