@@ -81,11 +81,15 @@ class ObjectName(Completed):
 
 
 class NodeName(Completed):
-    """The ref, or else the path, of a node of the Run that is the argument before it."""
+    """The ref, or else the path, of a node of a Run: the argument called `run` of the command.
 
-    def __init__(self) -> None:
+    `kind`: only of nodes of this kind; None: of any.
+    """
+
+    def __init__(self, run: str, kind: str | None = None) -> None:
         async def names(session: Session, ctx: click.Context) -> list[str]:
-            run = (await session.run(ctx.params["name"])).model
-            return [node.ref or node.path for node in run.status.nodes or () if node.path]
+            nodes = (await session.run(ctx.params[run])).model.status.nodes or ()
+            wanted = (node for node in nodes if node.path and kind in (None, node.kind))
+            return [node.ref or node.path for node in wanted]
 
         super().__init__(names)

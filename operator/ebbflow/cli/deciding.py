@@ -8,7 +8,7 @@ from typing import Literal
 import click
 
 from ebbflow.api.base import JsonObject
-from ebbflow.api.run import Run
+from ebbflow.api.run import NodeStatus, Run
 from ebbflow.cli.following import follow_to_end
 from ebbflow.cli.options import Where
 from ebbflow.cli.output import harmless, print_object
@@ -21,7 +21,7 @@ Decision = Literal["Approve", "Reject"]
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What is said; `node` None: about the one node that waits for people."""
+    """What is said; `node`: about which one (its path or ref), None: the one that waits."""
 
     decision: Decision
     node: str | None = None
@@ -34,7 +34,7 @@ def say(where: Where, name: str, said: Said, output: str | None) -> None:
     async def talk(session: Session) -> None:
         user = await session.user()
         # Kept from the first look: it must not become another node when the Run moves on.
-        node = said.node or waiting_node((await session.run(name)).model)
+        node = asked_node((await session.run(name)).model, said.node)
         found = await session.change_run(name, lambda run: approval(run, said, node, user))
         if output is not None:
             print_object(found.raw, output)
@@ -45,17 +45,27 @@ def say(where: Where, name: str, said: Said, output: str | None) -> None:
     converse(where, talk)
 
 
-def waiting_node(run: Run) -> str:
-    """Return the path of the only Approval node that waits. Raises Problem if it is not one."""
-    waiting = [
-        node
-        for node in run.status.nodes or ()
-        if node.kind == "Approval" and node.phase == "Waiting"
-    ]
+def asked_node(run: Run, wanted: str | None) -> str:
+    """Return the path of the Approval node that has begun and is meant: by its path or ref.
+
+    None `wanted`: the only one that waits. Raises Problem if it is not one.
+    """
+    begun = [node for node in run.status.nodes or () if node.kind == "Approval"]
+    if wanted is None:
+        found = [node for node in begun if node.phase == "Waiting"]
+    else:
+        found = [node for node in begun if wanted in (node.path, node.ref)]
     name, namespace = run.metadata.name, run.metadata.namespace
-    match waiting:
+    match found:
         case [one]:
             return one.path
+        case [] if wanted is not None:
+            listed = ", ".join(map(_named, begun)) or "none"
+            raise Problem(
+                f"the Run {name} has no Approval node {wanted} that has begun",
+                f"namespace {namespace}; those that have: {listed}",
+                f"ebbflow watch {name} -n {namespace}",
+            )
         case []:
             raise Problem(
                 f"no node of the Run {name} waits for approval",
@@ -63,14 +73,16 @@ def waiting_node(run: Run) -> str:
                 f"ebbflow watch {name} -n {namespace}",
             )
         case several:
-            listed = ", ".join(
-                f"{node.path}{f' ({node.ref})' if node.ref else ''}" for node in several
-            )
             raise Problem(
-                f"several nodes of the Run {name} wait for approval",
-                f"namespace {namespace}: {listed}",
+                f"several nodes of the Run {name} "
+                + ("wait for approval" if wanted is None else f"are called {wanted}"),
+                f"namespace {namespace}: {', '.join(map(_named, several))}",
                 f"name one: --node {several[0].path}",
             )
+
+
+def _named(node: NodeStatus) -> str:
+    return f"{node.path} ({node.ref})" if node.ref else node.path
 
 
 def approval(run: Run, said: Said, node: str, user: str) -> list[JsonObject]:

@@ -161,7 +161,7 @@ def watch(name: str, where: Where, *, timeout: timedelta | None, plain: bool) ->
 
 @click.command()
 @click.argument("name", type=ObjectName("runs", "templates"))
-@click.argument("node", required=False, type=NodeName())
+@click.argument("node", required=False, type=NodeName("name"))
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until the Run ends.")
 @click.option(
     "-c",
@@ -206,9 +206,12 @@ def cancel(run: str, where: Where, *, wait: bool, output: str | None) -> None:
 
 
 node_option = click.option(
-    "--node", metavar="PATH", help="The Approval node, such as 0.2; absent: the one that waits."
+    "--node",
+    type=NodeName("run", kind="Approval"),
+    metavar="NODE",
+    help="The Approval node: its ref, or its path such as 0.2; absent: the one that waits.",
 )
-message_option = click.option("-m", "--message", help="Why.")
+message_option = click.option("-m", "--message", metavar="TEXT", help="Why.")
 
 
 @click.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ebbflow.cli.deciding import Said, approval, cancelling, waiting_node
+from ebbflow.cli.deciding import Said, approval, asked_node, cancelling
 from ebbflow.cli.problem import Problem
 from tests.support.cli_runs import node, run_of
 
@@ -14,7 +14,7 @@ EARLIER = {"node": "0", "user": "ada", "decision": "Approve"}
 
 def test_the_only_node_that_waits_for_people_is_found() -> None:
     run = run_of(node("0", "Waiting", "Condition"), node("1.2", "Waiting", "Approval"))
-    assert waiting_node(run) == "1.2"
+    assert asked_node(run, None) == "1.2"
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,35 @@ def test_the_only_node_that_waits_for_people_is_found() -> None:
 )
 def test_if_it_is_not_one_the_problem_says_which_there_are(nodes: tuple, words: str) -> None:
     with pytest.raises(Problem) as raised:
-        waiting_node(run_of(*nodes))
+        asked_node(run_of(*nodes), None)
+    assert words in str(raised.value)
+
+
+BOSS = node("1", "Waiting", "Approval", ref="boss")
+LOOP = (
+    node("0[0].0", "Waiting", "Approval", ref="ask"),
+    node("0[1].0", "Waiting", "Approval", ref="ask"),
+)
+
+
+@pytest.mark.parametrize("wanted", ["1", "boss"])
+def test_a_node_is_named_by_its_path_or_its_ref(wanted: str) -> None:
+    assert asked_node(run_of(node("0", "Running", "Delay"), BOSS), wanted) == "1"
+
+
+@pytest.mark.parametrize(
+    ("nodes", "wanted", "words"),
+    [
+        pytest.param((BOSS,), "9.9", "those that have: 1 (boss)", id="mistyped"),
+        pytest.param((node("0", "Running", "Delay"),), "0", "have: none", id="no-approval"),
+        pytest.param(LOOP, "ask", "name one: --node 0[0].0", id="one-for-each-item-of-a-loop"),
+    ],
+)
+def test_a_node_that_nobody_can_approve_is_refused_before_it_is_written(
+    nodes: tuple, wanted: str, words: str
+) -> None:
+    with pytest.raises(Problem) as raised:
+        asked_node(run_of(*nodes), wanted)
     assert words in str(raised.value)
 
 
