@@ -75,7 +75,11 @@ def test_a_keyed_trigger_is_shown_and_called(
     shown = ebbflow("webhook", "url", "deploy")
     assert f"{PUBLIC_URL}/hooks/run/{namespace}/GitTrigger/deploy" in shown.out
     assert "{.data.k\\.1}" in shown.out
-    called = ebbflow("webhook", "test", "deploy", "--url", f"http://{provider.place}")
+    here = f"http://{provider.place}"
+    mixed = ebbflow("webhook", "test", "deploy", "--url", here, "--repository", "x", code=1)
+    assert "leave --repository out" in mixed.err
+    assert shop.runs() == []
+    called = ebbflow("webhook", "test", "deploy", "--url", here)
     (run,) = shop.runs()
     assert run["metadata"]["name"] in called.out
 
@@ -89,4 +93,4 @@ def test_what_cannot_be_tried_is_told_in_three_lines(
     assert "receives no webhooks" in off.err
     assert "--webhook-address" in off.err
     missing = ebbflow("webhook", "url", "nobody", code=1)
-    assert "there is no GitTrigger nobody" in missing.err
+    assert "there is no GitAccount or GitTrigger nobody" in missing.err

@@ -12,14 +12,10 @@ import click
 from ebbflow.cli.arguments import argument_from_option, argument_options
 from ebbflow.cli.completion import ObjectName
 from ebbflow.cli.durations import DurationType
-from ebbflow.cli.options import FAILURE, Where, cluster_options, debug_option
+from ebbflow.cli.options import FAILURE, Where, cluster_options, debug_option, value_option
 
 TROUBLE = 2
 """The exit code of diff(1) where it could not compare."""
-
-value_output = click.option(
-    "-o", "--output", type=click.Choice(["json", "yaml"]), help="Print in this form."
-)
 
 
 @click.command()
@@ -44,7 +40,7 @@ value_output = click.option(
     envvar="EBBFLOW_ALLOW_INSECURE_HTTP",
     help="Read http:// repositories too.",
 )
-@value_output
+@value_option
 @cluster_options()
 def plan(
     name: str,
@@ -88,7 +84,7 @@ def plan(
 @click.command()
 @click.argument("source", metavar="FILE|NAME")
 @argument_options
-@value_output
+@value_option
 @cluster_options()
 def render(
     source: str,
@@ -142,7 +138,7 @@ def lint(files: tuple[str, ...], output: str) -> None:
     help="How many.",
 )
 @click.option("--show", metavar="REVISION", help="Print the document of this revision.")
-@value_output
+@value_option
 @cluster_options()
 def history(
     template: str, where: Where, *, limit: int, show: str | None, output: str | None

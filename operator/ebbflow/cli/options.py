@@ -15,7 +15,10 @@ DEBUG: Final = "ebbflow.debug"
 FAILURE: Final = "ebbflow.failure"
 """The key in a click context's `meta` that holds the exit code of a command that cannot work."""
 
-OUTPUTS: Final = ("json", "yaml", "name")
+VALUES: Final = ("json", "yaml")
+"""The forms of what is no object, and so has no name to print."""
+
+OUTPUTS: Final = (*VALUES, "name")
 
 Command = Callable[..., Any]
 
@@ -43,6 +46,11 @@ debug_option = click.option(
 )
 
 
+context_option = click.option(
+    "--context", metavar="NAME", help="The kubeconfig's context; absent: the current one."
+)
+
+
 def cluster_options(*, everywhere: bool = False) -> Callable[[Command], Command]:
     """Add --context, --namespace and --debug (and -A); the command gets them as `where`."""
 
@@ -65,15 +73,17 @@ def cluster_options(*, everywhere: bool = False) -> Callable[[Command], Command]
         decorated = click.option(
             "-n", "--namespace", metavar="NAME", help="The namespace; absent: the context's."
         )(decorated)
-        return click.option(
-            "--context", metavar="NAME", help="The kubeconfig's context; absent: the current one."
-        )(decorated)
+        return context_option(decorated)
 
     return decorate
 
 
 output_option = click.option(
     "-o", "--output", type=click.Choice(OUTPUTS), help="Print objects in this form."
+)
+
+value_option = click.option(
+    "-o", "--output", type=click.Choice(VALUES), help="Print it in this form."
 )
 
 ascii_option = click.option(

@@ -7,7 +7,7 @@ import sys
 import click
 
 from ebbflow.cli.completion import ObjectName
-from ebbflow.cli.options import Where, cluster_options, output_option
+from ebbflow.cli.options import Where, cluster_options, output_option, value_option
 
 # Modules with the API client are imported in the commands: `ebbflow why --help` stays quick.
 
@@ -15,7 +15,7 @@ from ebbflow.cli.options import Where, cluster_options, output_option
 @click.command()
 @click.argument("name", type=ObjectName("gittriggers", "templates"))
 @click.argument("commit", required=False)
-@output_option
+@value_option
 @cluster_options()
 def why(name: str, where: Where, *, commit: str | None, output: str | None) -> None:
     """Tell what triggers decided, and why.
@@ -30,7 +30,7 @@ def why(name: str, where: Where, *, commit: str | None, output: str | None) -> N
 
 @click.command()
 @click.argument("name", type=ObjectName("gittriggers"))
-@click.option("--reason", help="Why, for people; verdicts repeat it.")
+@click.option("--reason", metavar="TEXT", help="Why, for people; verdicts repeat it.")
 @output_option
 @cluster_options()
 def pause(name: str, where: Where, *, reason: str | None, output: str | None) -> None:

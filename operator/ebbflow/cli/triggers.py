@@ -11,7 +11,7 @@ from ebbflow.api.base import JsonObject
 from ebbflow.api.gittrigger import MAX_DELIVERIES, Delivery, GitTrigger
 from ebbflow.cli.options import Where
 from ebbflow.cli.output import age, harmless, print_object, print_table, print_value
-from ebbflow.cli.problem import not_found
+from ebbflow.cli.problem import Problem
 from ebbflow.cli.run_view import SHORT_COMMIT
 from ebbflow.cli.session import LIST_TRIGGERS, Found, Session, converse
 
@@ -32,7 +32,7 @@ def why(where: Where, name: str, commit: str | None, output: str | None) -> int:
     rows = [(one.model, d) for one in found for d in _verdicts(one.model, commit)]
     if output is not None:
         told = [{"trigger": t.metadata.name, **d.dump()} for t, d in rows]
-        print_value(told, "json" if output == "name" else output)
+        print_value(told, output)
     elif rows:
         now = datetime.now(UTC)
         print_table(HEAD, [_row(trigger, one, now) for trigger, one in rows])
@@ -55,7 +55,11 @@ async def _named(session: Session, name: str) -> list[Found[GitTrigger]]:
         if any((t.kind, t.name) == ("Template", name) for t in one.model.spec.targets)
     ]
     if not starting:
-        raise not_found("GitTrigger or Template with one", name, session.namespace, LIST_TRIGGERS)
+        raise Problem(
+            f"there is no GitTrigger {name}, and none that starts a Template {name}",
+            f"namespace {session.namespace}",
+            LIST_TRIGGERS,
+        )
     return starting
 
 

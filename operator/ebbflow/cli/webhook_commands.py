@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from ebbflow.cli.completion import ObjectName
-from ebbflow.cli.options import OUTPUTS, Where, cluster_options
+from ebbflow.cli.options import Where, cluster_options, value_option
 
 NAME: Final = ObjectName("gitaccounts", "gittriggers")
 
@@ -20,9 +20,9 @@ def webhook() -> None:
     """Show where webhooks are received, and try them."""
 
 
-@webhook.command()
+@webhook.command(short_help="Print where a webhook is received.")
 @click.argument("name", type=NAME)
-@click.option("-o", "--output", type=click.Choice(OUTPUTS[:2]), help="Print it in this form.")
+@value_option
 @cluster_options()
 def url(name: str, where: Where, *, output: str | None) -> None:
     """Print the URL of a webhook, and where its secret or key is.
@@ -35,7 +35,7 @@ def url(name: str, where: Where, *, output: str | None) -> None:
     webhooks.url(where, name, output)
 
 
-@webhook.command()
+@webhook.command(short_help="Send a signed delivery and show the answer.")
 @click.argument("name", type=NAME)
 @click.option(
     "--url",
@@ -47,9 +47,11 @@ def url(name: str, where: Where, *, output: str | None) -> None:
 @click.option(
     "--repository", metavar="URL", help="Of an account: tell of a push to this repository."
 )
-@click.option("--branch", default="main", show_default=True, help="The branch of that push.")
+@click.option("--branch", metavar="NAME", show_default="main", help="The branch of that push.")
 @cluster_options()
-def test(name: str, where: Where, *, base: str | None, repository: str | None, branch: str) -> None:
+def test(
+    name: str, where: Where, *, base: str | None, repository: str | None, branch: str | None
+) -> None:
     """Send a signed delivery and show the answer; the exit code is 1 if it was refused.
 
     NAME is a GitAccount: its signature is tried, and with --repository the operator looks there
@@ -57,5 +59,9 @@ def test(name: str, where: Where, *, base: str | None, repository: str | None, b
     """
     from ebbflow.cli import webhooks  # noqa: PLC0415
 
-    push = (repository, branch) if repository is not None else None
+    if base is not None and not base.startswith(("http://", "https://")):
+        raise click.UsageError(f"--url {base!r} does not begin with http:// or https://")
+    if branch is not None and repository is None:
+        raise click.UsageError("--branch is for --repository")
+    push = (repository, branch or "main") if repository is not None else None
     sys.exit(webhooks.test(where, name, base, push))

@@ -20,7 +20,7 @@ from ebbflow.api.gitaccount import GitAccount
 from ebbflow.api.gittrigger import GitTrigger
 from ebbflow.cli.options import Where
 from ebbflow.cli.output import harmless, print_value
-from ebbflow.cli.problem import Problem
+from ebbflow.cli.problem import Problem, not_found
 from ebbflow.cli.session import Session, converse
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.webhooks.account_secret import SECRET
@@ -28,6 +28,7 @@ from ebbflow.domain.webhooks.places import run_path
 from ebbflow.domain.webhooks.trial import trial
 
 SECONDS: Final = 15.0
+LIST_HOOKED: Final = "`kubectl get gitaccounts.ebbflow.dev,gittriggers.ebbflow.dev` lists them"
 LONGEST: Final = 64 * 1024
 """Bytes of an answer that are looked at."""
 
@@ -77,10 +78,19 @@ def url(where: Where, name: str, output: str | None) -> None:
 
 
 def test(where: Where, name: str, base: str | None, push: tuple[str, str] | None) -> int:
-    """Send a delivery and print the answer; returns the exit code."""
+    """Send a delivery and print the answer; returns the exit code.
+
+    `push`: the repository and branch that the delivery of an account tells of. Raises Problem.
+    """
 
     async def talk(session: Session) -> int:
         hook = await _hook(session, name)
+        if push is not None and isinstance(hook.target, GitTrigger):
+            raise Problem(
+                f"{name} is a GitTrigger, whose calls tell of no push",
+                f"namespace {session.namespace}",
+                "leave --repository out, or name the GitAccount of the repository",
+            )
         at = base.rstrip("/") + hook.path if base is not None else hook.url
         if at is None:
             raise Problem(
@@ -110,7 +120,10 @@ async def _hook(session: Session, name: str) -> Hook:
 
 
 async def _trigger_hook(session: Session, name: str) -> Hook:
-    trigger = (await session.trigger(name)).model
+    try:
+        trigger = (await session.trigger(name)).model
+    except Problem:
+        raise not_found("GitAccount or GitTrigger", name, session.namespace, LIST_HOOKED) from None
     if trigger.spec.key_from is None:
         raise Problem(
             f"the GitTrigger {name} has no key to be called with",

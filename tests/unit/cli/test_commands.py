@@ -64,3 +64,17 @@ def test_whoever_stops_reading_ends_the_command_without_a_word() -> None:
     )
     os.close(theirs)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["--url", "hooks.dev"], "does not begin with http://", id="no-scheme"),
+        pytest.param(["--branch", "x"], "--branch is for --repository", id="branch-of-nothing"),
+    ],
+)
+def test_a_delivery_that_cannot_be_meant_so_is_wrong_usage(
+    arguments: list[str], words: str
+) -> None:
+    shown = CliRunner().invoke(ebbflow, ["webhook", "test", "acme", *arguments])
+    assert (shown.exit_code, words in shown.output) == (2, True)
