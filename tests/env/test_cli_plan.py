@@ -151,7 +151,9 @@ def test_a_repository_that_may_not_be_read_is_trouble_and_names_no_credential(
 ) -> None:
     link(shared, "plain")
     said = ebbflow("plan", "plain", "--only", "sync", code=2)
-    assert said.err.splitlines()[0] == "ebbflow: Git cannot be read"
+    first, _, last = said.err.splitlines()
+    assert first == "ebbflow: Git cannot be read"
+    assert "give --allow-insecure-http" in last
     assert shared.canary.value not in said.err
 
 

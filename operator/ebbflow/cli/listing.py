@@ -51,7 +51,8 @@ def runs(where: Where, wanted: Wanted, output: str | None, *, plain: bool) -> No
         return
     if not found:
         place = "" if where.everywhere else f" in namespace {namespace}"
-        click.echo(f"There are no such Runs{place}", err=True)
+        such = " such" if wanted.selector() else ""
+        click.echo(f"There are no{such} Runs{place}", err=True)
         return
     now = datetime.now(UTC)
     rows = [_row(one.model, now, plain=plain) for one in found]

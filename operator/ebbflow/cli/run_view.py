@@ -15,7 +15,7 @@ from ebbflow.cli.phases import shown_phase, style_of
 from ebbflow.cli.run_tree import Row, lines_of, spell, tree_of
 from ebbflow.domain.runs.queue import read_time
 
-HEADER_ROWS = 8
+HEADER_ROWS = 9
 """Lines around the tree: the header above it and the advice below."""
 
 SHORT_COMMIT = 7
@@ -94,7 +94,7 @@ def _advice(run: Run) -> list[RenderableType]:
         if node.phase == "Waiting" and node.kind == "Approval"
     ]
     if waiting:
-        return ["", Text(f"ebbflow approve {where}    or: ebbflow reject {where}", style="dim")]
+        return ["", Text(f"ebbflow approve {where}\nebbflow reject {where}", style="dim")]
     if run.status.phase == "Failed" and run.status.document_ref is not None:
         return ["", Text(f"ebbflow retry {where}    goes on where it failed", style="dim")]
     return []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from ebbflow.api.run import Run
 from ebbflow.api.template import Template
 from ebbflow.cli.options import Where
 from ebbflow.cli.problem import Problem, not_found
-from ebbflow.domain.ports import StaleWrite
+from ebbflow.domain.ports import ClusterError, StaleWrite
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Resource)
@@ -47,6 +48,10 @@ TRIES: Final = 8
 LIST_RUNS: Final = "`ebbflow runs` lists those that there are"
 LIST_TRIGGERS: Final = "`kubectl get gittriggers.ebbflow.dev` lists those that there are"
 LIST_TEMPLATES: Final = "`kubectl get templates.ebbflow.dev` lists those that there are"
+
+
+# Else what it warns of stands beside what we say of the same: a kubeconfig that is missing.
+logging.getLogger("kubernetes").addHandler(logging.NullHandler())
 
 
 class _Uncounted(RestMetrics):
@@ -129,7 +134,10 @@ class Session:
         return await Snapshots(self.client).read(run.metadata.namespace, kept.name)
 
     async def create_run(self, spec: JsonObject, *, name: str) -> Found[Run]:
-        """Make a Run; a name that ends with `-` is completed by the API server."""
+        """Make a Run; a name that ends with `-` is completed by the API server.
+
+        Raises Problem if there is a Run of this name.
+        """
         path = list_path(Run.declaration, self.namespace)
         key = "generateName" if name.endswith("-") else "name"
         body = {
@@ -139,7 +147,16 @@ class Session:
             "spec": spec,
         }
         query = {"fieldManager": FIELD_MANAGER}
-        return _found(Run, await self.client.request("POST", path, body=body, query=query))
+        try:
+            return _found(Run, await self.client.request("POST", path, body=body, query=query))
+        except ClusterError as error:
+            if error.code != HTTPStatus.CONFLICT:
+                raise
+            raise Problem(
+                f"there is a Run {name} already",
+                f"namespace {self.namespace}",
+                "choose another name",
+            ) from error
 
     async def delete_run(self, run: Run) -> None:
         """Delete a Run; nothing if it is gone."""

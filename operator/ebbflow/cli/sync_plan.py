@@ -118,6 +118,12 @@ async def plan_sync(
             f"namespace {session.namespace}",
             "set spec.git, or leave --file out",
         )
+    if file is None and git.repository.startswith("http://") and not allow_insecure_http:
+        raise Problem(
+            "Git cannot be read",
+            f"{git.repository} would send everything in the clear",
+            "use https, or give --allow-insecure-http",
+        )
     place = f"{git.repository} {git.branch} {normalise_path(git.path)}"
     async with AsyncExitStack() as stack:
         policy = HostPolicy(allow_insecure_http=allow_insecure_http)

@@ -82,6 +82,13 @@ async def test_a_change_that_comes_too_late_is_made_anew(session: Session, api: 
     assert {body[0]["path"] for body in bodies} == {"/metadata/resourceVersion"}
 
 
+async def test_a_name_that_is_taken_is_a_problem_of_its_own(session: Session, api: FakeApi) -> None:
+    api.replies = [refusal(409, 'runs.ebbflow.dev "shop-1" already exists')]
+    with pytest.raises(Problem, match="there is a Run shop-1 already") as raised:
+        await session.create_run({}, name="shop-1")
+    assert raised.value.advice == "choose another name"
+
+
 async def test_nothing_to_change_is_no_request(session: Session, api: FakeApi) -> None:
     api.replies = [(200, raw_run())]
     await session.change_run("shop-1", lambda _: [])

@@ -130,6 +130,10 @@ async def _load_kubeconfig(configuration: Configuration, kubeconfig: Kubeconfig)
     merged = _Merger(kubeconfig.paths).config
     if merged is None:
         raise ConfigException("there is no such file")
+    contexts = [getattr(one, "value", one)["name"] for one in merged.value.get("contexts") or ()]
+    if kubeconfig.context is not None and kubeconfig.context not in contexts:
+        listed = ", ".join(contexts) or "none"
+        raise ConfigException(f"it has no context {kubeconfig.context}; those it has: {listed}")
     loader = _Loader(config_dict=merged, active_context=kubeconfig.context)
     await loader.load_and_set(configuration)
     chosen: dict[str, Any] = loader.current_context["context"]

@@ -94,6 +94,12 @@ async def test_the_chosen_context_counts(tmp_path: Path) -> None:
     assert (await read_source(Kubeconfig(path, "there"))).default_namespace == "other"
 
 
+async def test_a_context_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
+    path = written(tmp_path, config({"token": TOKEN})).paths
+    with pytest.raises(NoCluster, match=r"it has no context nowhere; those it has: .*there"):
+        await read_source(Kubeconfig(path, "nowhere"))
+
+
 async def test_a_user_and_password_are_basic_authentication(tmp_path: Path) -> None:
     user = {"username": "ada", "password": TOKEN}
     info = await read_source(written(tmp_path, config(user)))
