@@ -193,3 +193,18 @@ def test_install_works_from_the_wheel_alone(wheel: Path, tmp_path: Path) -> None
     assert where.stdout.startswith(str(tmp_path / "site"))
     done = run("install", "--export", **inside)
     assert done.stdout == (DEPLOY / "ebbflow.yaml").read_bytes()
+
+
+def test_credentials_that_are_refused_are_told_apart_from_a_server_that_is_away(
+    cluster: ControlPlane, tmp_path: Path
+) -> None:
+    config = yaml.safe_load(cluster.kubeconfig.read_text())
+    config["users"][0]["user"] = {"token": "too-old"}
+    stranger = tmp_path / "config"
+    stranger.write_text(yaml.safe_dump(config))
+    done = run("install", "--crds-only", kubeconfig=stranger)
+    assert done.returncode == 1
+    what, where, advice = done.stderr.decode().splitlines()
+    assert "refused" in what
+    assert where.strip() == "Unauthorized"
+    assert "credentials" in advice

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
 from ebbflow.cli import manifests
+from ebbflow.cli.options import context_option, debug_option
+from ebbflow.cli.problem import Problem
 
 
 @click.command()
 @click.option("--export", is_flag=True, help="Print the manifests instead of applying them.")
 @click.option("--crds-only", is_flag=True, help="Only the CRDs (and admission policies).")
 @click.option("--rbac-only", is_flag=True, help="Only the operator's rights.")
-@click.option("--context", help="The kubeconfig's context to use.")
+@context_option
+@debug_option
 def install(*, export: bool, crds_only: bool, rbac_only: bool, context: str | None) -> None:
     """Install ebbflow into the cluster of the current kubeconfig, or bring it up to date."""
     if crds_only and rbac_only:
@@ -29,5 +30,4 @@ def install(*, export: bool, crds_only: bool, rbac_only: bool, context: str | No
         for line in apply(text, context):
             click.echo(line)
     except ApplyFailed as error:
-        click.echo(f"ebbflow: {error}", err=True)
-        sys.exit(1)
+        raise Problem.told_by(error) from error

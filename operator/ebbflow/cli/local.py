@@ -6,13 +6,17 @@ Nothing of the cluster's code is imported before it is used, so the command line
 from __future__ import annotations
 
 import shlex
-import sys
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from ebbflow.cli.options import debug_option
+from ebbflow.cli.output import print_table
+from ebbflow.cli.problem import Problem
+
 if TYPE_CHECKING:
     from ebbflow.devcluster.state import KnownCluster
+    from ebbflow.devcluster.trouble import DevClusterError
 
 DEFAULT_NAME: Final = "default"
 # Those of devcluster.options.Node.
@@ -20,6 +24,7 @@ NODES: Final = ("none", "kwok", "real")
 
 name_option = click.option(
     "--name",
+    metavar="NAME",
     default=DEFAULT_NAME,
     show_default=True,
     help="Which cluster; several run side by side.",
@@ -35,6 +40,7 @@ name_option = click.option(
     "leaves them pending.  [default: what the cluster has; kwok for a new one]",
 )
 @click.option("--status", is_flag=True, help="List the clusters instead of starting one.")
+@debug_option
 def up(name: str, node: str | None, *, status: bool) -> None:
     """Start a local Kubernetes cluster that lives until `ebbflow down`.
 
@@ -52,13 +58,14 @@ def up(name: str, node: str | None, *, status: bool) -> None:
             return
         started = lifecycle.bring_up(name, None if node is None else Node(node), _say)
     except DevClusterError as error:
-        _fail(error)
+        raise _problem(error) from error
     _say(_how_to_use(started))
     click.echo(started.kubeconfig)
 
 
 @click.command()
 @name_option
+@debug_option
 def down(name: str) -> None:
     """End a local control plane and remove all that it kept.
 
@@ -70,16 +77,15 @@ def down(name: str) -> None:
     try:
         lifecycle.take_down(name, _say)
     except DevClusterError as error:
-        _fail(error)
+        raise _problem(error) from error
 
 
 def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _fail(error: Exception) -> NoReturn:
-    click.echo(f"ebbflow: {error}", err=True)
-    sys.exit(1)
+def _problem(error: DevClusterError) -> Problem:
+    return Problem(error.what, error.where, error.remedy)
 
 
 def _how_to_use(cluster: KnownCluster) -> str:
@@ -93,14 +99,10 @@ def _how_to_use(cluster: KnownCluster) -> str:
 
 
 def _show(clusters: tuple[KnownCluster, ...]) -> None:
-    rows = [("NAME", "STATE", "NODE", "API SERVER", "KUBECONFIG")]
-    rows += [
+    rows = (
         (each.name, each.condition.value, each.node.value, each.url, str(each.kubeconfig))
         for each in clusters
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = zip(row, widths, strict=True)
-        click.echo("  ".join(cell.ljust(width) for cell, width in cells).rstrip())
+    )
+    print_table(("NAME", "STATE", "NODE", "API SERVER", "KUBECONFIG"), rows)
     if not clusters:
         _say("There is no cluster; `ebbflow up` starts one")

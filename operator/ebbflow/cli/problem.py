@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from typing_extensions import override
 
@@ -25,6 +25,12 @@ class Problem(Exception):
         self.where = where
         self.advice = advice
         self.code = code
+
+    @classmethod
+    def told_by(cls, error: Exception) -> Self:
+        """Return the problem that an error of three lines tells: what, where, what to do."""
+        what, *rest = (line.strip() for line in str(error).splitlines())
+        return cls(what, *rest[:2])
 
     @override
     def __str__(self) -> str:
@@ -63,8 +69,7 @@ def _of_system(error: Exception) -> Problem | None:
     # By name: the module that defines it loads the whole client.
     if type(error).__name__ != "NoCluster":
         return None
-    what, *rest = (line.strip() for line in str(error).splitlines())
-    return Problem(what, *rest[:2])
+    return Problem.told_by(error)
 
 
 def _of_cluster(error: ClusterError) -> Problem:

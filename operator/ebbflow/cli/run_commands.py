@@ -45,9 +45,11 @@ def _waiting(wait: bool, timeout: timedelta | None, plain: bool) -> Waiting | No
 @click.argument("template", type=ObjectName("templates"))
 @argument_options
 @argument_from_option
-@click.option("--name", help="The Run's name; absent: the Template's, and a random part.")
+@click.option(
+    "--name", metavar="NAME", help="The Run's name; absent: the Template's, and a random part."
+)
 @click.option("--dry-run", is_flag=True, help="Change nothing; status.plan says what would change.")
-@click.option("--reason", help="Why, for people.")
+@click.option("--reason", metavar="TEXT", help="Why, for people.")
 @wait_option
 @timeout_option
 @ascii_option
@@ -87,7 +89,7 @@ def run(
 
 @click.command()
 @click.argument("run", type=ObjectName("runs"))
-@click.option("--reason", help="Why, for people.")
+@click.option("--reason", metavar="TEXT", help="Why, for people.")
 @wait_option
 @timeout_option
 @ascii_option

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -27,6 +28,13 @@ def test_every_command_is_there_and_explains_itself(name: str) -> None:
     shown = CliRunner().invoke(ebbflow, [name, "--help"])
     assert shown.exit_code == 0, shown.output
     assert shown.output.startswith(f"Usage: ebbflow {name}")
+
+
+@pytest.mark.parametrize(
+    "name", sorted(COMMANDS.keys() - {"completion", "demo", "operator", "version", "webhook"})
+)
+def test_what_can_meet_an_error_takes_debug_behind_its_name(name: str) -> None:
+    assert "--debug" in CliRunner().invoke(ebbflow, [name, "--help"]).output
 
 
 @pytest.mark.parametrize("arguments", [["version"], ["--version"]], ids=str)
@@ -78,3 +86,21 @@ def test_a_delivery_that_cannot_be_meant_so_is_wrong_usage(
 ) -> None:
     shown = CliRunner().invoke(ebbflow, ["webhook", "test", "acme", *arguments])
     assert (shown.exit_code, words in shown.output) == (2, True)
+
+
+def test_a_kubeconfig_that_is_missing_is_told_once_and_in_three_lines(tmp_path: Path) -> None:
+    missing = tmp_path / "config"
+    done = subprocess.run(
+        [sys.executable, "-m", "ebbflow", "runs"],
+        env=os.environ | {"KUBECONFIG": str(missing)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "ebbflow: no cluster",
+        f"  cannot use {missing}: there is no such file",
+        "  correct it, or set KUBECONFIG to another file",
+    ]

@@ -42,7 +42,12 @@ def _connect(context: str | None, scratch: Path) -> DynamicClient:
     try:
         # A discovery cache of our own: the client's default one is shared and never expires.
         return DynamicClient(api_client, cache_file=str(scratch / "discovery"))  # type: ignore[no-untyped-call]
-    except (ApiException, HTTPError) as error:
+    except ApiException as error:
+        raise ApplyFailed(
+            f"the API server refused to tell what it knows\n  {_words(error)}\n"
+            f"  check the kubeconfig's credentials: log in again if they are too old"
+        ) from error
+    except HTTPError as error:
         raise ApplyFailed(
             f"the API server does not answer\n  {api_client.configuration.host}\n"
             f"  check the kubeconfig's context and that the server is up"
