@@ -14,6 +14,7 @@ from ebbflow.cli.output import age, harmless, print_object, print_table, print_v
 from ebbflow.cli.problem import Problem
 from ebbflow.cli.run_view import SHORT_COMMIT
 from ebbflow.cli.session import LIST_TRIGGERS, Found, Session, converse
+from ebbflow.domain.git import HEADS, TAGS
 
 HEAD: Final = ("TRIGGER", "AGE", "REF", "COMMIT", "VERDICT", "REASON", "RUNS")
 NOTHING: Final = 1
@@ -70,7 +71,7 @@ def _verdicts(trigger: GitTrigger, commit: str | None) -> list[Delivery]:
 
 
 def _row(trigger: GitTrigger, one: Delivery, now: datetime) -> tuple[str, ...]:
-    ref = (one.ref or "-").removeprefix("refs/heads/").removeprefix("refs/tags/")
+    ref = (one.ref or "-").removeprefix(HEADS).removeprefix(TAGS)
     return (
         trigger.metadata.name,
         age(one.at, now),

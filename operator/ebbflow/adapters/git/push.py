@@ -18,7 +18,7 @@ from dulwich.pack import UnpackedObject, pack_objects_to_data
 from dulwich.refs import Ref
 
 from ebbflow.adapters.git.link import Link
-from ebbflow.domain.git import BranchMoved, CommitId, PreparedCommit, Pushed
+from ebbflow.domain.git import HEADS, BranchMoved, CommitId, PreparedCommit, Pushed
 
 MAX_PROGRESS_BYTES: Final = 4096
 
@@ -49,7 +49,7 @@ def push_commit(
         GitError, ServerSaid, urllib3 and dulwich errors: whether the commit was taken is unknown
             once its pack was sent.
     """
-    ref = Ref(f"refs/heads/{branch}".encode())
+    ref = Ref(f"{HEADS}{branch}".encode())
     target = ObjectID(commit.commit.encode())
     expected = None if new else commit.parent
 

@@ -21,7 +21,7 @@ from ebbflow.adapters.providers.kind import (
     two_parts,
 )
 from ebbflow.api.gitaccount import Provider
-from ebbflow.domain.git import BasicCredential
+from ebbflow.domain.git import HEADS, BasicCredential
 from ebbflow.domain.http import HttpAnswer
 from ebbflow.domain.providers import Identity
 from ebbflow.domain.secret import Tainted
@@ -45,7 +45,7 @@ class _End(Answered):
 
     @property
     def branch(self) -> str:
-        return self.id.removeprefix("refs/heads/")
+        return self.id.removeprefix(HEADS)
 
 
 class _User(Answered):
