@@ -13,6 +13,9 @@ from click.testing import CliRunner
 from ebbflow import __version__
 from ebbflow.cli.commands import COMMANDS, ebbflow
 
+PATIENCE = 120.0
+"""Seconds for a process of its own, on a machine that is busy."""
+
 
 def test_help_lists_every_command_with_a_sentence() -> None:
     shown = CliRunner().invoke(ebbflow, ["--help"])
@@ -55,7 +58,7 @@ def test_python_dash_m_is_the_same_program() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert done.stdout.strip() == __version__
 
@@ -68,7 +71,7 @@ def test_whoever_stops_reading_ends_the_command_without_a_word() -> None:
         stdout=theirs,
         stderr=subprocess.PIPE,
         check=False,
-        timeout=30,
+        timeout=PATIENCE,
     )
     os.close(theirs)
     assert (done.returncode, done.stderr) == (1, b"")
@@ -96,7 +99,7 @@ def test_a_kubeconfig_that_is_missing_is_told_once_and_in_three_lines(tmp_path: 
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
