@@ -129,7 +129,7 @@ def test_a_pod_deleted_by_hand_fails_the_run(place: Place) -> None:
 
 def ignoring_the_end(seconds: int) -> JsonObject:
     """Return a node whose program takes no notice of SIGTERM."""
-    script = "trap '' TERM; while true; do sleep 1; done"
+    script = "trap '' TERM; echo takes no notice; while true; do sleep 1; done"
     container = {"name": "main", "image": "busybox:1.36", "command": ["sh", "-c", script]}
     context = {"runAsUser": 65534}
     pod = {"terminationGracePeriodSeconds": seconds, "containers": [container]}
@@ -146,16 +146,20 @@ def test_cancelling_ends_a_program_that_ignores_it_after_its_grace_period(place:
     eventually(runs, END_SECONDS, "the pod to run")
     begun = time.monotonic()
     place.kubectl.patch("Run", name, source.namespace, {"spec": {"cancel": True}})
-    place.wait(source, name, "Cancelled")
+    run = place.wait(source, name, "Cancelled")
     assert time.monotonic() - begun < 3
+    (said,) = (one["message"] for one in run["status"]["nodes"] if one.get("ref") == "job")
+    assert said == "the Run was cancelled; its log ends: takes no notice"
     assert place.jobs(name) == []
     eventually(lambda: not place.pods(name), 15, "the pod to go")
 
 
-def test_a_timeout_deletes_the_job_and_its_pod(place: Place) -> None:
-    run = place.run(node("sleep 300") | {"timeout": "4s"}, phase="Failed")
+def test_a_timeout_deletes_the_job_and_its_pod_and_says_how_the_log_ended(place: Place) -> None:
+    script = "echo begin; echo waits for a lock; sleep 300"
+    run = place.run(node(script) | {"timeout": "8s"}, phase="Failed")
     name = run["metadata"]["name"]
-    assert "it took longer than 4s" in message(run)
+    assert "it took longer than 8s" in message(run)
+    assert message(run).endswith("its log ends: begin | waits for a lock")
     assert place.jobs(name) == []
     eventually(lambda: not place.pods(name), END_SECONDS, "the pod to go")
 

@@ -17,15 +17,20 @@ from tests.support.memory_tenant import MemoryObjects
 
 
 class MemoryPodLogs(PodLogs):
-    """Logs by pod and container, warnings by the name of the object that they are about."""
+    """Logs by pod and container, warnings by the name of the object that they are about. While
+    `released` is not set, no log comes.
+    """
 
     def __init__(self) -> None:
         self.logs: dict[tuple[str, str], bytes] = {}
         self.warnings: dict[str, str] = {}
         self.refusal: ObjectError | None = None
+        self.released = asyncio.Event()
+        self.released.set()
 
     @override
     async def tail(self, container: Container, account: Account) -> str:
+        await self.released.wait()
         if self.refusal is not None:
             raise self.refusal
         return readable(self.logs.get((container.pod, container.name), b""))
@@ -101,6 +106,12 @@ class Kubelet:
         )  # fmt: skip
         self._status(job, {"active": 1, "startTime": "2026-11-21T12:00:00Z"})
         return pod
+
+    def run(self, log: bytes = b"", name: str | None = None) -> None:
+        """Start the pod of a Job, whose container has written a log and goes on."""
+        pod = self.start(name, running={"startedAt": "2026-11-21T12:00:00Z"})
+        container = self._job(name)["spec"]["template"]["spec"]["containers"][0]["name"]
+        self._logs.logs[pod, container] = log
 
     def end(
         self, code: int = 0, log: bytes = b"", name: str | None = None, **terminated: Any

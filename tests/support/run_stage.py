@@ -26,6 +26,8 @@ from ebbflow.services.made_objects import MadeLog, NotingObjects
 from ebbflow.services.node_statuses import MESSAGE_EVERY
 from ebbflow.services.nodes.errands import PATIENCE
 from ebbflow.services.nodes.http import Http
+from ebbflow.services.nodes.job_run import JobRun
+from ebbflow.services.nodes.pods.attempt_job import LAST_WORDS_SECONDS, AttemptJobs
 from ebbflow.services.nodes.registry import Ports, node_kinds
 from ebbflow.services.removal import Removal
 from ebbflow.services.repository_commits import RepositoryCommits
@@ -120,8 +122,11 @@ class Leads(Leadership):
 class RunWorld:
     """One Template `shop`, its Runs, and passes made by hand."""
 
-    def __init__(self, http_patience: float = PATIENCE) -> None:
+    def __init__(
+        self, http_patience: float = PATIENCE, log_patience: float = LAST_WORDS_SECONDS
+    ) -> None:
         self._http_patience = http_patience
+        self._log_patience = log_patience
         self.clock = ManualClock()
         self.cluster = MemoryCluster()
         self.store = MemoryRunStore(self.cluster)
@@ -171,12 +176,12 @@ class RunWorld:
             RepositoryCommits(self.git, access),
             lambda text: any(secret.reveal() in text for secret in self.secrets),
         )
-        kinds = [
-            Http(self.http, secrets, self._http_patience) if kind.name == "HTTP" else kind
-            for kind in node_kinds(ports)
-        ]
-        self.kinds = {kind.name: kind for kind in kinds}
-        nodes = RunNodes(kinds, secrets, self.clock, lambda text: text)
+        jobs = AttemptJobs(objects, self.pod_logs, ports.sources, self._log_patience)
+        self.kinds = {kind.name: kind for kind in node_kinds(ports)} | {
+            "HTTP": Http(self.http, secrets, self._http_patience),
+            "JobRun": JobRun(objects, jobs),
+        }
+        nodes = RunNodes(self.kinds.values(), secrets, self.clock, lambda text: text)
         inventories, removal = Inventories(self.cluster, self.store), Removal(objects)
         aftermath = RunAftermath(self.store, nodes, inventories, removal, log, cel, self.clock)
         teardown = SourceTeardown(self.store, lambda: RECORD_KEY)

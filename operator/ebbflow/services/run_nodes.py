@@ -144,18 +144,23 @@ class RunNodes:
             until = self._clock.now() + result.after
             memory.refused[path] = Refused(attempt, until, result)
 
-    async def stop(self, at: Moment, path: str) -> None:
-        """End what the node at `path` does. What cannot be ended is logged: the Run goes on."""
+    async def stop(self, at: Moment, path: str) -> str:
+        """End what the node at `path` does, and return what is to be told of it, if anything.
+
+        What cannot be ended is logged: the Run goes on.
+        """
         turn = _turn_at(at, path)
         kind = None if turn is None else self._kinds.get(turn.node.envelope.kind)
         if turn is None or kind is None:
-            return
+            return ""
         try:
-            await kind.stop(await self._call(turn, at))
+            said = await kind.stop(await self._call(turn, at))
+            return self._redact(said or "")
         except EXPECTED as error:
             log.warning("%s of %s could not be stopped: %s", path, at.run.key, error)
         except Exception:  # the Run must come to its end whatever one of its nodes does
             log.exception("%s of %s could not be stopped", path, at.run.key)
+        return ""
 
     async def recall(self, at: Moment, path: str) -> None:
         """Get the outputs and objects of a node that succeeded into memory anew, if it can be."""

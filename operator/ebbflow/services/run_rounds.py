@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,11 +12,12 @@ from ebbflow.domain.cel import CelCompiler
 from ebbflow.domain.ports import Clock
 from ebbflow.domain.run_store import RunStore
 from ebbflow.domain.runs.outputs import lacks
-from ebbflow.domain.runs.plan import Over, Plan, RunView, UnderWay, plan
+from ebbflow.domain.runs.plan import Over, Plan, RunView, Stop, UnderWay, plan
 from ebbflow.domain.runs.queue import format_micro_time, read_time
 from ebbflow.domain.runs.standing import standing
+from ebbflow.domain.runs.states import NodeState, with_last_words
 from ebbflow.services.node_statuses import worth_writing
-from ebbflow.services.run_nodes import Advance, RunNodes
+from ebbflow.services.run_nodes import AT_ONCE, Advance, RunNodes
 from ebbflow.services.run_work import Work
 
 SLICE: Final = timedelta(seconds=2)
@@ -119,9 +121,16 @@ class RunRounds:
         return None
 
     async def _stop(self, work: Work, planned: Plan, now: datetime) -> None:
-        for stop in planned.stop:
-            await self._nodes.stop(work.moment(now, self._cel), stop.path)
-            work.states[stop.path] = stop.then
+        """Stop nodes side by side: some are asked first how far they were."""
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def end(stop: Stop) -> NodeState:
+            async with gate:
+                said = await self._nodes.stop(work.moment(now, self._cel), stop.path)
+            return with_last_words(stop.then, said)
+
+        ended = await asyncio.gather(*map(end, planned.stop))
+        work.states |= {state.path: state for state in ended}
 
     async def _advance(self, work: Work, now: datetime) -> Advance:
         advance = await self._nodes.advance(work.moment(now, self._cel))

@@ -54,6 +54,11 @@ def in_one_line(text: str, most: int = SAID) -> str:
     return line if len(line) <= most else f"…{line[-(most - 1) :]}"
 
 
+def ending(text: str) -> str:
+    """Return how a log ended, as a part of a sentence; empty for an empty log."""
+    return f"its log ends: {in_one_line(text)}" if text else ""
+
+
 def _printable(line: str) -> str:
     expanded = line.replace("\t", "    ")
     return "".join(c if c.isprintable() else _UNREADABLE for c in expanded)

@@ -19,6 +19,9 @@ MAX_MESSAGE: Final = 1024
 MESSAGES_BUDGET: Final = 128 * 1024
 """Characters of all messages of a status; beyond it each is cut to what is left for it."""
 
+MAX_LAST_WORDS: Final = MAX_MESSAGE * 3 // 4
+"""Characters of a message that what an attempt said at last may take; the rest says why it ended."""
+
 FINAL_NODE_PHASES: Final[frozenset[NodePhase]] = frozenset(
     ("Succeeded", "Failed", "Cancelled", "Skipped")
 )
@@ -84,6 +87,14 @@ def failed(
 def cancelled(state: NodeState, now: datetime, message: str) -> NodeState:
     """Return the state of a node that was stopped."""
     return replace(state, phase="Cancelled", finished_at=now, message=message)
+
+
+def with_last_words(state: NodeState, words: str) -> NodeState:
+    """Return the state with more words at the end of its message, which is cut for them if need be."""
+    if not words:
+        return state
+    end = f"; {clip(words, MAX_LAST_WORDS)}"
+    return replace(state, message=clip(state.message, MAX_MESSAGE - len(end)) + end)
 
 
 def read_states(status: RunStatus) -> dict[str, NodeState]:

@@ -202,14 +202,15 @@ class Action(NodeKind[ActionSpec]):
                 return await self._once.plan(call, call.spec, call.spec.manifest)
 
     @override
-    async def stop(self, call: Call[ActionSpec]) -> None:
+    async def stop(self, call: Call[ActionSpec]) -> str:
         match _meant(call):
             case Execution():
                 self._executions.stop(call)
+                return ""
             case None:
-                await self._once.stop(call, call.spec)
+                return await self._once.stop(call, call.spec)
             case _:
-                pass  # a rollout goes on: half of one would be worse
+                return ""  # a rollout goes on: half of one would be worse
 
 
 def _meant(call: Call[ActionSpec]) -> Execution | tuple[Change, ObjectId] | None:

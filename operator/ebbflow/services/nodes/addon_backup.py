@@ -80,8 +80,8 @@ class AddonBackup(NodeKind[AddonBackupSpec]):
         return await self._once.plan(call, call.spec, await self._manifest(call))
 
     @override
-    async def stop(self, call: Call[AddonBackupSpec]) -> None:
-        await self._once.stop(call, call.spec)
+    async def stop(self, call: Call[AddonBackupSpec]) -> str:
+        return await self._once.stop(call, call.spec)
 
     async def _manifest(self, call: Call[AddonBackupSpec]) -> JsonObject | None:
         spec = call.spec

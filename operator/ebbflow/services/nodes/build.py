@@ -34,5 +34,5 @@ class Build(NodeKind[BuildSpec]):
         return await self._builds.planned(call, call.spec)
 
     @override
-    async def stop(self, call: Call[BuildSpec]) -> None:
-        await self._builds.stop(call)
+    async def stop(self, call: Call[BuildSpec]) -> str:
+        return await self._builds.stop(call)

@@ -25,7 +25,7 @@ class VcsData(NodeSpec):
 
     project_url: RepositoryAddress = Field(description="The repository's address.")
     project_branch: BranchName | None = Field(
-        default=None, description="The branch; too_little: the run's own commit, if it is of there."
+        default=None, description="The branch; absent: the run's own commit, if it is of there."
     )
     project_type: str | None = Field(default=None, max_length=64, description=LEFT_ASIDE)
     account_login: str | None = Field(
@@ -151,9 +151,9 @@ class CombinedService(NodeKind[CombinedServiceSpec]):
         return replace(planned, changes=(*built.changes, *planned.changes))
 
     @override
-    async def stop(self, call: Call[CombinedServiceSpec]) -> None:
+    async def stop(self, call: Call[CombinedServiceSpec]) -> str:
         """The build ends; a service stays as it is: a run never deletes what it made."""
-        await self._builds.stop(call)
+        return await self._builds.stop(call)
 
     async def _deployed(self, call: Call[CombinedServiceSpec]) -> str | None:
         """Return the image that this attempt has given to the Deployment; None if it has not yet."""

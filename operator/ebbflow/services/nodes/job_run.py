@@ -137,8 +137,8 @@ class JobRun(NodeKind[JobRunSpec]):
         return Planned((change,), outputs)
 
     @override
-    async def stop(self, call: Call[JobRunSpec]) -> None:
-        await self._jobs.stop(call, self._target(call))
+    async def stop(self, call: Call[JobRunSpec]) -> str:
+        return await self._jobs.stop(call, self._target(call), call.spec.container)
 
     def _target(self, call: Call[JobRunSpec]) -> ObjectId:
         return self._jobs.target(call, call.spec.project_id)

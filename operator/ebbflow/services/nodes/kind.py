@@ -193,8 +193,11 @@ class NodeKind(Protocol[S]):
         """Say what the node would change, without changing anything; raises as `act`."""
         ...
 
-    async def stop(self, call: Call[S]) -> None:
+    async def stop(self, call: Call[S]) -> str | None:
         """End what the attempt started and what would go on by itself; called when the run is
-        cancelled or the attempt's time is up.
+        cancelled or the attempt's time is up, perhaps more than once.
+
+        Returns what people should know of how far it was, as a part of a sentence; None or an empty
+        text if there is nothing to tell. It is told with why the attempt ended.
         """
         ...

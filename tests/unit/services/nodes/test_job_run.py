@@ -221,6 +221,82 @@ async def test_a_job_that_takes_too_long_is_deleted(world: RunWorld, kubelet: Ku
     assert kubelet.jobs == []
 
 
+CANCEL = "cancel"
+"""How an attempt is broken off: by hand, or by its timeout."""
+TIMEOUT = "timeout"
+
+
+async def break_off(world: RunWorld, how: str) -> None:
+    if how == CANCEL:
+        world.edit("one", cancel=True)
+    else:
+        world.clock.advance(61)
+    await world.look()
+
+
+BROKEN_OFF = pytest.mark.parametrize(
+    ("how", "phase", "why"),
+    [
+        pytest.param(CANCEL, "Cancelled", "the Run was cancelled", id="cancelled"),
+        pytest.param(TIMEOUT, "Failed", "it took longer than 1m", id="timed-out"),
+    ],
+)
+
+
+@BROKEN_OFF
+async def test_an_attempt_that_is_broken_off_says_how_its_log_ended(
+    world: RunWorld, kubelet: Kubelet, how: str, phase: str, why: str
+) -> None:
+    await world.start(job_run() | {"timeout": "60s"})
+    kubelet.run(log=b"begin\nwaits for a lock\n")
+    await break_off(world, how)
+    assert world.phase() == phase
+    said = world.node("0").message or ""
+    assert said.startswith(why)
+    assert said.endswith("; its log ends: begin | waits for a lock")
+    assert kubelet.jobs == []
+
+
+@BROKEN_OFF
+@pytest.mark.parametrize(
+    "log", [pytest.param("refused", id="refused"), pytest.param("late", id="does-not-come")]
+)
+async def test_a_log_that_cannot_be_read_holds_no_end_up(
+    how: str, phase: str, why: str, log: str
+) -> None:
+    world = RunWorld(log_patience=0.0)
+    kubelet = Kubelet(world.objects, world.pod_logs)
+    await world.start(job_run() | {"timeout": "60s"})
+    kubelet.run(log=b"waits for a lock\n")
+    if log == "refused":
+        world.pod_logs.refusal = Denied("cannot read the log", code=403)
+    else:
+        world.pod_logs.released.clear()
+    await break_off(world, how)
+    assert world.phase() == phase
+    assert (world.node("0").message or "").startswith(why)
+    assert "log" not in (world.node("0").message or "")
+    assert kubelet.jobs == []
+
+
+async def test_each_of_many_jobs_that_are_broken_off_says_how_its_log_ended(
+    world: RunWorld, kubelet: Kubelet
+) -> None:
+    steps = [{**job_run(), "ref": f"part{number}"} for number in range(20)]
+    world.template(*steps, type="parallel")
+    world.ask()
+    await world.settle()
+    for job in kubelet.jobs:
+        kubelet.run(log=job["metadata"]["name"].encode(), name=job["metadata"]["name"])
+    world.edit("one", cancel=True)
+    await world.look()
+    nodes = world.run().status.nodes or ()
+    assert len(nodes) == 20
+    for node in nodes:
+        assert f"its log ends: one-{node.ref}-1-" in (node.message or "")
+    assert kubelet.jobs == []
+
+
 async def test_a_job_of_this_name_that_another_made_is_left_alone(
     world: RunWorld, kubelet: Kubelet
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,7 +27,7 @@ from ebbflow.domain.pods.jobs import (
     standing,
     why_failed,
 )
-from ebbflow.domain.pods.log_tail import in_one_line, last_lines
+from ebbflow.domain.pods.log_tail import ending, last_lines
 from ebbflow.domain.pods.logs import Container, PodLogs
 from ebbflow.services.nodes.kind import Call, Failed, NotNow, Working
 from ebbflow.services.nodes.objects.applying import prepared
@@ -42,6 +43,9 @@ from ebbflow.services.nodes.pods.job_source import (
 )
 
 _JOB: Final = "batch/v1"
+LAST_WORDS_SECONDS: Final = 2.0
+"""How long the end of a log is waited for before the Job is deleted: whoever cancels waits too."""
+
 _LASTING: Final = ("violates PodSecurity", "error looking up service account")
 """What refuses pods until somebody changes the document or the cluster; a quota may have room soon."""
 
@@ -69,18 +73,35 @@ class Ended:
 
     def failed(self) -> Failed:
         """Return the failure of the attempt, with the end of the log."""
-        said = f"; its log ends: {in_one_line(self.log)}" if self.log else ""
-        return Failed(f"the Job {self.name} failed: {self.words}{said}")
+        said = "; ".join(part for part in (self.words, ending(self.log)) if part)
+        return Failed(f"the Job {self.name} failed: {said}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a Job's pods tell: the pod that tells most, how it failed if it did, its log's end."""
+
+    pod: JsonObject | None
+    exit: Exit | None
+    log: str
 
 
 class AttemptJobs:
     """Jobs of attempts, made and read in the tenant's name.
 
     A Job is owned by its Run, so it stays as long as the Run and then goes; in another namespace,
-    where nothing can be owned across, it goes a day after its end.
+    where nothing can be owned across, it goes a day after its end. `patience`: seconds that a Job
+    which is to be deleted is given for its log to be read.
     """
 
-    def __init__(self, objects: Objects, logs: PodLogs, sources: JobSources) -> None:
+    def __init__(
+        self,
+        objects: Objects,
+        logs: PodLogs,
+        sources: JobSources,
+        patience: float = LAST_WORDS_SECONDS,
+    ) -> None:
+        self._patience = patience
         self._objects = objects
         self._logs = logs
         self._sources = sources
@@ -155,13 +176,19 @@ class AttemptJobs:
             return await self._suspended(call, target, live, git)
         return await self._running(call, target, live)
 
-    async def stop(self, call: Call[Any], target: ObjectId) -> None:
-        """Delete the attempt's Job unless it has ended; its pods get their time to end."""
+    async def stop(self, call: Call[Any], target: ObjectId, container: str | None = None) -> str:
+        """Delete the attempt's Job unless it has ended; its pods get their time to end.
+
+        Return how its log ended, as a part of a sentence; empty if it could not be read in time, as
+        it is where the Job was deleted before. Raises ObjectError.
+        """
         live = await self.get(call, target)
         if live is None or annotation(live, ATTEMPT) != call.idempotency_key:
-            return
+            return ""
+        log = await self._last_words(call, live, container)
         if standing(live) in ("Running", "Suspended"):
             await self._delete(call, target, live)
+        return ending(log)
 
     async def log_of(self, call: Call[Any], pod: JsonObject, container: str) -> str:
         """Return the last lines that a container wrote; empty where they cannot be read."""
@@ -236,15 +263,30 @@ class AttemptJobs:
     async def _ended(
         self, call: Call[Any], live: JsonObject, container: str | None, *, succeeded: bool
     ) -> Ended:
-        pods = await self._pods(call, ObjectId.of(live))
-        pod, exit_ = _telling(pods)
         wanted = container or first_container(mapping(live["spec"]))
-        teller = exit_.container if exit_ is not None else wanted
-        log = "" if pod is None else await self.log_of(call, pod, teller)
+        told = await self._told(call, live, wanted)
         if not call.recalled:
             await self._sources.take_back(call, live)
-        words = "" if succeeded else _why(live, pod, exit_)
-        return Ended(live, wanted, succeeded, pod, exit_, log, words)
+        words = "" if succeeded else _why(live, told.pod, told.exit)
+        return Ended(live, wanted, succeeded, told.pod, told.exit, told.log, words)
+
+    async def _told(self, call: Call[Any], live: JsonObject, container: str) -> _Told:
+        """Ask the pods. The log is that of the container that failed first, else of `container`."""
+        pod, exit_ = _telling(await self._pods(call, ObjectId.of(live)))
+        teller = exit_.container if exit_ is not None else container
+        log = "" if pod is None else await self.log_of(call, pod, teller)
+        return _Told(pod, exit_, log)
+
+    async def _last_words(self, call: Call[Any], live: JsonObject, container: str | None) -> str:
+        """Return the end of the log of a Job that is to be deleted, if it can be had soon."""
+        if standing(live) == "Suspended":
+            return ""
+        wanted = container or first_container(mapping(live["spec"]))
+        try:
+            async with asyncio.timeout(self._patience):
+                return (await self._told(call, live, wanted)).log
+        except TimeoutError:
+            return ""
 
 
 def manifest(

@@ -206,9 +206,12 @@ class Builds:
         change = PlannedChange(node=call.path, object=f"image {name}", action="create")
         return Planned((change,), Built(image, plan.source.commit, "").outputs)
 
-    async def stop(self, call: Call[Any]) -> None:
-        """End the build that the attempt began; that of another run goes on."""
-        await self._jobs.stop(call, self._jobs.target(call))
+    async def stop(self, call: Call[Any]) -> str:
+        """End the build that the attempt began; that of another run goes on.
+
+        Return how its log ended, as AttemptJobs.stop does. Raises ObjectError.
+        """
+        return await self._jobs.stop(call, self._jobs.target(call))
 
     async def plan(self, call: Call[Any], settings: BuildSettings) -> BuildPlan:
         """Return the build as it would be made now. Raises as `build`."""

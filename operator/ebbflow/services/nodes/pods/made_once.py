@@ -128,10 +128,14 @@ class MadeOnce:
             made = await self._objects.apply(made, call.run.account, manager=MANAGER, dry_run=True)
         return _planned(call, ObjectId.of(made), made)
 
-    async def stop(self, call: Call[Any], spec: OnceSpec) -> None:
-        """End the Job, which would go on. Others stay: half a backup may be all that there is."""
-        if spec.from_ is not None:
-            await self._jobs.stop(call, self._jobs.target(call, spec.project_id))
+    async def stop(self, call: Call[Any], spec: OnceSpec) -> str:
+        """End the Job, which would go on. Others stay: half a backup may be all that there is.
+
+        Return how its log ended, as AttemptJobs.stop does. Raises ObjectError.
+        """
+        if spec.from_ is None:
+            return ""
+        return await self._jobs.stop(call, self._jobs.target(call, spec.project_id))
 
     async def _job(self, call: Call[Any], spec: OnceSpec) -> Result:
         target = self._jobs.target(call, spec.project_id)
