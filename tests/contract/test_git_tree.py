@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ebbflow.devcluster.gitrepository import Entry
-from ebbflow.domain.git import CommitGone, GitError, NotAFile, TooLarge
+from ebbflow.domain.git import CommitGone, GitError, NotACommit, NotAFile, TooLarge
 from ebbflow.domain.source_archive import TreeBounds, TreeFile
 from tests.support.gitworld import GitWorld
 
@@ -34,6 +34,32 @@ async def test_all_files_are_read_with_what_they_are(world: GitWorld) -> None:
         TreeFile("bin/run", "executable", b"#!/bin/sh\n"),
         TreeFile("link", "link", b"README.md"),
     )
+
+
+@pytest.mark.parametrize(
+    "words", [pytest.param(None, id="light"), pytest.param("The first release", id="annotated")]
+)
+async def test_the_commit_of_a_tag_is_read_though_no_branch_holds_it(
+    world: GitWorld, words: str | None
+) -> None:
+    world.create({"README.md": b"# Newer\n"})
+    tagged = world.commit({"README.md": b"# Older\n"}, branch="old")
+    world.tag("v1", tagged, words)
+    world.point("old", None)
+    commit = (await world.git.ls_refs(world.remote(), ["refs/tags/v1"]))["refs/tags/v1"]
+    files = await world.git.read_tree(world.remote(), "v1", commit, "", WIDE)
+    assert files == (TreeFile("README.md", "file", b"# Older\n"),)
+
+
+async def test_a_tag_that_names_a_file_is_refused(world: GitWorld) -> None:
+    world.create({"README.md": b"# Shop\n"})
+    blob = (await world.git.blob_ids(world.remote(), "main", world.head() or "", ["README.md"]))[
+        "README.md"
+    ]
+    assert blob is not None
+    world.tag("file", blob)
+    with pytest.raises(NotACommit):
+        await world.git.read_tree(world.remote(), "file", blob, "", WIDE)
 
 
 async def test_of_a_directory_only_its_own_files_are_read(world: GitWorld) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from ebbflow.devcluster.cluster import ControlPlane
 from tests.support.builders import git_account, secret
+from tests.support.gitworld import tag
 from tests.support.job_runs import END_SECONDS, IMAGE, NOBODY, Place, message, node, place_on
 from tests.support.ran import Source
 from tests.support.waiting import eventually
@@ -296,6 +297,19 @@ def test_a_clone_is_in_the_workspace(place: Place, account: str) -> None:
     name = run["metadata"]["name"]
     secrets = place.kubectl.list_all("Secret", place.namespace)
     assert [one for one in secrets if one["metadata"]["name"].startswith(name)] == []
+
+
+def test_a_clone_of_a_tag_has_its_files_though_the_branch_went_on(
+    place: Place, account: str
+) -> None:
+    name = "team/tagged"
+    tagged = place.git.create_repository(name, {"version": b"1\n"})
+    tag(place.git.repository(name), "v1", tagged, "The first release")
+    place.git.commit(name, {"version": b"2\n"})
+    git = {"accountRef": {"name": account}, "repository": place.git.url_of(name), "ref": "v1"}
+    keep = reading(log="${refs.job.log}", commit="${refs.job.commit}")
+    place.run(node("cat /workspace/version", git=git), keep)
+    assert (seen(place)["log"], seen(place)["commit"]) == ("1", tagged)
 
 
 def test_a_build_hands_on_the_digest_that_the_builder_wrote(place: Place, account: str) -> None:

@@ -29,6 +29,7 @@ from ebbflow.domain.git import (
     Credential,
     GitError,
     GitFile,
+    NotACommit,
     NotAFile,
     PreparedCommit,
     Pushed,
@@ -265,6 +266,8 @@ class MemoryGit(GitBackend):
         if directory:
             checked(normalise_path, directory)
         objects = (await self._fetch(remote, commit)).objects
+        if objects.found[commit][0] != COMMIT:
+            raise NotACommit(f"{commit} is no commit")
         tree = objects.tree_of(commit)
         for part in directory.split("/") if directory else ():
             mode, sha = objects.tree(tree).get(part, ("", ""))

@@ -188,8 +188,8 @@ class GitBackend(Protocol):
         """Read all files below a directory of a commit (empty: its root), in the order of paths,
         relative to it; what is neither a file nor a link is left out. Fetches once.
 
-        Raises NotAFile where there is no such directory, TooLarge, and InvalidRequest for names
-        that could lead out of the directory.
+        Raises NotAFile where there is no such directory, NotACommit, TooLarge, and InvalidRequest
+        for names that could lead out of the directory.
         """
         ...
 

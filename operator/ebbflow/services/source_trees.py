@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from ebbflow.api.base import Key
-from ebbflow.domain.git import CommitId
+from ebbflow.domain.git import HEADS, TAGS, CommitId
 from ebbflow.domain.ports import GitBackend
 from ebbflow.domain.source_archive import TreeBounds, pack, parts_of
 from ebbflow.services.git_access import GitAccess, Place
@@ -28,10 +28,15 @@ class SourceTrees:
         self._access = access
         self._bounds = bounds or TreeBounds()
 
-    async def head(self, user: Key, place: Place, branch: str) -> CommitId | None:
-        """Return where a branch is; None if there is none of this name."""
+    async def find(self, user: Key, place: Place, ref: str) -> CommitId | None:
+        """Return the commit that a branch or a tag names; None if there is neither of this name.
+
+        Where there are both, the branch counts. Costs one listing.
+        """
         granted = await access_for_run(self._access, user, place)
-        return (await self._git.ls_heads(granted.remote, (branch,))).get(branch)
+        names = (f"{HEADS}{ref}", f"{TAGS}{ref}")
+        found = await self._git.ls_refs(granted.remote, names)
+        return next((found[name] for name in names if name in found), None)
 
     async def parts(
         self, user: Key, place: Place, branch: str, commit: CommitId, directory: str

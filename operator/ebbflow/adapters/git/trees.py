@@ -11,7 +11,7 @@ from dulwich.objects import Commit, ShaFile, Tree
 
 from ebbflow.adapters.git.packs import GitObject, Oversized
 from ebbflow.domain.addresses import normalise_path
-from ebbflow.domain.git import BlobId, CommitId, NotAFile, TooLarge
+from ebbflow.domain.git import BlobId, CommitId, NotACommit, NotAFile, TooLarge
 
 COMMIT: Final = Commit.type_num
 TREE: Final = Tree.type_num
@@ -73,7 +73,10 @@ class FileEntry:
 
 
 class TreeReader:
-    """The trees of one commit; `tree_bytes`: the largest that is read."""
+    """The trees of one commit; `tree_bytes`: the largest that is read.
+
+    Making one raises KeyError if the commit is not here, and NotACommit if it is something else.
+    """
 
     def __init__(
         self, look_up: LookUp, commit: CommitId, tree_bytes: int, parsed: ParsedObjects
@@ -116,7 +119,7 @@ class TreeReader:
         if parsed is None:
             parsed = self._read(sha, wanted)
         if parsed.type_num != wanted:
-            raise KeyError(sha)
+            raise _of_another_kind(sha, wanted)
         return parsed
 
     def _read(self, sha: str, wanted: int) -> ShaFile:
@@ -125,7 +128,7 @@ class TreeReader:
         except Oversized:
             raise self._too_large() from None
         if kind != wanted:
-            raise KeyError(sha)
+            raise _of_another_kind(sha, wanted)
         if len(data) > self._tree_bytes:
             raise self._too_large()
         parsed = ShaFile.from_raw_string(kind, data)
@@ -137,6 +140,15 @@ class TreeReader:
             f"A directory on the way to the file is over {self._tree_bytes // 1024} KiB as Git"
             " stores it, some ten thousand entries. Use one with fewer files in it."
         )
+
+
+def _of_another_kind(sha: str, wanted: int) -> NotACommit | KeyError:
+    if wanted != COMMIT:
+        return KeyError(sha)
+    return NotACommit(
+        f"{sha[:12]} is no commit: the reference points at something else, such as a tag of a file."
+        " Name a branch, or another tag."
+    )
 
 
 def blob_at(reader: TreeReader, path: str) -> BlobId | None:

@@ -216,7 +216,7 @@ async def test_northflanks_words_are_read(world: RunWorld, kubelet: Kubelet) -> 
         pytest.param({"tag": "a b"}, "1 to 128 letters", id="tag"),
         pytest.param({"sha": "abc"}, "spec.sha", id="short-sha"),
         pytest.param({"git": {"ref": "a"}, "branch": "b"}, "give git.ref, or", id="two-refs"),
-        pytest.param({"git": {"ref": "gone"}}, "there is no branch gone", id="no-branch"),
+        pytest.param({"git": {"ref": "gone"}}, "there is no branch and no tag gone", id="no-ref"),
     ],
 )
 async def test_what_is_wrong_with_a_build_is_said(

@@ -251,9 +251,37 @@ async def test_an_operator_killed_before_the_clone_was_there_hands_it_over_later
 
 
 @pytest.mark.parametrize(
+    ("ref", "text"),
+    [
+        pytest.param("v1", b"# Tagged\n", id="a-tag"),
+        pytest.param("both", b"# Branch\n", id="the-branch-of-a-name-that-a-tag-has-too"),
+        pytest.param("v1.0", None, id="no-tag-that-only-begins-so"),
+    ],
+)
+async def test_a_ref_names_a_branch_or_else_a_tag(
+    world: RunWorld, kubelet: Kubelet, ref: str, text: bytes | None
+) -> None:
+    world.git.create_repository(REPOSITORY, {"README.md": b"# Shop\n"})
+    tagged = world.git.commit(REPOSITORY, {"README.md": b"# Tagged\n"}, branch="old")
+    world.git.point(REPOSITORY, "old", None)
+    world.git.commit(REPOSITORY, {"README.md": b"# Branch\n"}, branch="both")
+    for name in ("v1", "both", "v1.0.1"):
+        world.git.tag(REPOSITORY, name, tagged)
+    world.git.operations.clear()
+    world.template(job_run(git={"repository": REPOSITORY, "ref": ref}))
+    world.ask()
+    await world.settle()
+    assert world.git.operations["ls-remote"] == 1
+    if text is None:
+        assert f"there is no branch and no tag {ref}" in world.message()
+        return
+    assert files_in(world) == {"README.md": text}
+
+
+@pytest.mark.parametrize(
     ("git", "words"),
     [
-        pytest.param({"ref": "gone"}, "there is no branch gone of", id="no-branch"),
+        pytest.param({"ref": "gone"}, "there is no branch and no tag gone of", id="neither-branch-nor-tag"),
         pytest.param({"ref": "0123456789" * 4}, "the commit is not there", id="no-commit"),
         pytest.param({"directory": "web"}, "there is no directory web", id="no-directory"),
         pytest.param(

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from ebbflow.api.base import GROUP, JsonObject
+from ebbflow.api.place import BranchName
 from ebbflow.api.run import PlannedChange
 from ebbflow.domain.health_verdict import mapping
 from ebbflow.domain.objects import ObjectId, Objects
@@ -105,9 +106,7 @@ class BuildSettings(NodeSpec):
         description="Take the image of a build of the same commit with the same settings, if there "
         "is one.",
     )
-    branch: str | None = Field(
-        default=None, max_length=255, description="Northflank's word for git.ref."
-    )
+    branch: BranchName | None = Field(default=None, description="Northflank's word for git.ref.")
     sha: str | None = Field(
         default=None, pattern="^[0-9a-f]{40}$", description="The commit of the branch."
     )

@@ -74,7 +74,8 @@ class GitSource(NodeSpec):
     )
     ref: BranchName | None = Field(
         default=None,
-        description="A branch, or a commit by its 40 digits; absent: the run's own commit.",
+        description="A branch, a tag, or a commit by its 40 digits; absent: the run's own commit. "
+        "Where a branch and a tag have the same name, it is the branch.",
     )
     directory: Annotated[str, AfterValidator(_is_directory)] = Field(
         default="",
@@ -136,12 +137,12 @@ class JobSources:
         reference = git.account_ref or (own.account_ref if own is not None and is_own else None)
         branch = own.branch if own is not None and is_own else ""
         if git.ref is None and (not is_own or call.run.commit is None):
-            raise CannotDo("spec.git.ref: name a branch, or a commit by its 40 digits")
+            raise CannotDo("spec.git.ref: name a branch, a tag, or a commit by its 40 digits")
         if git.ref is None or _COMMIT_ID.fullmatch(git.ref):
             commit = git.ref or str(call.run.commit)
         else:
             branch = git.ref
-            commit = await self._head(call, _Place(reference, repository), git.ref)
+            commit = await self._commit_of(call, _Place(reference, repository), git.ref)
         return Source(reference, repository, branch, commit, git.directory)
 
     async def give_again(self, call: Call[Any], job: JsonObject, git: GitSource) -> JsonObject:
@@ -182,15 +183,15 @@ class JobSources:
             except ObjectError:
                 return
 
-    async def _head(self, call: Call[Any], place: _Place, branch: str) -> CommitId:
-        where = f"branch {branch} of {place.repository}"
+    async def _commit_of(self, call: Call[Any], place: _Place, ref: str) -> CommitId:
         try:
-            commit = await self._trees.head(call.run.key, place, branch)
+            commit = await self._trees.find(call.run.key, place, ref)
         except (NoAccess, GitError) as error:
-            raise _cannot(where, error) from error
+            raise _cannot(f"{ref} of {place.repository}", error) from error
         if commit is None:
             raise CannotDo(
-                f"spec.git.ref: there is no {where}; tags are not looked for: name a commit instead"
+                f"spec.git.ref: there is no branch and no tag {ref} of {place.repository}; push it, "
+                "or correct the name"
             )
         return commit
 
