@@ -156,7 +156,7 @@ def test_cancelling_ends_a_program_that_ignores_it_after_its_grace_period(place:
 
 
 def test_a_timeout_deletes_the_job_and_its_pod_and_says_how_the_log_ended(place: Place) -> None:
-    script = "echo begin; echo waits for a lock; sleep 300"
+    script = "trap exit TERM; echo begin; echo waits for a lock; sleep 300 & wait"
     run = place.run(node(script) | {"timeout": "8s"}, phase="Failed")
     name = run["metadata"]["name"]
     assert "it took longer than 8s" in message(run)
