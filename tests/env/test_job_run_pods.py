@@ -239,28 +239,6 @@ def leaving_soon(script: str) -> JsonObject:
     return {"kind": "JobRun", "ref": "job", "spec": {"template": {"spec": pod}}}
 
 
-def test_pods_that_a_quota_refuses_are_waited_for_with_a_message(place: Place) -> None:
-    quota = {
-        "apiVersion": "v1",
-        "kind": "ResourceQuota",
-        "metadata": {"name": "none", "namespace": place.namespace},
-        "spec": {"hard": {"pods": "0"}},
-    }
-    path = f"/api/v1/namespaces/{place.namespace}/resourcequotas"
-    place.kubectl.api.call("POST", path, quota)
-    try:
-        source, name = place.start(node("true") | {"timeout": "60s"})
-
-        def said() -> bool:
-            nodes = source.run(name).get("status", {}).get("nodes", [])
-            return any("exceeded quota: none" in (one.get("message") or "") for one in nodes)
-
-        eventually(said, END_SECONDS, "the quota to be named")
-    finally:
-        place.kubectl.api.call("DELETE", f"{path}/none")
-    place.wait(source, name, "Succeeded")
-
-
 def test_a_killed_operator_makes_no_second_job(place: Place) -> None:
     source, name = place.start(node("sleep 8; echo done"))
     eventually(lambda: place.jobs(name), END_SECONDS, "the Job")

@@ -144,16 +144,52 @@ async def test_pods_that_a_quota_refuses_are_waited_for(world: RunWorld, kubelet
     assert "exceeded quota: small" in (world.node("0").message or "")
 
 
-async def test_pods_that_the_cluster_will_never_take_fail_the_node(
-    world: RunWorld, kubelet: Kubelet
+@pytest.mark.parametrize(
+    ("refusal", "advice"),
+    [
+        pytest.param(
+            'violates PodSecurity "restricted:latest": runAsNonRoot != true',
+            "or the namespace's level",
+            id="pod-security",
+        ),
+        pytest.param(
+            'error looking up service account jobs/robot: serviceaccount "robot" not found',
+            "create that ServiceAccount",
+            id="service-account",
+        ),
+        pytest.param(
+            "maximum memory usage per Container is 128Mi, but limit is 256Mi",
+            "change the node's resources, or have the namespace's LimitRange changed",
+            id="above-the-maximum-of-a-container",
+        ),
+        pytest.param(
+            "minimum cpu usage per Pod is 100m, but request is 50m",
+            "change the node's resources",
+            id="below-the-minimum-of-a-pod",
+        ),
+        pytest.param(
+            "memory max limit to request ratio per Container is 2, but provided ratio is 4.000000",
+            "change the node's resources",
+            id="ratio",
+        ),
+        pytest.param(
+            "failed quota: small: must specify limits.memory for: main",
+            "give the node resources, or the namespace a LimitRange with defaults",
+            id="a-quota-for-what-the-pod-does-not-say",
+        ),
+    ],
+)
+async def test_pods_that_the_cluster_will_never_take_fail_the_node_which_says_what_to_do(
+    world: RunWorld, kubelet: Kubelet, refusal: str, advice: str
 ) -> None:
     await world.start(job_run())
     name = kubelet.job["metadata"]["name"]
-    world.pod_logs.warnings[name] = 'pods "x" is forbidden: violates PodSecurity "restricted"'
+    world.pod_logs.warnings[name] = f'Error creating: pods "x" is forbidden: {refusal}'
     world.clock.advance(PATIENCE)
     await world.look()
     assert world.phase() == "Failed"
-    assert "violates PodSecurity" in world.message()
+    assert refusal in world.message()
+    assert advice in world.message()
     assert kubelet.jobs == []
 
 

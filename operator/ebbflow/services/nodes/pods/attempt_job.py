@@ -29,6 +29,7 @@ from ebbflow.domain.pods.jobs import (
 )
 from ebbflow.domain.pods.log_tail import ending, last_lines
 from ebbflow.domain.pods.logs import Container, PodLogs
+from ebbflow.domain.pods.refusals import lasting_refusal
 from ebbflow.services.nodes.kind import Call, Failed, NotNow, Working
 from ebbflow.services.nodes.objects.applying import prepared
 from ebbflow.services.nodes.objects.pod_trouble import PATIENCE, RECHECK
@@ -45,9 +46,6 @@ from ebbflow.services.nodes.pods.job_source import (
 _JOB: Final = "batch/v1"
 LAST_WORDS_SECONDS: Final = 2.0
 """How long the end of a log is waited for before the Job is deleted: whoever cancels waits too."""
-
-_LASTING: Final = ("violates PodSecurity", "error looking up service account")
-"""What refuses pods until somebody changes the document or the cluster; a quota may have room soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +245,7 @@ class AttemptJobs:
         trouble = _trouble(pods)
         if not pods:
             trouble = await self._warning(call, target)
-            why = trouble if any(words in trouble for words in _LASTING) else ""
+            why = lasting_refusal(trouble)
         if why:
             await self._delete(call, target, live)
             return Failed(f"the Job {target.name} cannot run: {why}")
