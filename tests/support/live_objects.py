@@ -65,8 +65,8 @@ def waiting(reason: str, message: str = "", **more: Any) -> dict[str, Any]:
     return {"name": "app", "state": {"waiting": {"reason": reason, "message": message}}, **more}
 
 
-def route(*conditions: dict[str, str], gateway: str = "web") -> dict[str, Any]:
-    parents = [{"parentRef": {"name": gateway}, "conditions": list(conditions)}]
+def route(*conditions: dict[str, Any], gateway: str = "web", **reference: str) -> dict[str, Any]:
+    parents = [{"parentRef": {"name": gateway, **reference}, "conditions": list(conditions)}]
     spec = {"parentRefs": [{"name": "web"}]}
     return made("gateway.networking.k8s.io/v1 HTTPRoute", spec, {"parents": parents})
 

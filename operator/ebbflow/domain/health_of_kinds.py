@@ -164,17 +164,23 @@ def ingress(live: JsonObject) -> Health:
 
 
 def route(live: JsonObject) -> Health:
-    """Every gateway that an HTTPRoute names has taken it."""
-    taken = {_parent(entry): entry for entry in items(mapping(live.get("status")).get("parents"))}
-    wanted = [
-        _parent({"parentRef": ref}) for ref in items(mapping(live.get("spec")).get("parentRefs"))
-    ]
+    """Every gateway that an HTTPRoute names has taken it as it is now.
+
+    Source: https://gateway-api.sigs.k8s.io/reference/spec/ (RouteParentStatus).
+    """
+    metadata = mapping(live.get("metadata"))
+    namespace, generation = text(metadata.get("namespace")), count(metadata, "generation")
+    parents = items(mapping(live.get("status")).get("parents"))
+    taken = {_parent(mapping(entry.get("parentRef")), namespace): entry for entry in parents}
+    wanted = [_parent(ref, namespace) for ref in items(mapping(live.get("spec")).get("parentRefs"))]
     for name in wanted:
         entry = taken.get(name)
         if entry is None:
             return InProgress(f"gateway {name} has not looked at it yet")
         for type_ in ("Accepted", "ResolvedRefs"):
             state = condition_in(entry, type_)
+            if count(state, "observedGeneration", generation) < generation:
+                return InProgress(f"gateway {name} has not looked at its last change yet")
             if not is_true(state):
                 return InProgress(f"gateway {name}: {words_of(state, f'it is not {type_}')}")
     return Current(f"taken by {len(wanted)} gateways" if wanted else "")
@@ -236,10 +242,12 @@ def _addresses(live: JsonObject) -> str:
     return ", ".join([address for address in found if address][:3])
 
 
-def _parent(entry: JsonObject) -> str:
-    reference = mapping(entry.get("parentRef"))
+def _parent(reference: JsonObject, namespace: str) -> str:
+    """Return what tells the gateways of a route of this namespace apart, and people of them."""
+    own = text(reference.get("namespace"))
+    prefix = f"{own}/" if own not in ("", namespace) else ""
     section = text(reference.get("sectionName"))
-    return text(reference.get("name")) + (f"/{section}" if section else "")
+    return f"{prefix}{text(reference.get('name'))}" + (f", listener {section}" if section else "")
 
 
 def _with_trouble(words: str, live: JsonObject) -> str:

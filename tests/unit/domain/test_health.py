@@ -228,6 +228,19 @@ from tests.support.live_objects import (
             id="route: not looked at",
         ),
         pytest.param(
+            route(gateway="web", namespace="elsewhere"),
+            InProgress("gateway web has not looked at it yet"),
+            id="route: not looked at by the one of its own namespace",
+        ),
+        pytest.param(
+            route(
+                state("Accepted", "True") | {"observedGeneration": 2},
+                state("ResolvedRefs", "True") | {"observedGeneration": 1},
+            ),
+            InProgress("gateway web has not looked at its last change yet"),
+            id="route: taken as it was before",
+        ),
+        pytest.param(
             route(state("Accepted", "False", "NotAllowed", "not allowed by listeners")),
             InProgress("gateway web: not allowed by listeners"),
             id="route: refused",
