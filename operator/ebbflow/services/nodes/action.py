@@ -15,13 +15,13 @@ from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE
 from ebbflow.services.nodes.pods.executing import Execution, Executions
 from ebbflow.services.nodes.pods.made_once import MadeOnce, OnceSpec
 from ebbflow.services.nodes.pods.workload_changes import KINDS, Change, WorkloadChanges
+from ebbflow.services.nodes.pods.workload_spec import ExitCodes
 from ebbflow.services.nodes.spec import NodeSpec
 
 COMMAND_BYTES: Final = 16 * 1024
 """What a command's arguments may have: they go into the request's line."""
 
 MAX_REPLICAS: Final = 10_000
-MAX_EXIT_CODE: Final = 255
 SHELL: Final = "/bin/sh"
 
 ActionType = Literal["execute", "restart", "scale", "pause", "resume", "restore"]
@@ -114,9 +114,7 @@ class ActionSpec(OnceSpec):
         max_length=256,
         description="execute: the program and its arguments; no shell reads them.",
     )
-    expect: tuple[int, ...] = Field(
-        default=(0,), min_length=1, max_length=64, description="execute: exit codes that are right."
-    )
+    expect: ExitCodes = Field(default=(0,), description="execute: exit codes that are right.")
     wait: bool = Field(default=True, description="execute: wait for the command's end.")
     replicas: int | None = Field(
         default=None,
@@ -128,13 +126,6 @@ class ActionSpec(OnceSpec):
         default=None, description="Northflank's: what it is done to; needs spec."
     )
     spec: NorthflankAction | None = Field(default=None, description="Northflank's: what is done.")
-
-    @field_validator("expect")
-    @classmethod
-    def _are_codes(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if not all(0 <= code <= MAX_EXIT_CODE for code in value):
-            raise ValueError(f"exit codes are numbers from 0 to {MAX_EXIT_CODE}")
-        return value
 
     @field_validator("command")
     @classmethod

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar, Final, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 from typing_extensions import override
 
 from ebbflow.api.base import JsonObject
 from ebbflow.api.run import PlannedChange
 from ebbflow.domain.health_verdict import mapping
 from ebbflow.domain.objects import KindMissing, NamespaceMissing, ObjectId, Objects
-from ebbflow.domain.pods.jobs import (
-    MANAGER,
-    annotation,
-    job_spec_of,
-)
+from ebbflow.domain.pods.jobs import MANAGER, annotation, job_spec_of
 from ebbflow.services.nodes.kind import (
     Call,
     CannotDo,
@@ -28,13 +24,11 @@ from ebbflow.services.nodes.kind import (
 from ebbflow.services.nodes.pods.attempt_job import AttemptJobs, Ended, manifest
 from ebbflow.services.nodes.pods.container_changes import ContainerChanges, changed, whole_template
 from ebbflow.services.nodes.pods.job_source import COMMIT, GitSource
-from ebbflow.services.nodes.pods.workload_spec import PodTemplate
+from ebbflow.services.nodes.pods.workload_spec import ExitCodes, PodTemplate
 from ebbflow.services.nodes.spec import NodeSpec
 
 CONTAINER: Final = "main"
 """The name of the container where the document gives only an image."""
-
-MAX_EXIT_CODE: Final = 255
 
 
 class JobSource(NodeSpec):
@@ -66,22 +60,10 @@ class JobRunSpec(ContainerChanges):
     git: GitSource | None = Field(
         default=None, description="The files of a commit, put into every container."
     )
-    expect: tuple[int, ...] = Field(
-        default=(0,),
-        min_length=1,
-        max_length=64,
-        description="The exit codes that are right.",
-    )
+    expect: ExitCodes = Field(default=(0,), description="The exit codes that are right.")
     project_id: str | None = Field(
         default=None, max_length=63, description="The namespace; absent: the context's."
     )
-
-    @field_validator("expect")
-    @classmethod
-    def _are_codes(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if not all(0 <= code <= MAX_EXIT_CODE for code in value):
-            raise ValueError(f"exit codes are numbers from 0 to {MAX_EXIT_CODE}")
-        return value
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:

@@ -21,6 +21,9 @@ from ebbflow.services.nodes.objects.short_form import (
 from ebbflow.services.nodes.spec import NodeSpec, absent
 
 MAX_REPLICAS: Final = 1000
+MAX_EXIT_CODE: Final = 255
+"""A process hands eight bits to who waits for it (POSIX, waitpid)."""
+
 _IMAGE: Final = re.compile(r"[^\s:/][^\s]{0,511}")
 
 
@@ -55,6 +58,17 @@ def _context(given: JsonObject) -> JsonObject:
         raise ValueError(listed(faults))
     return given
 
+
+def _exit_codes(given: tuple[int, ...]) -> tuple[int, ...]:
+    if not all(0 <= code <= MAX_EXIT_CODE for code in given):
+        raise ValueError(f"exit codes are numbers from 0 to {MAX_EXIT_CODE}")
+    return given
+
+
+ExitCodes = Annotated[
+    tuple[int, ...], Field(min_length=1, max_length=64), AfterValidator(_exit_codes)
+]
+"""Those that are right; in a dry run the first one stands in for that of what does not run."""
 
 Image = Annotated[str, AfterValidator(image_reference)]
 CommandLine = Annotated[str, Field(max_length=32_768), AfterValidator(words_of_command)]
