@@ -196,8 +196,7 @@ class Action(NodeKind[ActionSpec]):
     async def stop(self, call: Call[ActionSpec]) -> str:
         match _meant(call):
             case Execution():
-                self._executions.stop(call)
-                return ""
+                return self._executions.stop(call)
             case None:
                 return await self._once.stop(call, call.spec)
             case _:

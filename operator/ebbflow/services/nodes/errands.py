@@ -90,11 +90,10 @@ class Errands:
         del self._errands[key]
         return errand.task.result()
 
-    def give_up(self, key: str) -> None:
-        """End it, if it is there."""
+    def give_up(self, key: str) -> bool:
+        """End it, if it is there; tell whether it was still under way."""
         errand = self._errands.pop(key, None)
-        if errand is not None:
-            errand.task.cancel()
+        return errand is not None and errand.task.cancel()
 
     def _forget_old(self, now: datetime) -> None:
         """Nobody asks for some: documents that do not wait, runs that ended otherwise."""

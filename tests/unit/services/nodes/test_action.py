@@ -209,6 +209,14 @@ class TestExecute:
         world.edit("one", cancel=True)
         await world.look()
         assert world.phase() == "Cancelled"
+        assert "it may go on in its container until the pod ends" in (world.node("0").message or "")
+
+    async def test_of_a_command_that_has_not_begun_nothing_goes_on(self, world: RunWorld) -> None:
+        await begin(world, execute())
+        world.edit("one", cancel=True)
+        await world.look()
+        assert world.phase() == "Cancelled"
+        assert world.node("0").message == "the Run was cancelled"
 
     async def test_a_dry_run_runs_nothing(self, world: RunWorld) -> None:
         await begin(world, execute(), dryRun=True)

@@ -25,6 +25,11 @@ LONGEST: Final = timedelta(hours=1)
 POD_RECHECK: Final = timedelta(seconds=5)
 """How soon to look again for a pod that is ready."""
 
+GOES_ON: Final = (
+    "the connection to the command was closed, but Kubernetes ends no program for that: it may go on "
+    "in its container until the pod ends"
+)
+
 UNKNOWN: Final = (
     "the attempt had begun when the operator was stopped, so the command may have run, and nobody "
     "knows how it ended; it is not run again by itself: look at what it does, and give the node "
@@ -72,9 +77,11 @@ class Executions:
         ended = await self._commands.result(key)
         return ended or Working("the command runs", after=RECHECK)
 
-    def stop(self, call: Call[Any]) -> None:
-        """Close the connection to the command."""
-        self._commands.give_up(call.idempotency_key)
+    def stop(self, call: Call[Any]) -> str:
+        """Close the connection to the command, and return what people should know of that, if it
+        was under way.
+        """
+        return GOES_ON if self._commands.give_up(call.idempotency_key) else ""
 
     async def _ready_pod(self, call: Call[Any], wanted: Execution) -> Command | Working | Failed:
         """Return the command for the newest pod that is ready, or what is waited for."""
