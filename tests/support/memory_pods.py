@@ -29,7 +29,7 @@ class MemoryPodLogs(PodLogs):
         self.released.set()
 
     @override
-    async def tail(self, container: Container, account: Account) -> str:
+    async def tail(self, container: Container, account: Account, *, ended: bool) -> str:
         await self.released.wait()
         if self.refusal is not None:
             raise self.refusal

@@ -58,9 +58,9 @@ class KubePodLogs(PodLogs):
         self._sleep = sleep
 
     @override
-    async def tail(self, container: Container, account: Account) -> str:
+    async def tail(self, container: Container, account: Account, *, ended: bool) -> str:
         data = await self._end(container, account)
-        for _ in range(SETTLING_READS):
+        for _ in range(SETTLING_READS if ended else 0):
             if not data or data.endswith(b"\n"):
                 break
             # Either the program wrote no newline at its end, or the container runtime, which a slow

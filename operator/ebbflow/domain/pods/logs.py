@@ -20,12 +20,13 @@ class Container:
 class PodLogs(Protocol):
     """Reads as the account that each call names. Every method raises ObjectError."""
 
-    async def tail(self, container: Container, account: Account) -> str:
+    async def tail(self, container: Container, account: Account, *, ended: bool) -> str:
         """Return the end of a container's log as readable text without known secrets.
 
         However long the log is, a bounded part of it is asked for (TAIL_LINES, 64 KiB). Empty if
-        the container wrote nothing. A log that ends within a line is read again until it stays
-        the same, for a few seconds at most: it may not all be on the node's disk yet.
+        the container wrote nothing. That of a container which has `ended` is read again, if it
+        ends within a line, until it stays the same, for a few seconds at most: it may not all be
+        on the node's disk yet. Any other is told as it is.
         """
         ...
 

@@ -41,7 +41,7 @@ def events(*found: tuple[str, str]) -> tuple[int, object]:
 
 async def test_the_end_of_a_log_is_asked_for_as_the_tenant(logs: KubePodLogs, api: FakeApi) -> None:
     api.replies = [(200, "one\ntwo\n")]
-    assert await logs.tail(MAIN, ROBOT) == "one\ntwo\n"
+    assert await logs.tail(MAIN, ROBOT, ended=True) == "one\ntwo\n"
     (request,) = api.requests
     assert request.path == "/api/v1/namespaces/shop/pods/migrate-x/log"
     assert request.query == {"container": "main", "tailLines": "100", "limitBytes": "65536"}
@@ -52,7 +52,7 @@ async def test_where_the_server_cut_long_lines_fewer_are_asked_for(
     logs: KubePodLogs, api: FakeApi
 ) -> None:
     api.replies = [(200, "x" * ASKED_BYTES), (200, "x" * ASKED_BYTES), (200, "the end\n")]
-    assert await logs.tail(MAIN, ROBOT) == "the end\n"
+    assert await logs.tail(MAIN, ROBOT, ended=True) == "the end\n"
     assert [request.query["tailLines"] for request in api.requests] == ["100", "10", "1"]
 
 
@@ -60,16 +60,16 @@ async def test_a_server_that_sends_more_than_was_asked_for_is_not_heard_out(
     logs: KubePodLogs, api: FakeApi
 ) -> None:
     api.otherwise = lambda _: (200, "x" * 10 * ASKED_BYTES)
-    assert len(await logs.tail(MAIN, ROBOT)) == ASKED_BYTES
+    assert len(await logs.tail(MAIN, ROBOT, ended=True)) == ASKED_BYTES
 
 
 async def test_a_log_that_ends_within_a_line_is_read_until_it_stays_the_same(
     logs: KubePodLogs, api: FakeApi
 ) -> None:
     api.replies = [(200, "one\ntw"), (200, "one\ntwo\nthr"), (200, "one\ntwo\nthree\n")]
-    assert await logs.tail(MAIN, ROBOT) == "one\ntwo\nthree\n"
+    assert await logs.tail(MAIN, ROBOT, ended=True) == "one\ntwo\nthree\n"
     api.replies = [(200, "no newline"), (200, "no newline")]
-    assert await logs.tail(MAIN, ROBOT) == "no newline"
+    assert await logs.tail(MAIN, ROBOT, ended=True) == "no newline"
     assert api.replies == []
 
 
@@ -77,12 +77,20 @@ async def test_a_log_that_goes_on_growing_is_read_so_many_times(
     logs: KubePodLogs, api: FakeApi
 ) -> None:
     api.otherwise = lambda _: (200, "x" * len(api.requests))
-    assert await logs.tail(MAIN, ROBOT) == "x" * (SETTLING_READS + 1)
+    assert await logs.tail(MAIN, ROBOT, ended=True) == "x" * (SETTLING_READS + 1)
+
+
+async def test_the_log_of_a_container_that_goes_on_is_read_once(
+    logs: KubePodLogs, api: FakeApi
+) -> None:
+    api.otherwise = lambda _: (200, "." * len(api.requests))
+    assert await logs.tail(MAIN, ROBOT, ended=False) == "."
+    assert len(api.requests) == 1
 
 
 async def test_known_secrets_are_taken_out(logs: KubePodLogs, api: FakeApi) -> None:
     api.replies = [(200, "password=hunter2\n"), events(("1", "no hunter2"))]
-    assert await logs.tail(MAIN, ROBOT) == "password=[redacted]\n"
+    assert await logs.tail(MAIN, ROBOT, ended=True) == "password=[redacted]\n"
     assert await logs.warning(JOB, ROBOT) == "no [redacted]"
 
 
@@ -120,14 +128,14 @@ async def test_refusals_say_what_helps(
     status = {"kind": "Status", "message": words, "details": {"kind": "pods", "name": "migrate-x"}}
     api.otherwise = lambda _: (code, status)
     with pytest.raises(error, match=said):
-        await logs.tail(MAIN, ROBOT)
+        await logs.tail(MAIN, ROBOT, ended=True)
 
 
 async def test_namespaces_of_the_system_are_never_asked_for(
     logs: KubePodLogs, api: FakeApi
 ) -> None:
     with pytest.raises(SystemNamespace):
-        await logs.tail(Container("kube-system", "etcd", "etcd"), ROBOT)
+        await logs.tail(Container("kube-system", "etcd", "etcd"), ROBOT, ended=True)
     with pytest.raises(SystemNamespace):
         await logs.warning(ObjectId("", "Pod", "kube-system", "etcd"), ROBOT)
     assert api.requests == []

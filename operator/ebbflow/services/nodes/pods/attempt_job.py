@@ -12,7 +12,7 @@ from ebbflow.api.base import GROUP, VERSION, JsonObject
 from ebbflow.domain.health import Current, health
 from ebbflow.domain.health_verdict import count, mapping
 from ebbflow.domain.objects import AlreadyExists, ObjectError, ObjectId, Objects
-from ebbflow.domain.pods.exit import Exit, first_failure, hopeless, why_going, why_lost
+from ebbflow.domain.pods.exit import Exit, exit_of, first_failure, hopeless, why_going, why_lost
 from ebbflow.domain.pods.jobs import (
     ATTEMPT,
     JOB_NAME,
@@ -188,13 +188,12 @@ class AttemptJobs:
             await self._delete(call, target, live)
         return ending(log)
 
-    async def log_of(self, call: Call[Any], pod: JsonObject, container: str) -> str:
+    async def _log_of(self, call: Call[Any], pod: JsonObject, container: str) -> str:
         """Return the last lines that a container wrote; empty where they cannot be read."""
-        target = ObjectId.of(pod)
+        target, ended = ObjectId.of(pod), exit_of(pod, container) is not None
+        wanted = Container(target.namespace, target.name, container)
         try:
-            text = await self._logs.tail(
-                Container(target.namespace, target.name, container), call.run.account
-            )
+            text = await self._logs.tail(wanted, call.run.account, ended=ended)
         except ObjectError:
             return ""
         return last_lines(text)
@@ -272,7 +271,7 @@ class AttemptJobs:
         """Ask the pods. The log is that of the container that failed first, else of `container`."""
         pod, exit_ = _telling(await self._pods(call, ObjectId.of(live)))
         teller = exit_.container if exit_ is not None else container
-        log = "" if pod is None else await self.log_of(call, pod, teller)
+        log = "" if pod is None else await self._log_of(call, pod, teller)
         return _Told(pod, exit_, log)
 
     async def _last_words(self, call: Call[Any], live: JsonObject, container: str | None) -> str:
