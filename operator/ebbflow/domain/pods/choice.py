@@ -25,8 +25,12 @@ def selector_of(workload: JsonObject) -> dict[str, str]:
 
 def pods_of(workload: JsonObject, pods: Iterable[JsonObject]) -> list[JsonObject]:
     """Return the pods that a workload itself has made, the newest first."""
-    mine = [pod for pod in pods if _is_of(workload, pod)]
-    return sorted(mine, key=_made_at, reverse=True)
+    return newest_first(pod for pod in pods if _is_of(workload, pod))
+
+
+def newest_first(pods: Iterable[JsonObject]) -> list[JsonObject]:
+    """Return pods by when they were made."""
+    return sorted(pods, key=_made_at, reverse=True)
 
 
 def is_ready(pod: JsonObject) -> bool:

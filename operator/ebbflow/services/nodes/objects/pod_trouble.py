@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from ebbflow.api.base import JsonObject
 from ebbflow.domain.health import Current, health
 from ebbflow.domain.health_of_pods import latest_restart
 from ebbflow.domain.objects import Account, ObjectError, ObjectId, Objects
+from ebbflow.domain.pods.choice import newest_first, selector_of
 from ebbflow.domain.pods.exit import hopeless
 
 PATIENCE: Final = timedelta(seconds=5)
@@ -50,24 +51,11 @@ async def why_hopeless(objects: Objects, live: JsonObject, account: Account) -> 
 
 
 async def _pods(objects: Objects, live: JsonObject, account: Account) -> list[JsonObject]:
-    labels = _selector(live) if has_pods(live) else None
+    labels = selector_of(live) if has_pods(live) else None
     if not labels:
         return []
     try:
         pods = await objects.find("", "Pod", ObjectId.of(live).namespace, labels, account)
     except ObjectError:
         return []
-    return sorted(pods, key=_made_at, reverse=True)
-
-
-def _selector(live: JsonObject) -> dict[str, str] | None:
-    spec: Any = live.get("spec")
-    selector = spec.get("selector") if isinstance(spec, dict) else None
-    labels = selector.get("matchLabels") if isinstance(selector, dict) else None
-    if not isinstance(labels, dict):
-        return None
-    return {key: value for key, value in labels.items() if isinstance(value, str)}
-
-
-def _made_at(pod: JsonObject) -> str:
-    return str(pod["metadata"].get("creationTimestamp") or "")
+    return newest_first(pods)

@@ -11,7 +11,8 @@ from typing import Any, Final
 from ebbflow.api.base import GROUP, VERSION, JsonObject
 from ebbflow.domain.health import Current, health
 from ebbflow.domain.health_verdict import count, mapping
-from ebbflow.domain.objects import AlreadyExists, ObjectError, ObjectId, Objects
+from ebbflow.domain.objects import ObjectError, ObjectId, Objects
+from ebbflow.domain.pods.choice import newest_first
 from ebbflow.domain.pods.exit import Exit, exit_of, first_failure, hopeless, why_going, why_lost
 from ebbflow.domain.pods.jobs import (
     ATTEMPT,
@@ -30,8 +31,9 @@ from ebbflow.domain.pods.jobs import (
 from ebbflow.domain.pods.log_tail import ending, last_lines
 from ebbflow.domain.pods.logs import Container, PodLogs
 from ebbflow.domain.pods.refusals import lasting_refusal
-from ebbflow.services.nodes.kind import Call, Failed, NotNow, Working
+from ebbflow.services.nodes.kind import Call, Failed, Working
 from ebbflow.services.nodes.objects.applying import prepared
+from ebbflow.services.nodes.objects.creating import create
 from ebbflow.services.nodes.objects.pod_trouble import PATIENCE, RECHECK
 from ebbflow.services.nodes.pods.job_source import (
     COMMIT,
@@ -124,13 +126,14 @@ class AttemptJobs:
         ObjectError.
         """
         if git is None:
-            return await self._created(call, manifest(call, target, spec, labels))
+            made = manifest(call, target, spec, labels)
+            return await create(self._objects, made, call.run.account, MANAGER)
         source = await self._sources.resolve(call, git)
         parts = await self._sources.parts(call, source)
         made = manifest(call, target, spec, labels)
         made["spec"] = with_source(made["spec"], target.name, git, len(parts))
         made["metadata"]["annotations"][COMMIT] = source.commit
-        live = await self._created(call, made)
+        live = await create(self._objects, made, call.run.account, MANAGER)
         if is_given(live) or annotation(live, COMMIT) != source.commit:
             return live  # an earlier call of this attempt made it; what it lacks comes next
         try:
@@ -198,16 +201,6 @@ class AttemptJobs:
             return ""
         return last_lines(text)
 
-    async def _created(self, call: Call[Any], made: JsonObject) -> JsonObject:
-        target = ObjectId.of(made)
-        try:
-            return await self._objects.create(made, call.run.account, manager=MANAGER)
-        except AlreadyExists:
-            live = await self._objects.get(target, call.run.account)
-            if live is None:
-                raise NotNow(f"the Job {target.name} is being removed") from None
-            return live
-
     async def _delete(self, call: Call[Any], target: ObjectId, live: JsonObject) -> None:
         uid = str(mapping(live.get("metadata")).get("uid"))
         await self._objects.delete(target, call.run.account, uid=uid)
@@ -220,7 +213,7 @@ class AttemptJobs:
             )
         except ObjectError:
             return []
-        return sorted(found, key=_made_at, reverse=True)
+        return newest_first(found)
 
     async def _suspended(
         self, call: Call[Any], target: ObjectId, live: JsonObject, git: GitSource | None
@@ -349,7 +342,3 @@ def _trouble(pods: list[JsonObject]) -> str:
         if not isinstance(verdict, Current):
             return f"Pod {ObjectId.of(pod).name}: {why_going(pod) or verdict.message}"
     return ""
-
-
-def _made_at(pod: JsonObject) -> str:
-    return str(mapping(pod.get("metadata")).get("creationTimestamp") or "")

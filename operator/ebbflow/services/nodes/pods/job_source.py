@@ -20,10 +20,11 @@ from ebbflow.api.template import AccountReference
 from ebbflow.domain.addresses import normalise_path
 from ebbflow.domain.git import CommitGone, CommitId, GitError
 from ebbflow.domain.health_verdict import mapping
-from ebbflow.domain.objects import AlreadyExists, ObjectError, ObjectId, Objects
+from ebbflow.domain.objects import ObjectError, ObjectId, Objects
 from ebbflow.domain.pods.jobs import MANAGER, annotation
 from ebbflow.domain.source_archive import PART, ArchiveTooLarge
 from ebbflow.services.nodes.kind import Call, CannotDo, NotNow
+from ebbflow.services.nodes.objects.creating import create
 from ebbflow.services.nodes.spec import NodeSpec
 from ebbflow.services.repository_files import NoAccess
 from ebbflow.services.source_trees import SourceTrees
@@ -159,7 +160,8 @@ class JobSources:
         secrets = {}
         for index, part in enumerate(parts):
             secret = _secret(job, index, part)
-            secrets[secret["metadata"]["name"]] = await self._created(call, secret)
+            live = await create(self._objects, secret, call.run.account, MANAGER)
+            secrets[secret["metadata"]["name"]] = str(live["metadata"]["uid"])
         target = ObjectId.of(job)
         go_on = {
             "apiVersion": target.api_version,
@@ -209,17 +211,6 @@ class JobSources:
             ) from error
         except (NoAccess, GitError) as error:
             raise _cannot(source.where, error) from error
-
-    async def _created(self, call: Call[Any], secret: JsonObject) -> str:
-        """Return the uid of the Secret, whoever made it: an earlier call of this attempt may have."""
-        try:
-            live = await self._objects.create(secret, call.run.account, manager=MANAGER)
-        except AlreadyExists:
-            found = await self._objects.get(ObjectId.of(secret), call.run.account)
-            if found is None:
-                raise NotNow(f"the Secret {secret['metadata']['name']} is being removed") from None
-            live = found
-        return str(live["metadata"]["uid"])
 
 
 def with_source(spec: JsonObject, job: str, git: GitSource, parts: int) -> JsonObject:

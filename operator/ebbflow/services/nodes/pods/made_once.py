@@ -17,19 +17,19 @@ from ebbflow.domain.cel import CelCompiler, NoValue
 from ebbflow.domain.health import Current, health
 from ebbflow.domain.health import Failed as Unhealthy
 from ebbflow.domain.health_verdict import mapping
-from ebbflow.domain.objects import AlreadyExists, KindMissing, ObjectId, Objects
+from ebbflow.domain.objects import KindMissing, ObjectId, Objects
 from ebbflow.domain.pods.jobs import ATTEMPT, annotation, job_name, job_spec_of
 from ebbflow.services.nodes.kind import (
     Call,
     CannotDo,
     Failed,
-    NotNow,
     Planned,
     Result,
     Succeeded,
     Working,
 )
 from ebbflow.services.nodes.objects.applying import prepared
+from ebbflow.services.nodes.objects.creating import create
 from ebbflow.services.nodes.objects.short_form import SNAPSHOTS, ProjectId
 from ebbflow.services.nodes.pods.attempt_job import AttemptJobs, Ended
 from ebbflow.services.nodes.spec import NodeSpec
@@ -104,7 +104,7 @@ class MadeOnce:
         made = _prepared(call, spec, manifest)
         target = ObjectId.of(made)
         if call.fresh and not call.recalled:
-            live: JsonObject | None = await self._created(call, made)
+            live: JsonObject | None = await create(self._objects, made, call.run.account, MANAGER)
         else:
             live = await self._objects.get(target, call.run.account)
         if live is None:
@@ -163,17 +163,6 @@ class MadeOnce:
                 "create it, or correct the name"
             )
         return found
-
-    async def _created(self, call: Call[Any], made: JsonObject) -> JsonObject:
-        account = call.run.account
-        try:
-            return await self._objects.create(made, account, manager=MANAGER)
-        except AlreadyExists:
-            target = ObjectId.of(made)
-            live = await self._objects.get(target, account)
-            if live is None:
-                raise NotNow(f"{target.title} is being removed") from None
-            return live
 
     def _judged(self, spec: OnceSpec, live: JsonObject) -> Result:
         target = ObjectId.of(live)
