@@ -35,4 +35,4 @@ class Build(NodeKind[BuildSpec]):
 
     @override
     async def stop(self, call: Call[BuildSpec]) -> str:
-        return await self._builds.stop(call)
+        return await self._builds.stop(call, call.spec)

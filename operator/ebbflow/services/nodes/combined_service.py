@@ -153,7 +153,7 @@ class CombinedService(NodeKind[CombinedServiceSpec]):
     @override
     async def stop(self, call: Call[CombinedServiceSpec]) -> str:
         """The build ends; a service stays as it is: a run never deletes what it made."""
-        return await self._builds.stop(call)
+        return await self._builds.stop(call, call.spec.settings)
 
     async def _deployed(self, call: Call[CombinedServiceSpec]) -> str | None:
         """Return the image that this attempt has given to the Deployment; None if it has not yet."""

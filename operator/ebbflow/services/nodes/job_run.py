@@ -11,16 +11,16 @@ from ebbflow.api.base import JsonObject
 from ebbflow.api.run import PlannedChange
 from ebbflow.domain.health_verdict import mapping
 from ebbflow.domain.objects import KindMissing, NamespaceMissing, ObjectId, Objects
-from ebbflow.domain.pods.jobs import MANAGER, annotation, job_spec_of
+from ebbflow.domain.pods.jobs import MANAGER, annotation
 from ebbflow.services.nodes.kind import (
     Call,
-    CannotDo,
     Failed,
     NodeKind,
     Planned,
     Result,
     Succeeded,
 )
+from ebbflow.services.nodes.objects.job_origin import OriginMissing, origin_spec
 from ebbflow.services.nodes.pods.attempt_job import AttemptJobs, Ended, manifest
 from ebbflow.services.nodes.pods.container_changes import ContainerChanges, changed, whole_template
 from ebbflow.services.nodes.pods.job_source import COMMIT, GitSource
@@ -113,7 +113,7 @@ class JobRun(NodeKind[JobRunSpec]):
         try:
             job = manifest(call, target, await self._job_spec(call, target.namespace))
             await self._objects.apply(job, call.run.account, manager=MANAGER, dry_run=True)
-        except (KindMissing, NamespaceMissing, _SourceMissing):
+        except (KindMissing, NamespaceMissing, OriginMissing):
             # An earlier node may be about to make it: then this is all that can be told.
             pass
         return Planned((change,), outputs)
@@ -134,27 +134,13 @@ class JobRun(NodeKind[JobRunSpec]):
             given = spec.template or {"spec": {"containers": [{"name": CONTAINER}]}}
             template = whole_template(changed(given, spec), account, namespace)
             return {"template": template}
-        job = job_spec_of(await self._from(call, namespace))
+        kinds: tuple[str, ...]
+        if spec.from_ is not None:
+            name, field, kinds = spec.from_.name, "spec.from", (spec.from_.kind,)
+        else:
+            name, field, kinds = spec.job_id or "", "spec.jobId", ("CronJob", "Job")
+        job = await origin_spec(self._objects, call, namespace, name, field=field, kinds=kinds)
         return {**job, "template": changed(mapping(job["template"]), spec)}
-
-    async def _from(self, call: Call[JobRunSpec], namespace: str) -> JsonObject:
-        spec = call.spec
-        kinds = (spec.from_.kind,) if spec.from_ is not None else ("CronJob", "Job")
-        name = spec.from_.name if spec.from_ is not None else spec.job_id or ""
-        for kind in kinds:
-            source = ObjectId("batch", kind, namespace, name, "v1")
-            found = await self._objects.get(source, call.run.account)
-            if found is not None:
-                return found
-        field = "from" if spec.from_ is not None else "jobId"
-        raise _SourceMissing(
-            f"spec.{field}: there is no {' or '.join(kinds)} {name} in namespace {namespace}; "
-            "create it, or correct the name"
-        )
-
-
-class _SourceMissing(CannotDo):
-    """What the Job is to be made from is not there."""
 
 
 def _result(ended: Ended, expected: tuple[int, ...]) -> Succeeded | Failed:

@@ -128,3 +128,20 @@ async def test_a_backup_that_somebody_deletes_is_told(world: RunWorld) -> None:
     world.objects.remove(ObjectId.of(snapshot))
     await world.look()
     assert "was deleted before its end was seen" in world.message()
+
+
+async def test_a_dry_run_does_without_a_cron_job_that_another_node_may_make(
+    world: RunWorld,
+) -> None:
+    world.template(backup(**{"from": {"name": "dump"}}))
+    world.ask(dryRun=True)
+    await world.settle()
+    assert world.phase() == "Succeeded", world.run().status.message
+    (change,) = world.run().status.plan or ()
+    assert change.object.startswith("batch/v1 Job default/one-backup-1-")
+
+
+async def test_a_cron_job_that_is_not_there_is_said_to_be_missing(world: RunWorld) -> None:
+    await world.start(backup(**{"from": {"name": "dump"}}))
+    assert world.phase() == "Failed"
+    assert "spec.from: there is no CronJob dump in namespace default; create it" in world.message()

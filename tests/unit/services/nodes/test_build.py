@@ -207,6 +207,48 @@ async def test_northflanks_words_are_read(world: RunWorld, kubelet: Kubelet) -> 
     assert world.phase() == "Succeeded"
 
 
+async def test_the_container_that_builds_is_told_of_the_image_and_tells_the_digest(
+    world: RunWorld, kubelet: Kubelet
+) -> None:
+    containers = [{"name": "cache", "image": "cache:1"}, {"name": "kaniko", "image": "kaniko:1"}]
+    builder = {"template": {"spec": {"containers": containers}}, "container": "kaniko"}
+    await begin(world, node(builder=builder))
+    cache, kaniko = kubelet.job["spec"]["template"]["spec"]["containers"]
+    assert "env" not in cache
+    assert kaniko["env"][0]["name"] == "EBBFLOW_IMAGE"
+    pod = kubelet.start()
+    statuses = [
+        {"name": name, "state": {"terminated": {"exitCode": 0, "message": said}}}
+        for name, said in (("cache", "warm"), ("kaniko", DIGEST))
+    ]
+    target = ObjectId("", "Pod", "default", pod)
+    world.objects.set_status(target, {"phase": "Succeeded", "containerStatuses": statuses})
+    kubelet.finish("Complete")
+    await world.look()
+    assert world.phase() == "Succeeded", world.run().status.message
+    assert world.objects.live("ConfigMap", "seen")["data"] == {"IMAGE": reference(world)}
+
+
+async def test_a_dry_run_does_without_a_builder_that_another_node_may_make(
+    world: RunWorld,
+) -> None:
+    document(world, {"kind": "Build", "ref": "api", "spec": {"image": TARGET, "id": "builder"}})
+    world.ask(dryRun=True)
+    await world.settle()
+    assert world.phase() == "Succeeded", world.run().status.message
+    (image, _) = world.run().status.plan or ()
+    assert image.object == f"image {TARGET}:{commit_of(world)[:12]}"
+
+
+async def test_a_builder_that_is_not_there_is_said_to_be_missing(world: RunWorld) -> None:
+    await begin(world, {"kind": "Build", "ref": "api", "spec": {"image": TARGET, "id": "builder"}})
+    assert world.phase() == "Failed"
+    assert (
+        "spec.id: there is no CronJob builder in namespace default; make one that builds"
+        in world.message()
+    )
+
+
 @pytest.mark.parametrize(
     ("spec", "words"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal, Self
@@ -23,8 +24,9 @@ from ebbflow.domain.pods.images import (
     read_digest,
     read_reference,
 )
-from ebbflow.domain.pods.jobs import annotation, job_spec_of, standing
-from ebbflow.services.nodes.kind import Call, CannotDo, Failed, Planned, Working
+from ebbflow.domain.pods.jobs import annotation, standing
+from ebbflow.services.nodes.kind import Call, Failed, Planned, Working
+from ebbflow.services.nodes.objects.job_origin import OriginMissing, origin_spec
 from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE
 from ebbflow.services.nodes.pods.attempt_job import AttemptJobs, Ended
 from ebbflow.services.nodes.pods.container_changes import ContainerChanges, changed, whole_template
@@ -124,6 +126,11 @@ class BuildSettings(NodeSpec):
         return self
 
     @property
+    def container(self) -> str | None:
+        """The container that builds; None: the first."""
+        return None if self.builder is None else self.builder.container
+
+    @property
     def source(self) -> GitSource:
         """What is built, whichever words said it."""
         ref = self.sha or self.branch
@@ -160,11 +167,10 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True)
-class BuildPlan:
-    """A build as it would be made now."""
+class _Wanted:
+    """A build as it would be made now; `key` is equal where the image would be the same."""
 
     source: Source
-    tag: str
     spec: JsonObject
     key: str
 
@@ -187,79 +193,84 @@ class Builds:
         if live is None and call.recalled:
             return await self._recalled(call, settings)
         if live is None and call.fresh:
-            plan = await self.plan(call, settings)
+            wanted = await self._wanted(call, settings)
             if settings.reuse_existing_builds:
-                there = await self._of_others(call, target, plan)
+                there = await self._of_others(call, target, wanted)
                 if there is not None:
                     return there
-            git = settings.source.model_copy(update={"ref": plan.source.commit})
-            live = await self._jobs.make(call, target, plan.spec, git, {BUILD: plan.key})
-        seen = await self._jobs.look(call, target, live, git=settings.source)
+            git = settings.source.model_copy(update={"ref": wanted.source.commit})
+            live = await self._jobs.make(call, target, wanted.spec, git, {BUILD: wanted.key})
+        seen = await self._jobs.look(
+            call, target, live, git=settings.source, container=settings.container
+        )
         return await self._ended(call, settings, seen) if isinstance(seen, Ended) else seen
 
     async def planned(self, call: Call[Any], settings: BuildSettings) -> Planned:
         """Say what would be built. Nothing is, and the digest is not known."""
-        plan = await self.plan(call, settings)
-        image = Pushed(settings.image, plan.tag, UNKNOWN_DIGEST)
+        source, tag = await self._source(call, settings)
+        # What builds may be about to be made by an earlier node.
+        with suppress(OriginMissing):
+            await self._spec(call, settings, source, tag)
+        image = Pushed(settings.image, tag, UNKNOWN_DIGEST)
         name = f"{image.repository}:{image.tag}"
         change = PlannedChange(node=call.path, object=f"image {name}", action="create")
-        return Planned((change,), Built(image, plan.source.commit, "").outputs)
+        return Planned((change,), Built(image, source.commit, "").outputs)
 
-    async def stop(self, call: Call[Any]) -> str:
+    async def stop(self, call: Call[Any], settings: BuildSettings) -> str:
         """End the build that the attempt began; that of another run goes on.
 
         Return how its log ended, as AttemptJobs.stop does. Raises ObjectError.
         """
-        return await self._jobs.stop(call, self._jobs.target(call))
+        return await self._jobs.stop(call, self._jobs.target(call), settings.container)
 
-    async def plan(self, call: Call[Any], settings: BuildSettings) -> BuildPlan:
-        """Return the build as it would be made now. Raises as `build`."""
+    async def _wanted(self, call: Call[Any], settings: BuildSettings) -> _Wanted:
+        source, tag = await self._source(call, settings)
+        spec = await self._spec(call, settings, source, tag)
+        key = build_key(
+            {"source": [source.repository, source.commit, source.directory], "job": spec}
+        )
+        return _Wanted(source, spec, key)
+
+    async def _source(self, call: Call[Any], settings: BuildSettings) -> tuple[Source, str]:
+        """Return what is built, and the tag of the image."""
         source = await self._sources.resolve(call, settings.source)
-        tag = settings.tag or source.commit[:SHORT_COMMIT]
+        return source, settings.tag or source.commit[:SHORT_COMMIT]
+
+    async def _spec(
+        self, call: Call[Any], settings: BuildSettings, source: Source, tag: str
+    ) -> JsonObject:
+        """Return the spec of the Job. What it is told comes first, so that args may refer to it."""
+        namespace = call.context.namespace
         told = {
             "EBBFLOW_IMAGE": f"{settings.image}:{tag}",
             "EBBFLOW_COMMIT": source.commit,
             "EBBFLOW_SOURCE": settings.git.path,
         }
-        spec = await self._spec(call, settings, told)
-        key = build_key(
-            {"source": [source.repository, source.commit, source.directory], "job": spec}
-        )
-        return BuildPlan(source, tag, spec, key)
-
-    async def _spec(
-        self, call: Call[Any], settings: BuildSettings, told: dict[str, str]
-    ) -> JsonObject:
-        """Return the spec of the Job. What it is told comes first, so that args may refer to it."""
-        namespace = call.context.namespace
         if settings.builder is None:
-            job = job_spec_of(await self._builder_job(call, settings.id or "", namespace))
+            job = await origin_spec(
+                self._objects,
+                call,
+                namespace,
+                settings.id or "",
+                field="spec.id",
+                remedy="make one that builds (a ManualJob), or give a builder",
+            )
             return {**job, "template": _told(mapping(job["template"]), told)}
         given = settings.builder.template or {"spec": {"containers": [{"name": CONTAINER}]}}
-        template = _told(changed(given, settings.builder), told)
+        template = _told(changed(given, settings.builder), told, settings.container)
         return {"template": whole_template(template, call.run.account, namespace)}
 
-    async def _builder_job(self, call: Call[Any], name: str, namespace: str) -> JsonObject:
-        target = ObjectId("batch", "CronJob", namespace, name, "v1")
-        found = await self._objects.get(target, call.run.account)
-        if found is None:
-            raise CannotDo(
-                f"spec.id: there is no CronJob {name} in namespace {namespace} that could build; "
-                "make one (a ManualJob), or give a builder"
-            )
-        return found
-
     async def _of_others(
-        self, call: Call[Any], own: ObjectId, plan: BuildPlan
+        self, call: Call[Any], own: ObjectId, wanted: _Wanted
     ) -> Working | Built | None:
         """Return the image of another build of the same, or wait for one that is under way."""
         found = await self._objects.find(
-            "batch", "Job", own.namespace, {BUILD: plan.key}, call.run.account
+            "batch", "Job", own.namespace, {BUILD: wanted.key}, call.run.account
         )
         for job in found:
             image = read_reference(annotation(job, IMAGE) or "")
             if image is not None:
-                return Built(image, plan.source.commit, ObjectId.of(job).name, reused=True)
+                return Built(image, wanted.source.commit, ObjectId.of(job).name, reused=True)
         for job in found:
             other = ObjectId.of(job)
             if other.name != own.name and _is_under_way(job):
@@ -268,8 +279,8 @@ class Builds:
         return None
 
     async def _recalled(self, call: Call[Any], settings: BuildSettings) -> Built | Failed:
-        plan = await self.plan(call, settings)
-        there = await self._of_others(call, self._jobs.target(call), plan)
+        wanted = await self._wanted(call, settings)
+        there = await self._of_others(call, self._jobs.target(call), wanted)
         if isinstance(there, Built):
             return there
         return Failed("the Job that built the image is not there any more", final=True)
@@ -315,11 +326,17 @@ def _is_under_way(job: JsonObject) -> bool:
     return standing(job) in ("Running", "Suspended") and not deleted
 
 
-def _told(template: JsonObject, told: dict[str, str]) -> JsonObject:
-    """Return the template with variables in its first container, before those that are there."""
+def _told(template: JsonObject, told: dict[str, str], container: str | None = None) -> JsonObject:
+    """Return the template with variables in the container that builds, before those that are there.
+
+    Absent, `container` is the first.
+    """
     pod = mapping(template.get("spec"))
-    first, *rest = pod.get("containers") or [{}]
-    given = [one for one in first.get("env") or () if mapping(one).get("name") not in told]
+    containers = list(pod.get("containers") or [{}])
+    names = [mapping(one).get("name") for one in containers]
+    place = names.index(container) if container in names else 0
+    builder = containers[place]
+    given = [one for one in builder.get("env") or () if mapping(one).get("name") not in told]
     variables = [{"name": name, "value": value} for name, value in told.items()]
-    containers = [{**first, "env": [*variables, *given]}, *rest]
+    containers[place] = {**builder, "env": [*variables, *given]}
     return {**template, "spec": {**pod, "containers": containers}}

@@ -7,7 +7,7 @@ prunes them.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -18,7 +18,7 @@ from ebbflow.domain.health import Current, health
 from ebbflow.domain.health import Failed as Unhealthy
 from ebbflow.domain.health_verdict import mapping
 from ebbflow.domain.objects import KindMissing, ObjectId, Objects
-from ebbflow.domain.pods.jobs import ATTEMPT, annotation, job_name, job_spec_of
+from ebbflow.domain.pods.jobs import ATTEMPT, annotation, job_name
 from ebbflow.services.nodes.kind import (
     Call,
     CannotDo,
@@ -30,6 +30,7 @@ from ebbflow.services.nodes.kind import (
 )
 from ebbflow.services.nodes.objects.applying import prepared
 from ebbflow.services.nodes.objects.creating import create
+from ebbflow.services.nodes.objects.job_origin import OriginMissing, origin_spec
 from ebbflow.services.nodes.objects.short_form import SNAPSHOTS, ProjectId
 from ebbflow.services.nodes.pods.attempt_job import AttemptJobs, Ended
 from ebbflow.services.nodes.spec import NodeSpec
@@ -46,7 +47,7 @@ _TELL_THEIR_END: Final = frozenset(
 class CronJobName(NodeSpec):
     """Whose Job is run."""
 
-    kind: str = Field(default="CronJob", pattern="^CronJob$", description="CronJob.")
+    kind: Literal["CronJob"] = Field(default="CronJob", description="Its kind.")
     name: str = Field(min_length=1, max_length=52, description="Its name.")
 
 
@@ -120,7 +121,9 @@ class MadeOnce:
         """Say what would be made, by a server-side dry run of what is no Job."""
         if manifest is None:
             target = self._jobs.target(call, spec.project_id)
-            await self._cron_job(call, spec, target.namespace)
+            # An earlier node may be about to make it.
+            with suppress(OriginMissing):
+                await self._origin(call, spec, target.namespace)
             return _planned(call, target, {})
         made = _prepared(call, spec, manifest)
         # Without its kind an earlier node may be about to make that: this is all that can be told.
@@ -140,8 +143,8 @@ class MadeOnce:
     async def _job(self, call: Call[Any], spec: OnceSpec) -> Result:
         target = self._jobs.target(call, spec.project_id)
         if call.fresh and not call.recalled:
-            cron_job = await self._cron_job(call, spec, target.namespace)
-            live: JsonObject | None = await self._jobs.make(call, target, job_spec_of(cron_job))
+            job = await self._origin(call, spec, target.namespace)
+            live: JsonObject | None = await self._jobs.make(call, target, job)
         else:
             live = await self._jobs.get(call, target)
         seen = await self._jobs.look(call, target, live)
@@ -152,17 +155,11 @@ class MadeOnce:
         outputs = {"id": seen.name, "name": seen.name, "log": seen.log}
         return Succeeded(outputs, f"the Job {seen.name} ended")
 
-    async def _cron_job(self, call: Call[Any], spec: OnceSpec, namespace: str) -> JsonObject:
+    async def _origin(self, call: Call[Any], spec: OnceSpec, namespace: str) -> JsonObject:
         if spec.from_ is None:
             raise CannotDo("spec: say what is made")
-        source = ObjectId("batch", "CronJob", namespace, spec.from_.name, "v1")
-        found = await self._objects.get(source, call.run.account)
-        if found is None:
-            raise CannotDo(
-                f"spec.from: there is no CronJob {spec.from_.name} in namespace {namespace}; "
-                "create it, or correct the name"
-            )
-        return found
+        name = spec.from_.name
+        return await origin_spec(self._objects, call, namespace, name, field="spec.from")
 
     def _judged(self, spec: OnceSpec, live: JsonObject) -> Result:
         target = ObjectId.of(live)
