@@ -42,6 +42,13 @@ def test_kubectl_lies_beside_the_kubeconfig(ebbflow_cluster: ControlPlane) -> No
     assert ebbflow_cluster.kubectl.name == "kubectl"
 
 
+def test_a_kubectl_that_does_not_end_in_time_is_an_error_that_says_so(
+    ebbflow_cluster: ControlPlane,
+) -> None:
+    with pytest.raises(DevClusterError, match="kubectl get pods did not end within 1 s"):
+        ebbflow_cluster.kubectl_run("get", "pods", "--watch", timeout=1.0)
+
+
 def test_a_service_account_without_rights_is_refused(
     ebbflow_cluster: ControlPlane, bot: Path
 ) -> None:

@@ -232,22 +232,30 @@ class ControlPlane:
     ) -> subprocess.CompletedProcess[str]:
         """Run kubectl as administrator, or as whom `kubeconfig` says; return its text output.
 
-        With `check` an exit code other than 0 raises a DevClusterError with what kubectl said.
+        With `check` an exit code other than 0 raises a DevClusterError with what kubectl said, and
+        so does a kubectl that has not ended after `timeout` seconds in any case.
         """
         environment = os.environ | {
             "KUBECONFIG": str(kubeconfig or self.kubeconfig),
             "KUBECACHEDIR": str(self._opened.layout.kubectl_cache),
         }
-        done = subprocess.run(  # noqa: S603 - our own kubectl, no shell
-            [str(self.kubectl), *arguments],
-            input=input,
-            stdin=subprocess.DEVNULL if input is None else None,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        try:
+            done = subprocess.run(  # noqa: S603 - our own kubectl, no shell
+                [str(self.kubectl), *arguments],
+                input=input,
+                stdin=subprocess.DEVNULL if input is None else None,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise DevClusterError(
+                f"kubectl {' '.join(arguments[:2])} did not end within {timeout:g} s",
+                self.url,
+                "see that the API server answers, or give it more time",
+            ) from error
         if check and done.returncode != 0:
             raise DevClusterError(
                 f"kubectl {' '.join(arguments[:2])} failed: {done.stderr.strip()}",

@@ -148,22 +148,25 @@ class RealNode:
             "the start of containerd",
             (SANDBOX,),
         )
-        # Through the standard input: its path may mean nothing in the node's mounts.
-        with archive.open("rb") as read:
-            done = subprocess.run(  # noqa: S603 - no shell
-                [*ctr, "images", "import", "-"],
-                stdin=read,
-                capture_output=True,
-                text=True,
-                timeout=IMPORT_SECONDS,
-                check=False,
-            )
+        try:
+            # Through the standard input: its path may mean nothing in the node's mounts.
+            with archive.open("rb") as read:
+                done = subprocess.run(  # noqa: S603 - no shell
+                    [*ctr, "images", "import", "-"],
+                    stdin=read,
+                    capture_output=True,
+                    text=True,
+                    timeout=IMPORT_SECONDS,
+                    check=False,
+                )
+        except subprocess.TimeoutExpired as error:
+            raise self._not_imported(archive, f"not within {IMPORT_SECONDS:g} s") from error
         if done.returncode != 0:
-            raise ClusterFailed(
-                f"The images cannot be imported: {done.stderr.strip()}",
-                str(archive),
-                f"see {self._layout.log(SANDBOX)}",
-            )
+            raise self._not_imported(archive, done.stderr.strip())
+
+    def _not_imported(self, archive: Path, why: str) -> ClusterFailed:
+        log = self._layout.log(SANDBOX)
+        return ClusterFailed(f"The images cannot be imported: {why}", str(archive), f"see {log}")
 
 
 def control_group(link: Link) -> str:

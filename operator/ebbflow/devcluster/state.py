@@ -48,8 +48,9 @@ class Record:
     def parse(cls, text: str) -> Self:
         """Read a stored record. Raises ValueError, KeyError or TypeError if it is not one."""
         read = json.loads(text)
-        address = str(read["ports"].pop("address"))
-        numbers = {key: int(port) for key, port in read["ports"].items()}
+        numbers = dict(read["ports"])
+        address = str(numbers.pop("address"))
+        numbers = {key: int(port) for key, port in numbers.items()}
         ports = Ports(**numbers, address=address)
         return cls(str(read["name"]), ports, Node(read["node"]))
 

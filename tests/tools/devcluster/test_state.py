@@ -119,7 +119,10 @@ def test_a_record_comes_back_as_it_was_written() -> None:
     assert read_record(layout) == Record("one", PORTS, Node.KWOK)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"name": "x", "ports": {"api": 1}}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"name": "x", "ports": {"api": 1}}', '{"name": "x", "ports": "none"}'],
+)
 def test_what_is_no_record_is_none(text: str) -> None:
     layout = keep("one")
     layout.record.write_text(text)

@@ -99,7 +99,7 @@ def job_spec_of(live: JsonObject) -> JsonObject:
     return {**spec, "template": {"metadata": kept, "spec": mapping(template.get("spec"))}}
 
 
-def overridden(template: JsonObject, wanted: Overrides) -> JsonObject:
+def with_overrides(template: JsonObject, wanted: Overrides) -> JsonObject:
     """Return a pod template with the changes in one container: the named one, else the first.
 
     Raises NoSuchContainer.

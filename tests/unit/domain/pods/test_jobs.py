@@ -16,8 +16,8 @@ from ebbflow.domain.pods.jobs import (
     for_one_attempt,
     job_name,
     job_spec_of,
-    overridden,
     standing,
+    with_overrides,
 )
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -92,7 +92,7 @@ CONTAINERS = [{"name": "a", "image": "a:1", "env": [{"name": "X", "value": "1"}]
 
 def test_changes_are_those_of_one_container() -> None:
     wanted = Overrides("b", "b:2", ("run",), ("now",), ({"name": "Y", "value": "2"},))
-    made = overridden({"spec": {"containers": CONTAINERS}}, wanted)["spec"]["containers"]
+    made = with_overrides({"spec": {"containers": CONTAINERS}}, wanted)["spec"]["containers"]
     env = [{"name": "Y", "value": "2"}]
     assert made == [
         CONTAINERS[0],
@@ -102,7 +102,7 @@ def test_changes_are_those_of_one_container() -> None:
 
 def test_a_variable_of_the_same_name_takes_the_place_of_the_other() -> None:
     wanted = Overrides(env=({"name": "X", "value": "2"},))
-    made = overridden({"spec": {"containers": CONTAINERS}}, wanted)["spec"]["containers"]
+    made = with_overrides({"spec": {"containers": CONTAINERS}}, wanted)["spec"]["containers"]
     assert made[0]["env"] == [{"name": "X", "value": "2"}]
 
 
@@ -115,7 +115,7 @@ def test_a_variable_of_the_same_name_takes_the_place_of_the_other() -> None:
 )
 def test_a_container_that_is_not_there_is_named(containers: list[Any], words: str) -> None:
     with pytest.raises(NoSuchContainer, match=words):
-        overridden({"spec": {"containers": containers}}, Overrides("c"))
+        with_overrides({"spec": {"containers": containers}}, Overrides("c"))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ebbflow.api.base import JsonObject
 from ebbflow.domain.objects import Account, tainted_texts
-from ebbflow.domain.pods.jobs import NoSuchContainer, Overrides, overridden
+from ebbflow.domain.pods.jobs import NoSuchContainer, Overrides, with_overrides
 from ebbflow.services.nodes.kind import CannotDo
 from ebbflow.services.nodes.objects.short_form import LEFT_ASIDE
 from ebbflow.services.nodes.pods.tenant_pods import as_tenant
@@ -119,7 +119,7 @@ def changed(template: JsonObject, changes: ContainerChanges) -> JsonObject:
             "which becomes a reference to the Secret"
         )
     try:
-        return overridden(template, overrides)
+        return with_overrides(template, overrides)
     except NoSuchContainer as error:
         raise CannotDo(f"spec.container: {error}") from error
 
