@@ -13,8 +13,16 @@ from ebbflow.domain.conditions import clip
 from ebbflow.domain.ports import Clock, Cluster
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.webhooks.account_secret import secret_name, secrets_of
-from ebbflow.domain.webhooks.delivery import MAX_ID, Delivery, Hint, Malformed, Ping, Unimportant
-from ebbflow.domain.webhooks.exchange import Answer, said
+from ebbflow.domain.webhooks.delivery import (
+    MAX_ID,
+    Delivery,
+    Hint,
+    Malformed,
+    Ping,
+    Unimportant,
+    Unsupported,
+)
+from ebbflow.domain.webhooks.exchange import Answer, said, unreadable
 from ebbflow.domain.webhooks.formats import Format, format_of
 from ebbflow.services.remembered_reads import FRESH, NO_SECRET, RememberedReads
 from ebbflow.services.webhook_hints import Told, WebhookHints
@@ -62,8 +70,8 @@ class GitHooks:
             return UNAUTHORIZED
         try:
             event = sender.event_of(delivery)
-        except Malformed as error:
-            return said(HTTPStatus.BAD_REQUEST, "malformed", str(error))
+        except (Unsupported, Malformed) as error:
+            return unreadable(error)
         match event:
             case Ping():
                 return said(HTTPStatus.OK, "ping", "the webhook works")

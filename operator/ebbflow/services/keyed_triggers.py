@@ -17,10 +17,10 @@ from ebbflow.domain.document.syntax import Json
 from ebbflow.domain.ports import Clock, Cluster
 from ebbflow.domain.runs.queue import format_micro_time
 from ebbflow.domain.secret import Tainted
-from ebbflow.domain.webhooks.delivery import MAX_ID, Malformed
-from ebbflow.domain.webhooks.exchange import Answer, RunCall, said, too_many
+from ebbflow.domain.webhooks.delivery import MAX_ID, Malformed, Unsupported
+from ebbflow.domain.webhooks.exchange import Answer, RunCall, said, too_many, unreadable
 from ebbflow.domain.webhooks.formats import delivery_id
-from ebbflow.domain.webhooks.json_body import read_json
+from ebbflow.domain.webhooks.json_body import json_of
 from ebbflow.domain.webhooks.places import trigger_of
 from ebbflow.domain.webhooks.rates import Rate, Rates
 from ebbflow.domain.webhooks.run_values import Given, declared, given_by
@@ -85,9 +85,9 @@ class KeyedTriggers:
         if (wait := self._rates.take(key)) is not None:
             return too_many("the trigger is called too often", wait)
         try:
-            body = read_json(call.delivery.body) if call.delivery.body else {}
-        except Malformed as error:
-            return said(HTTPStatus.BAD_REQUEST, "malformed", str(error))
+            body = json_of(call.delivery) if call.delivery.body else {}
+        except (Unsupported, Malformed) as error:
+            return unreadable(error)
         # Read anew: whether it is paused counts as it is now.
         trigger = await self._trigger(key)
         if trigger is None:

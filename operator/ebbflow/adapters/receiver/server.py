@@ -95,7 +95,7 @@ class WebhookServer:
 
     async def listen(self, address: Address) -> Address:
         """Listen; returns where, with the port that was chosen. Raises CannotListen."""
-        app = web.Application()
+        app = web.Application(middlewares=[_in_json])
         app.on_response_prepare.append(_anonymous)
         app.router.add_post(GIT_PATH + "{account}", self._git)
         place = RUN_PATH + "{namespace}/{kind}/{name}"
@@ -169,7 +169,7 @@ class WebhookServer:
         work: Callable[[Delivery], Awaitable[Answer]],
     ) -> web.Response:
         started = time.monotonic()
-        answer = await self._bounded(kind, request, work)
+        answer = await self._bounded(request, work)
         self._metrics.webhook(kind, answer.outcome, time.monotonic() - started)
         response = web.json_response(answer.body, status=answer.status)
         if answer.retry_after is not None:
@@ -177,15 +177,10 @@ class WebhookServer:
         return response
 
     async def _bounded(
-        self,
-        kind: str,
-        request: web.Request,
-        work: Callable[[Delivery], Awaitable[Answer]],
+        self, request: web.Request, work: Callable[[Delivery], Awaitable[Answer]]
     ) -> Answer:
         if (wait := self._rates.take(_source(request))) is not None:
             return too_many("too many requests come from your address", wait)
-        if refused := _refused(kind, request):
-            return refused
         try:
             body = await self._room.read(request)
         except TooLarge:
@@ -224,24 +219,23 @@ class _Closed(asyncio.Protocol):
         transport.close()
 
 
+@web.middleware
+async def _in_json(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Say in JSON, as all else, that nothing is received at a path, or not by this method."""
+    try:
+        return await handler(request)
+    except web.HTTPMethodNotAllowed as error:
+        allow = {"Allow": error.headers["Allow"]}
+        return web.json_response({"message": "send a POST"}, status=error.status, headers=allow)
+    except web.HTTPNotFound as error:
+        return web.json_response({"message": "nothing is received here"}, status=error.status)
+
+
 async def _anonymous(_request: web.Request, response: web.StreamResponse) -> None:
     # Else it names the versions of Python and of the library.
     response.headers["Server"] = "ebbflow"
-
-
-def _refused(kind: str, request: web.Request) -> Answer | None:
-    """Return why a body of this form is not even read; a call of a trigger may have none."""
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        return _unsupported("send the body as it is, without Content-Encoding")
-    if kind == "run" and not request.body_exists:
-        return None
-    if request.content_type == "application/json":
-        return None
-    return _unsupported("send JSON, with Content-Type: application/json")
-
-
-def _unsupported(message: str) -> Answer:
-    return said(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "wrong-type", message)
 
 
 def _source(request: web.Request) -> str:

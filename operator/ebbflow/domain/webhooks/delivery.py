@@ -50,5 +50,9 @@ class Unimportant:
 Event = Hint | Ping | Unimportant
 
 
+class Unsupported(ValueError):
+    """The body is of a form that is not read; the text says what to send instead."""
+
+
 class Malformed(ValueError):
     """The body is not what the provider's header says that it is; the text says what is wrong."""

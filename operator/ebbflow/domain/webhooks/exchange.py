@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from ebbflow.api.base import JsonObject
 from ebbflow.domain.secret import Tainted
-from ebbflow.domain.webhooks.delivery import Delivery
+from ebbflow.domain.webhooks.delivery import Delivery, Malformed, Unsupported
 
 MAX_BODY: Final = 1024 * 1024
 """Bytes of a delivery's body."""
@@ -20,7 +20,7 @@ MAX_BODY: Final = 1024 * 1024
 class RunCall:
     """A call of a keyed trigger: which one, the key that was sent, and what came with it.
 
-    `query`: parameters in their order; `delivery.body` is empty or JSON.
+    `query`: parameters in their order.
     """
 
     namespace: str
@@ -59,6 +59,15 @@ class Receiving(Protocol):
 def said(status: HTTPStatus, outcome: str, message: str) -> Answer:
     """Return an answer of one sentence."""
     return Answer(status, outcome, {"message": message})
+
+
+def unreadable(error: Unsupported | Malformed) -> Answer:
+    """Return the answer to a body that cannot be read: 415 for its form, 400 for what it says."""
+    match error:
+        case Unsupported():
+            return said(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "wrong-type", str(error))
+        case Malformed():
+            return said(HTTPStatus.BAD_REQUEST, "malformed", str(error))
 
 
 def unavailable(message: str, after: timedelta = timedelta(seconds=5)) -> Answer:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from ebbflow.api.gitaccount import Provider
 from ebbflow.domain.webhooks import bitbucket, bitbucket_datacenter, github, gitlab
 from ebbflow.domain.webhooks.delivery import Delivery, Event, Headers
-from ebbflow.domain.webhooks.json_body import read_json
+from ebbflow.domain.webhooks.json_body import json_of
 from ebbflow.domain.webhooks.signatures import (
     STANDARD_SIGNATURE,
     Secrets,
@@ -52,8 +52,8 @@ class Format:
         return False
 
     def event_of(self, delivery: Delivery) -> Event:
-        """Return what the delivery says. Raises Malformed."""
-        return self.read(_first(delivery.headers, self.event), read_json(delivery.body))
+        """Return what the delivery says. Raises Unsupported and Malformed."""
+        return self.read(_first(delivery.headers, self.event), json_of(delivery))
 
     def id_of(self, delivery: Delivery) -> str:
         """Return the sender's id of the delivery; empty if it gave none."""
@@ -141,4 +141,6 @@ def delivery_id(headers: Headers) -> str:
 
 
 def _first(headers: Headers, names: tuple[str, ...]) -> str:
-    return next((headers[name] for name in names if headers.get(name)), "")
+    found = next((headers[name] for name in names if headers.get(name)), "")
+    # Bytes that are no UTF-8 reach us as lone surrogates, which no object can hold.
+    return found.encode(errors="replace").decode()
