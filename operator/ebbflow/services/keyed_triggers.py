@@ -17,6 +17,7 @@ from ebbflow.domain.document.syntax import Json
 from ebbflow.domain.ports import Clock, Cluster
 from ebbflow.domain.runs.queue import format_micro_time
 from ebbflow.domain.secret import Tainted
+from ebbflow.domain.triggers.decide import paused_words
 from ebbflow.domain.webhooks.delivery import MAX_ID, Malformed, Unsupported
 from ebbflow.domain.webhooks.exchange import Answer, RunCall, said, too_many, unreadable
 from ebbflow.domain.webhooks.formats import delivery_id
@@ -122,7 +123,7 @@ class KeyedTriggers:
     async def _called(self, call: Call) -> Answer:
         if (why := _paused(call.trigger)) is not None:
             self._record(call, Tally((NotMade(Reason.TRIGGER_PAUSED, why),)))
-            return said(HTTPStatus.ACCEPTED, "paused", f"{why}: nothing was started")
+            return said(HTTPStatus.ACCEPTED, "paused", f"nothing was started: {why}")
         targets = await self._runs.targets(call.trigger)
         given = await self._given(call, targets)
         tally = await self._runs.start(targets, _cause(call, given))
@@ -139,7 +140,8 @@ class KeyedTriggers:
             if trigger.spec.git is not None
             and not started.isdisjoint((t.kind, t.name) for t in trigger.spec.targets)
         ]
-        return given_by(call.query, call.body, call.delivery, declared(templates), beside)
+        triggers = (call.trigger, *beside)
+        return given_by(call.query, call.body, call.delivery, declared(templates), triggers)
 
     def _record(self, call: Call, tally: Tally) -> None:
         verdict = Delivery(
@@ -155,12 +157,9 @@ class KeyedTriggers:
 
 
 def _paused(trigger: GitTrigger) -> str | None:
-    spec = trigger.spec
-    if spec.suspend:
+    if trigger.spec.suspend:
         return "the trigger is suspended: spec.suspend"
-    if not spec.paused:
-        return None
-    return f"the trigger is paused{f' ({spec.paused_reason})' if spec.paused_reason else ''}"
+    return paused_words(trigger.spec)
 
 
 def _cause(call: Call, given: Given) -> Cause:

@@ -13,7 +13,9 @@ from ebbflow.domain.outcome import Report
 from ebbflow.domain.ports import Clock
 from ebbflow.domain.runs.queue import format_micro_time, read_time
 from ebbflow.domain.triggers.cron import MAX_COUNTED, Due, Schedule
+from ebbflow.domain.triggers.decide import paused_words
 from ebbflow.domain.triggers.ledger import append
+from ebbflow.domain.triggers.values import no_values
 from ebbflow.services import trigger_report as report
 from ebbflow.services.trigger_ledger import Ending, TriggerLedger, debt_key, debts
 
@@ -52,22 +54,28 @@ class TriggerSchedule:
             "nextRunAt": format_micro_time(upcoming) if upcoming else None,
         }
         deliveries = append(status.deliveries or (), *new)
-        values = {debt_key(one): {"time": one.id} for one in deliveries}
+        values = {debt_key(one): no_values(spec) | {"time": one.id} for one in deliveries}
         ending = Ending(after=None if upcoming is None else min(upcoming - now, LONGEST))
         return await self._ledger.conclude(trigger, fields, deliveries, values, ending)
 
 
 def _verdict(trigger: GitTrigger, due: Due, now: datetime) -> Delivery:
-    missed = f"{due.missed}{' or more' if due.missed >= MAX_COUNTED else ''}"
-    paused = trigger.spec.paused
+    paused = paused_words(trigger.spec)
     return Delivery(
         id=format_micro_time(due.tick),
         at=format_micro_time(now),
         source="Schedule",
         verdict="Ignored" if paused else "Fired",
         reason=(Reason.TRIGGER_PAUSED if paused else Reason.SCHEDULED).value,
-        message=f"{missed} earlier times were missed and start nothing" if due.missed else None,
+        message="; ".join(filter(None, (paused, _missed(due)))) or None,
     )
+
+
+def _missed(due: Due) -> str:
+    if not due.missed:
+        return ""
+    more = " or more" if due.missed >= MAX_COUNTED else ""
+    return f"{due.missed}{more} earlier times were missed and start nothing"
 
 
 def _scope(spec: GitTriggerSpec) -> str:

@@ -39,7 +39,7 @@ class Webhooks:
             return any(election.leads() for election in on.elections)
 
         self._hints = WebhookHints(cluster, store, on.watch, on.schedule, clock, leads)
-        self._verdicts = call_verdicts(cluster, store)
+        self._verdicts = call_verdicts(cluster, store, on.metrics)
         self.accounts = AccountWebhooks(
             cluster, store, self._hints, clock, settings.webhook_url, _token
         )

@@ -298,6 +298,17 @@ async def test_a_schedule_starts_what_is_due_and_of_missed_times_one() -> None:
     assert world.reasons() == [("Fired", "Scheduled")] * 2
 
 
+async def test_a_schedule_that_is_paused_records_its_times_with_the_reason() -> None:
+    paused = {"paused": True, "pausedReason": "the freeze"}
+    world = await looked(type="Schedule", schedule="0 * * * *", git=None, branches=None, **paused)
+    world.clock.advance(timedelta(hours=2).total_seconds())
+    await world.operator.settle()
+    assert world.reasons() == [("Ignored", "TriggerPaused")]
+    message = world.deliveries()[0].message or ""
+    assert "the freeze" in message
+    assert "1 earlier times were missed" in message
+
+
 async def test_another_schedule_starts_nothing_for_times_before_it() -> None:
     world = await looked(type="Schedule", schedule="0 0 * * *", git=None, branches=None)
     world.clock.advance(timedelta(hours=3).total_seconds())

@@ -66,11 +66,17 @@ def _no_such_ref(spec: GitTriggerSpec, ref: str) -> Ignore:
             )
 
 
-def _paused(spec: GitTriggerSpec) -> Ignore | None:
+def paused_words(spec: GitTriggerSpec) -> str | None:
+    """Return that a trigger is paused, and why, for whoever asks why nothing started; None: not."""
     if not spec.paused:
         return None
     why = f" ({spec.paused_reason})" if spec.paused_reason else ""
-    return Ignore(Reason.TRIGGER_PAUSED, f"the trigger is paused{why}: spec.paused")
+    return f"the trigger is paused{why}: spec.paused"
+
+
+def _paused(spec: GitTriggerSpec) -> Ignore | None:
+    words = paused_words(spec)
+    return None if words is None else Ignore(Reason.TRIGGER_PAUSED, words)
 
 
 def _held(spec: GitTriggerSpec, change: Change, approved: Collection[str]) -> Ignore | None:

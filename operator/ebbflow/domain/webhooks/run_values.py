@@ -9,8 +9,7 @@ from typing import Final
 from ebbflow.api.gittrigger import GitTrigger
 from ebbflow.api.template import Template
 from ebbflow.domain.document.syntax import Json
-from ebbflow.domain.triggers.change import Change, RefMove
-from ebbflow.domain.triggers.values import values_of
+from ebbflow.domain.triggers.values import no_values
 
 WEBHOOK: Final = "webhook"
 """The name under which a Run reads what the call held, as in ${refs.webhook.body.version}."""
@@ -42,16 +41,16 @@ def given_by(
     body: Json,
     delivery: str,
     arguments: Collection[str],
-    beside: Iterable[GitTrigger],
+    triggers: Iterable[GitTrigger],
 ) -> Given:
     """Return what a call gives.
 
-    `arguments`: names that parameters can set; of two of a name the last counts. `beside`: the Git
-    triggers of the same targets, whose values `REF.FIELD=…` sets. What nobody sets is empty, so
-    that an expression which names it is no error only because no push started the Run.
+    `arguments`: names that parameters can set; of two of a name the last counts. `triggers`: the
+    one that is called and the Git triggers of the same targets, whose values `REF.FIELD=…` sets.
+    What nobody sets is empty.
     """
     refs: dict[str, dict[str, Json]] = {
-        trigger.spec.ref: _empty_values(trigger) for trigger in beside
+        trigger.spec.ref: {**no_values(trigger.spec)} for trigger in triggers
     }
     taken: dict[str, str] = {}
     ignored: dict[str, None] = {}
@@ -65,12 +64,3 @@ def given_by(
             ignored[name] = None
     called: Json = {"body": body, "query": dict(query), "delivery": delivery}
     return Given(taken, {**refs, WEBHOOK: called}, tuple(ignored))
-
-
-def _empty_values(trigger: GitTrigger) -> dict[str, Json]:
-    pull = {} if trigger.spec.type in ("Push", "Tag") else dict.fromkeys(_OF_PULL_REQUESTS, "")
-    move = RefMove("", None, None)
-    return {**pull, **values_of(trigger.spec, Change(move))}
-
-
-_OF_PULL_REQUESTS: Final = ("pullRequestId", "baseBranch", "title", "labels", "headRepository")

@@ -6,6 +6,7 @@ import pytest
 
 from ebbflow.domain.triggers.change import Change, Commit, Move, PullMove, RefMove
 from ebbflow.domain.triggers.decide import decide
+from ebbflow.domain.triggers.values import no_values, values_of
 from ebbflow.domain.triggers.verdict import Fire
 from tests.support.triggers import MAIN, A, B, C, pull, spec
 
@@ -130,6 +131,18 @@ def test_the_values_are_those_of_the_change(type_: str, move: Move, expected: di
     assert isinstance(decision, Fire)
     assert decision.values == decision.values | expected
     assert decision.values["repoUrl"] == "https://git.acme.dev/shop"
+
+
+NAMES = "sha before branch tag message author repoUrl pullRequestId baseBranch title labels headRepository"
+
+
+@pytest.mark.parametrize(
+    "move", [RefMove(MAIN, A, B), PullMove(pull(7, B), A)], ids=["a push", "a pull request"]
+)
+def test_triggers_that_share_a_ref_give_a_run_the_same_names(move: Move):
+    type_ = "Push" if isinstance(move, RefMove) else "PullRequest"
+    values = values_of(spec(type_), Change(move))
+    assert values.keys() == no_values(spec()).keys() == set(NAMES.split())
 
 
 def test_an_unknown_head_leaves_its_values_empty():
