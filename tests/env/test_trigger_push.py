@@ -57,6 +57,8 @@ def test_what_does_not_matter_is_recorded_with_its_reason(shared: Shared, robot:
     assert "docs/x.txt" in docs["message"]
     flagged = shop.verdict_on(shop.push({"app.py": b"1\n"}, "Tidy [skip ci]"))
     assert (flagged["verdict"], flagged["reason"]) == ("Ignored", "IgnoreFlag")
+    aside = shop.verdict_on(shop.push({"app.py": b"2\n"}, branch="stage"))
+    assert (aside["verdict"], aside["reason"]) == ("Ignored", "BranchNotMatched")
     assert shop.run_for(shop.push({"docs/api.md": b"1\n"}))
     assert len(shop.source.runs()) == 1
 

@@ -144,7 +144,8 @@ class TriggerIntake:
         # No more at once than the ledger holds: a verdict must not be forgotten before it is kept.
         moves = sight.observed.moves[:MAX_DELIVERIES]
         later = sight.observed.moves[MAX_DELIVERIES:]
-        judged = [await self._judge(trigger, sight, move) for move in moves]
+        # What is not followed is told first: it must not push out a verdict that is owed a Run.
+        judged = [await self._judge(trigger, sight, one) for one in (*sight.unfollowed, *moves)]
         seen = _without(later, sight.observed.seen, Seen.of(trigger.status))
         self._look.remember(trigger.key, seen)
         return await self._ledger.conclude(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -14,7 +14,6 @@ from ebbflow.domain.access import Refused
 from ebbflow.domain.conditions import is_requested
 from ebbflow.domain.git import (
     HEADS,
-    TAGS,
     Changes,
     CommitGone,
     CommitId,
@@ -33,8 +32,9 @@ from ebbflow.domain.triggers.change import (
     PullRequest,
     RefMove,
 )
-from ebbflow.domain.triggers.moves import Observed, Seen, observe_pulls, observe_refs
+from ebbflow.domain.triggers.moves import Observed, Seen, observe_pulls, observe_refs, scope_of
 from ebbflow.domain.triggers.pulls import approved_commits
+from ebbflow.domain.triggers.unfollowed import prefixes_of, unfollowed_pulls, unfollowed_refs
 from ebbflow.services.followed_repository import RefInterest
 from ebbflow.services.git_access import GitAccess, Granted
 from ebbflow.services.repository_watch import RepositoryWatch
@@ -46,13 +46,15 @@ ANEW: Final = timedelta(0)
 class Sight:
     """What a trigger sees. `hint`: the webhook's delivery that had us look; None: the poll did.
 
-    `after`: when to look again by itself; None: it is told when something moves.
+    `after`: when to look again by itself; None: it is told when something moves. `unfollowed`: what
+    else moved, which no rule follows.
     """
 
     remote: Remote
     observed: Observed
     hint: str | None = None
     after: timedelta | None = None
+    unfollowed: tuple[Move, ...] = ()
 
 
 class TriggerLook:
@@ -72,12 +74,14 @@ class TriggerLook:
         self._providers = providers
         self._poll_interval = poll_interval
         self._known: dict[Key, Seen] = {}
+        self._listed: dict[Key, tuple[str, Mapping[str, CommitId]]] = {}
 
     def forget(self, key: Key) -> None:
         """Look for it no more."""
         self._watch.forget(key)
         self._access.forget(key)
         self._known.pop(key, None)
+        self._listed.pop(key, None)
 
     def interval(self, trigger: GitTrigger) -> timedelta:
         """Return how long a trigger may go without a look at its repository."""
@@ -129,7 +133,7 @@ class TriggerLook:
 
     async def _refs(self, trigger: GitTrigger, granted: Granted) -> Sight:
         spec, seen = trigger.spec, Seen.of(trigger.status)
-        prefixes = _prefixes_of(spec)
+        prefixes = prefixes_of(spec)
         first = seen.heads is None or is_requested(trigger)
         listing = await self._watch.refs(granted.remote, prefixes, ANEW if first else None)
         observed = observe_refs(spec, seen, listing.refs)
@@ -140,7 +144,15 @@ class TriggerLook:
             observed = observe_refs(spec, seen, listing.refs)
         interest = RefInterest(granted.remote, prefixes, listing.serial, self.interval(trigger))
         self._watch.follow_refs(trigger.key, interest)
-        return Sight(granted.remote, observed, listing.hint)
+        beside = unfollowed_refs(spec, self._before(trigger, listing.refs), listing.refs)
+        return Sight(granted.remote, observed, listing.hint, unfollowed=beside)
+
+    def _before(self, trigger: GitTrigger, now: Mapping[str, CommitId]) -> Mapping[str, CommitId]:
+        """Return what this process listed for the trigger before, by the rules of now; else `now`."""
+        scope = scope_of(trigger.spec)
+        known, before = self._listed.get(trigger.key, (scope, now))
+        self._listed[trigger.key] = (scope, now)
+        return before if known == scope else now
 
     async def _pulls(
         self, trigger: GitTrigger, git: TriggerRepository, granted: Granted
@@ -163,7 +175,9 @@ class TriggerLook:
             observed = _with_unlisted(observed, seen, {pull.ref for pull in listing.pulls})
         every = self.interval(trigger)
         self._watch.follow_refs(trigger.key, RefInterest(granted.remote, (), 0, every))
-        return Sight(granted.remote, observed, hint, after=every)
+        before = self._before(trigger, {pull.ref: pull.head_sha for pull in listing.pulls})
+        beside = unfollowed_pulls(spec, before, listing.pulls)
+        return Sight(granted.remote, observed, hint, after=every, unfollowed=beside)
 
     async def change(self, remote: Remote, spec: GitTriggerSpec, move: Move) -> Change:
         """Return what a move brings. What cannot be told of it is left unknown. Raises GitError."""
@@ -191,21 +205,6 @@ class TriggerLook:
             tip = (await self._watch.refs(remote, [ref], None)).refs.get(ref)
             base = None if tip is None else await self._git.merge_base(remote, tip, move.after)
         return await self._git.changes(remote, base, move.after)
-
-
-def _prefixes_of(spec: GitTriggerSpec) -> tuple[str, ...]:
-    """Return how the full names of all refs begin that a trigger follows."""
-    match spec.type:
-        case "Push":
-            return _beginnings(HEADS, spec.branches)
-        case "Tag":
-            return _beginnings(TAGS, spec.tags or ("*",))
-        case "PullRequest" | "PullRequestLabel" | "Schedule" | "Webhook":
-            return ()
-
-
-def _beginnings(kind: str, globs: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted({kind + glob.partition("*")[0] for glob in globs}))
 
 
 def _with_unlisted(observed: Observed, seen: Seen, listed: set[str]) -> Observed:
