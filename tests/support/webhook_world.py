@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
 from typing import Any
 
 from ebbflow.api.base import Key
@@ -16,6 +15,7 @@ from ebbflow.services.account_webhooks import AccountWebhooks
 from ebbflow.services.call_verdicts import call_verdicts
 from ebbflow.services.git_hooks import GitHooks
 from ebbflow.services.keyed_triggers import KeyedTriggers
+from ebbflow.services.repository_watch import Concerns
 from ebbflow.services.schedule import Schedule
 from ebbflow.services.triggered_runs import TriggeredRuns
 from ebbflow.services.webhook_hints import WebhookHints
@@ -25,24 +25,27 @@ from tests.support.deliveries import GITHUB, SECRET, delivery, github_push
 from tests.support.memory_cluster import ManualClock, MemoryCluster
 from tests.support.memory_run_store import MemoryRunStore
 from tests.support.memory_webhooks import MemoryWebhookStore
-from tests.support.trigger_world import NoTurns
+from tests.support.trigger_world import CountedVerdicts, NoTurns
 
 ACME = Key("GitAccount", "team", "acme")
 DEPLOY = Key("GitTrigger", "team", "deploy")
 URL = "https://github.com/acme/shop"
 OTHER = "https://github.com/acme/beside"
+FOREIGN = "https://github.com/acme/foreign"
+NEIGHBOUR = Key("Template", "neighbours", "shop")
 PUSH = github_push(URL)
 KEY = "a key"
 
 
-class TwoRepositories:
-    """Follows two repositories, and takes note of looks."""
+class ThreeRepositories:
+    """Follows two repositories for the account's namespace, one for another; it notes looks."""
 
     def __init__(self) -> None:
         self.looks: list[str | None] = []
 
-    def look_now(self, concerns: Callable[[Remote], bool], delivery: str | None = None) -> int:
-        if not any(concerns(Remote(url)) for url in (URL, OTHER)):
+    def look_now(self, concerns: Concerns, delivery: str | None = None) -> int:
+        followed = ((URL, DEPLOY), (OTHER, DEPLOY), (FOREIGN, NEIGHBOUR))
+        if not any(concerns(Remote(url), (key,)) for url, key in followed):
             return 0
         self.looks.append(delivery)
         return 1
@@ -55,12 +58,20 @@ class WebhookWorld:
         self.clock = ManualClock()
         self.cluster = MemoryCluster(self.clock)
         self.store = MemoryWebhookStore(self.cluster)
-        self.watch = TwoRepositories()
+        self.watch = ThreeRepositories()
         self.leads = True
         self.signs = True
         self.schedule = Schedule(self.clock)
+        self.counted = CountedVerdicts()
+        self.users: dict[Key, set[Key]] = {}
         self.hints = WebhookHints(
-            self.cluster, self.store, self.watch, self.schedule, self.clock, lambda: self.leads
+            self.cluster,
+            self.store,
+            self.watch,
+            lambda account: self.users.get(account, ()),
+            self.schedule,
+            self.clock,
+            lambda: self.leads,
         )
         numbers = itertools.count(1)
 
@@ -70,7 +81,7 @@ class WebhookWorld:
         self.accounts = AccountWebhooks(
             self.cluster, self.store, self.hints, self.clock, "https://hooks.dev/", token
         )
-        self.verdicts = call_verdicts(self.cluster, self.store)
+        self.verdicts = call_verdicts(self.cluster, self.store, self.counted)
         runs = TriggeredRuns(self.cluster, MemoryRunStore(self.cluster), NoTurns())
         self.intake = WebhookIntake(
             GitHooks(self.cluster, self.hints, self.clock, token),

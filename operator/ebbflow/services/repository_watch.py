@@ -40,6 +40,10 @@ RETRY: Final = timedelta(seconds=2)
 """How soon to poll after the first failure, to tell a hiccup from an outage."""
 
 
+Concerns = Callable[[Remote, Iterable[Key]], bool]
+"""Whether a hint is about a repository that these objects follow."""
+
+
 class RepositoryWatch:
     """Follows the repositories that objects are interested in."""
 
@@ -190,13 +194,17 @@ class RepositoryWatch:
             self._wake(key)
         self._poll_within(repository, interest.interval)
 
-    def look_now(self, concerns: Callable[[Remote], bool], delivery: str | None = None) -> int:
+    def look_now(self, concerns: Concerns, delivery: str | None = None) -> int:
         """Poll now the followed repositories that `concerns` is true of; returns how many.
 
         `delivery`: of the webhook that hints at them; the listing that follows names it. Those who
         follow them for more than Git tells are woken, whatever the listing says.
         """
-        found = [r for r in self._repositories.values() if r.is_followed and concerns(r.remote)]
+        found = [
+            repository
+            for repository in self._repositories.values()
+            if repository.is_followed and concerns(repository.remote, repository.followers())
+        ]
         for repository in found:
             repository.hint = delivery
             self._start(self._poll(repository))

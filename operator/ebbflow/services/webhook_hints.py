@@ -8,7 +8,7 @@ ends, the next poll finds.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -21,6 +21,7 @@ from ebbflow.domain.runs.queue import format_micro_time
 from ebbflow.domain.webhooks.addresses import identity, is_about
 from ebbflow.domain.webhooks.store import WebhookStore
 from ebbflow.services.gathered import Gathered
+from ebbflow.services.repository_watch import Concerns
 from ebbflow.services.schedule import Schedule
 from ebbflow.services.status_notes import note_down
 
@@ -58,17 +59,22 @@ class Told:
 class Watch(Protocol):
     """What follows repositories; RepositoryWatch is it."""
 
-    def look_now(self, concerns: Callable[[Remote], bool], delivery: str | None = None) -> int: ...
+    def look_now(self, concerns: Concerns, delivery: str | None = None) -> int: ...
 
 
 class WebhookHints:
-    """Takes hints, and passes them on. `leads`: whether this process follows repositories now."""
+    """Takes hints, and passes them on.
+
+    `users`: the objects that use an account; deliveries to it concern them, and the objects of its
+    own namespace. `leads`: whether this process follows repositories now.
+    """
 
     def __init__(
         self,
         cluster: Cluster,
         store: WebhookStore,
         watch: Watch,
+        users: Callable[[Key], Collection[Key]],
         schedule: Schedule,
         clock: Clock,
         leads: Callable[[], bool],
@@ -76,6 +82,7 @@ class WebhookHints:
         self._cluster = cluster
         self._store = store
         self._watch = watch
+        self._users = users
         self._schedule = schedule
         self._clock = clock
         self._leads = leads
@@ -133,14 +140,25 @@ class WebhookHints:
         return found
 
     def _looked_at(self, place: tuple[Key, str], server: str | None, told: Told) -> int:
-        found = self._watch.look_now(
-            lambda remote: is_about(remote.url, told.repositories, server), told.delivery
-        )
+        def concerns(remote: Remote, followers: Iterable[Key]) -> bool:
+            about = is_about(remote.url, told.repositories, server)
+            return about and self._is_for(place[0], followers)
+
+        found = self._watch.look_now(concerns, told.delivery)
         self._looked[place] = (self._clock.monotonic(), found)
         self._looked.move_to_end(place)
         if len(self._looked) > REMEMBERED:
             self._looked.popitem(last=False)
         return found
+
+    def _is_for(self, account: Key, followers: Iterable[Key]) -> bool:
+        """Tell whether one of these objects is the account's business.
+
+        Whoever may make an account knows its secret: without this they could have the
+        repositories of all namespaces looked at, and would learn which are followed.
+        """
+        users = self._users(account)
+        return any(one.namespace == account.namespace or one in users for one in followers)
 
     async def _note(self, key: Key, told: tuple[Told, ...]) -> None:
         await note_down(

@@ -38,7 +38,9 @@ class Webhooks:
         def leads() -> bool:
             return any(election.leads() for election in on.elections)
 
-        self._hints = WebhookHints(cluster, store, on.watch, on.schedule, clock, leads)
+        self._hints = WebhookHints(
+            cluster, store, on.watch, on.access.users, on.schedule, clock, leads
+        )
         self._verdicts = call_verdicts(cluster, store, on.metrics)
         self.accounts = AccountWebhooks(
             cluster, store, self._hints, clock, settings.webhook_url, _token

@@ -310,7 +310,7 @@ async def test_a_hint_has_the_repository_listed_at_once(at: Fixture) -> None:
     await follow_refs(at, A)
     await follow_refs(at, B, ())
     at.git.commit(URL, {"x": b"1"}, branch="release/1")
-    assert at.watch.look_now(lambda remote: remote == REMOTE) == 1
-    assert at.watch.look_now(lambda remote: remote != REMOTE) == 0
+    assert at.watch.look_now(lambda remote, who: remote == REMOTE and set(who) == {A, B}) == 1
+    assert at.watch.look_now(lambda remote, _: remote != REMOTE) == 0
     await at.pass_time(0)
     assert set(at.woken) == {A, B}

@@ -96,7 +96,7 @@ async def test_what_a_hint_had_us_find_is_told_with_its_delivery() -> None:
     world = await looked()
     world.push()
     watch = world.operator.watch
-    assert watch.look_now(lambda remote: remote.url == URL, "d-1") == 1
+    assert watch.look_now(lambda remote, _: remote.url == URL, "d-1") == 1
     await asyncio.gather(*watch._tasks)
     assert world.operator.woken == [TRIGGER]
     await world.operator.settle()

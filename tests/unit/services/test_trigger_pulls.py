@@ -109,7 +109,7 @@ async def test_a_crash_loses_no_run_of_a_pull_request(calls: int) -> None:
 async def test_what_a_hint_had_us_find_is_told_with_its_delivery_and_later_finds_are_not() -> None:
     world = await looked()
     first = opened(world)
-    assert world.operator.watch.look_now(lambda remote: remote.url == URL, "d-1") == 1
+    assert world.operator.watch.look_now(lambda remote, _: remote.url == URL, "d-1") == 1
     assert world.operator.woken == [TRIGGER]
     await world.operator.settle()
     opened(world, 8)
