@@ -61,11 +61,11 @@ class Reason(StrEnum):
     )
     SECRET_NOT_FOUND = (
         "SecretNotFound",
-        "The Secret does not exist. Create it or change `spec.secretRef`.",
+        "The Secret does not exist. Create it or change `spec.secretRef`, of a GitTrigger `spec.keyFrom`.",
     )
     SECRET_INCOMPLETE = (
         "SecretIncomplete",
-        "The Secret lacks keys, or one cannot be used. Give it `token`, or `username` and `password`, or for ssh `privateKey` and `knownHosts`.",
+        "The Secret lacks keys, or one cannot be used. Give it `token`, or `username` and `password`, or for ssh `privateKey` and `knownHosts`; of a GitTrigger, what `spec.keyFrom` names.",
     )
     SECRET_NOT_FOR_HOST = (
         "SecretNotForHost",

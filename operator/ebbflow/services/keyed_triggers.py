@@ -29,6 +29,7 @@ from ebbflow.domain.webhooks.signatures import is_same_secret
 from ebbflow.domain.webhooks.store import WebhookStore
 from ebbflow.services.gathered import Gathered
 from ebbflow.services.remembered_reads import FRESH, NO_SECRET, RememberedReads
+from ebbflow.services.trigger_key import key_of
 from ebbflow.services.triggered_runs import Cause, NotMade, Tally, Target, TriggeredRuns, cause_key
 
 PER_TRIGGER: Final = Rate(a_second=20, burst=100)
@@ -105,14 +106,12 @@ class KeyedTriggers:
 
     async def _read_key(self, key: Key) -> Tainted | None:
         trigger = await self._trigger(key)
-        source = trigger.spec.key_from if trigger else None
-        reference = source.secret_key_ref if source else None
-        # Also where there is none: the time that it takes must not tell.
-        name = reference.name if reference else NO_SECRET
-        secret = await self._cluster.get_secret(key.namespace, name)
-        value = secret.data.get(reference.key) if secret and reference else None
-        text = value.reveal().strip("\r\n") if value else ""
-        return Tainted(text) if text else None
+        if trigger is None:
+            # As where there is one: the time that it takes must not tell.
+            await self._cluster.get_secret(key.namespace, NO_SECRET)
+            return None
+        found = await key_of(self._cluster, trigger)
+        return found if isinstance(found, Tainted) else None
 
     async def _trigger(self, key: Key) -> GitTrigger | None:
         found = await self._cluster.get(GitTrigger, key.namespace, key.name)

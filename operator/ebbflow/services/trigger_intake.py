@@ -38,6 +38,7 @@ from ebbflow.domain.triggers.values import values_of
 from ebbflow.domain.triggers.verdict import Fire, Ignore
 from ebbflow.services import trigger_report as report
 from ebbflow.services.first_touch import touched
+from ebbflow.services.trigger_key import key_of
 from ebbflow.services.trigger_ledger import (
     Ending,
     TriggerLedger,
@@ -48,6 +49,12 @@ from ebbflow.services.trigger_look import Sight, TriggerLook
 from ebbflow.services.trigger_schedule import TriggerSchedule
 
 AT_ONCE: Final = timedelta(0)
+
+KEY_RECHECK: Final = timedelta(minutes=5)
+"""How soon it is seen that a key is gone: Secrets are not watched."""
+
+NO_KEY_RECHECK: Final = timedelta(seconds=15)
+"""How soon it is seen that a key is there that was missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,15 @@ class TriggerIntake:
                 return await self._watched(trigger, git)
             case "Webhook" | "Push" | "Tag" | "PullRequest" | "PullRequestLabel":
                 self._look.forget(trigger.key)
-                return report.watching(trigger, {})
+                return await self._called(trigger)
+
+    async def _called(self, trigger: GitTrigger) -> Report:
+        """Say whether the trigger can be called; the calls are answered elsewhere."""
+        match await key_of(self._cluster, trigger):
+            case Refused(reason, message):
+                return report.stalled(trigger, reason, message, NO_KEY_RECHECK)
+            case _:
+                return report.watching(trigger, {}, KEY_RECHECK)
 
     async def _watched(self, trigger: GitTrigger, git: TriggerRepository) -> Report:
         every = self._look.interval(trigger)

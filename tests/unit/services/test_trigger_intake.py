@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from ebbflow.domain.git import Unreachable
-from ebbflow.domain.outcome import Stalled, Waiting
+from ebbflow.domain.outcome import Done, Stalled, Waiting
 from tests.support.memory_cluster import Killed
 from tests.support.trigger_world import (
     SHOP,
@@ -327,6 +327,28 @@ async def test_a_crash_of_a_schedule_starts_one_run(calls: int) -> None:
     except Killed:
         await world.restart().settle()
     assert len(world.runs()) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        pytest.param(None, "SecretNotFound", id="no-secret"),
+        pytest.param({"other": "x"}, "SecretIncomplete", id="no-key"),
+        pytest.param({"key": "\n"}, "SecretIncomplete", id="empty"),
+        pytest.param({"key": "k"}, "Watching", id="a-key"),
+    ],
+)
+async def test_a_trigger_that_nobody_can_call_says_so(
+    data: dict[str, str] | None, reason: str
+) -> None:
+    key = {"keyFrom": {"secretKeyRef": {"name": "hook", "key": "key"}}}
+    world = TriggerWorld(type="Webhook", git=None, branches=None, **key)
+    if data is not None:
+        world.cluster.add_secret("default", "hook", data)
+    report = await world.operator.one_pass()
+    assert report is not None
+    assert isinstance(report.outcome, Done if reason == "Watching" else Stalled)
+    assert report.outcome.reason == reason
 
 
 async def test_a_run_that_only_has_the_name_is_not_taken_for_ours() -> None:

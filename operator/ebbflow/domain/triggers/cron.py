@@ -20,6 +20,15 @@ from cronsim import CronSim, CronSimError
 MAX_COUNTED: Final = 100
 """Ticks that are counted one by one; more were missed if it says so many."""
 
+_TAKES: Final = {
+    "minute": "0 to 59",
+    "hour": "0 to 23",
+    "day-of-month": "1 to 31, and a month that has it, or L for the last",
+    "month": "1 to 12, or JAN to DEC",
+    "day-of-week": "0 to 7, or SUN to SAT",
+}
+"""What each field takes, beside `*`, lists, ranges and steps."""
+
 _MACHINE: Final = frozenset({"local", "localtime", "posixrules", "factory"})
 _SECOND: Final = timedelta(seconds=1)
 
@@ -53,7 +62,9 @@ class Schedule:
             CronSim(fields, datetime(2000, 1, 1, tzinfo=zone))
         except CronSimError as error:
             field = str(error).removeprefix("Bad ")
-            raise ValueError(f"spec.schedule {fields!r}: the {field} cannot be read") from error
+            raise ValueError(
+                f"spec.schedule {fields!r}: the {field} is none; it takes {_TAKES.get(field, 'five of them')}"
+            ) from error
         return cls(fields, zone, _share(seed) * (jitter or timedelta()))
 
     def next_after(self, moment: datetime) -> datetime | None:

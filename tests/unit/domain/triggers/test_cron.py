@@ -167,12 +167,13 @@ def test_without_jitter_nothing_is_delayed():
 @pytest.mark.parametrize(
     ("fields", "zone", "says"),
     [
-        pytest.param("60 3 * * *", None, "the minute", id="minute"),
+        pytest.param("60 3 * * *", None, "the minute is none; it takes 0 to 59", id="minute"),
         pytest.param("0 24 * * *", None, "the hour", id="hour"),
         pytest.param("0 3 32 * *", None, "the day-of-month", id="day"),
         pytest.param("0 0 31 2 *", None, "the day-of-month", id="a day that never comes"),
         pytest.param("0 3 * 13 *", None, "the month", id="month"),
-        pytest.param("0 3 * * 8", None, "the day-of-week", id="weekday"),
+        pytest.param("0 3 * * 8", None, "the day-of-week is none; it takes 0 to 7", id="weekday"),
+        pytest.param("0 3 * *", None, "five", id="four fields"),
         pytest.param("*/0 3 * * *", None, "the minute", id="step of nothing"),
         pytest.param("5-1 3 * * *", None, "the minute", id="range turned round"),
         pytest.param("0 3 * * *", "Mars/Olympus", "spec.timeZone 'Mars/Olympus'", id="zone"),
