@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from ebbflow.api.base import NAME_MAX_LENGTH, JsonObject
-from ebbflow.api.gittrigger import DEFAULT_REF, GitTriggerSpec
+from ebbflow.api.gittrigger import DEFAULT_FLAGS, DEFAULT_REF, GitTriggerSpec
 from ebbflow.api.template import Template
 
 _NO_NAME: Final = re.compile(r"[^a-z0-9-]+")
@@ -21,6 +23,19 @@ _KINDS: Final = {
     "vcs-release": "Tag",
     "cron": "Schedule",
 }
+
+
+_LONGEST_END: Final = 40
+_DIGEST: Final = 8
+
+_NORTHFLANK_FLAGS: Final = (
+    *DEFAULT_FLAGS,
+    "[skip nf]",
+    "[nf skip]",
+    "[skip northflank]",
+    "[northflank skip]",
+)
+"""What counts in a trigger of Northflank's form that names no flags: its default, and ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +65,14 @@ def expand(template: Template) -> Expanded:
     for index, entry in enumerate(listed if isinstance(listed, list) else [listed]):
         try:
             for spec in _specs(entry, template):
-                one = _wanted(template, index, spec)
+                one = _wanted(template, index, spec, wanted)
                 wanted[one.name] = one
         except ValueError as error:
             faults.append(f"triggers[{index}]: {error}")
     return Expanded(tuple(wanted.values()), tuple(faults))
 
 
-def _wanted(template: Template, index: int, spec: JsonObject) -> Wanted:
+def _wanted(template: Template, index: int, spec: JsonObject, others: Container[str]) -> Wanted:
     target = {"kind": template.declaration.kind, "name": template.metadata.name}
     given = {field: value for field, value in spec.items() if value is not None}
     whole = {**given, "targets": [target]}
@@ -69,8 +84,18 @@ def _wanted(template: Template, index: int, spec: JsonObject) -> Wanted:
         raise ValueError(f"{where}: {first['msg']}" if where else first["msg"]) from None
     ref, type_ = str(spec.get("ref") or index), str(spec["type"])
     end = _NO_NAME.sub("-", f"{ref}-{type_}".lower()).strip("-")
-    room = NAME_MAX_LENGTH - len(end) - 1
-    return Wanted(f"{template.metadata.name[:room].rstrip('-.')}-{end}", whole)
+    names = (_name(template.metadata.name, end, number) for number in itertools.count(1))
+    return Wanted(next(name for name in names if name not in others), whole)
+
+
+def _name(template: str, end: str, number: int) -> str:
+    """Return the name of a trigger; `number`: which of those that have this end it is."""
+    whole = end if number == 1 else f"{end}-{number}"
+    if len(whole) > _LONGEST_END:
+        digest = hashlib.sha256(whole.encode()).hexdigest()[:_DIGEST]
+        whole = f"{whole[: _LONGEST_END - _DIGEST - 1].rstrip('-')}-{digest}"
+    room = NAME_MAX_LENGTH - len(whole) - 1
+    return f"{template[:room].rstrip('-.')}-{whole}"
 
 
 def _specs(entry: object, template: Template) -> Iterator[JsonObject]:
@@ -96,7 +121,7 @@ def _specs(entry: object, template: Template) -> Iterator[JsonObject]:
 def _northflank(kind: str, spec: Mapping[str, Any], template: Template) -> JsonObject:
     if kind == "cron":
         return {"schedule": spec.get("cron")}
-    paths = spec.get("filePaths") or {}
+    paths, flags = spec.get("filePaths") or {}, spec.get("commitMessageFlags") or {}
     branches = spec.get("branchNamePatterns") or []
     if isinstance(branches, dict):
         branches = branches.get("names") if branches.get("enabled") else []
@@ -104,7 +129,7 @@ def _northflank(kind: str, spec: Mapping[str, Any], template: Template) -> JsonO
         "git": _git(spec.get("vcs") or {}, template),
         "branches": branches if kind != "vcs-release" else None,
         "labels": spec.get("labelNamePatterns"),
-        "ignoreFlags": spec.get("commitMessageFlags"),
+        "ignoreFlags": _flags(flags.get("enabled"), flags.get("flags")),
         "ignoreDrafts": spec.get("ignoreDrafts"),
         "paths": _paths(paths.get("paths"), paths.get("allowList"))
         if paths.get("enabled")
@@ -117,7 +142,7 @@ def _old_form(entry: Mapping[str, Any], ref: str, template: Template) -> Iterato
         "ref": ref,
         "git": _git(entry, template),
         "ignoreDrafts": entry.get("ignoreDrafts"),
-        "ignoreFlags": _flags(entry),
+        "ignoreFlags": _flags(entry.get("ciIgnoreFlagsEnabled"), entry.get("ciIgnoreFlags")),
         "paths": _paths(entry.get("pathIgnoreRules"), entry.get("isAllowList")),
         "paused": bool(entry.get("manualOnly")) or None,
     }
@@ -126,11 +151,8 @@ def _old_form(entry: Mapping[str, Any], ref: str, template: Template) -> Iterato
             yield {"type": type_, "branches": entry[field], **common}
 
 
-def _flags(entry: Mapping[str, Any]) -> JsonObject | None:
-    if not entry.get("ciIgnoreFlagsEnabled"):
-        return None
-    flags = entry.get("ciIgnoreFlags")
-    return {"enabled": True, **({"flags": flags} if flags else {})}
+def _flags(enabled: Any, flags: Any) -> JsonObject | None:
+    return {"enabled": True, "flags": flags or [*_NORTHFLANK_FLAGS]} if enabled else None
 
 
 def _paths(patterns: Any, allow: Any) -> JsonObject | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -112,7 +113,8 @@ def test_the_old_form_is_a_trigger_for_pushes_and_one_for_pull_requests() -> Non
     )
     assert [one.name for one in found.wanted] == ["shop-app-push", "shop-app-pullrequest"]
     assert found.wanted[0].spec["paths"] == {"mode": "Ignore", "patterns": ["*.md"]}
-    assert found.wanted[0].spec["ignoreFlags"] == {"enabled": True}
+    flags = found.wanted[0].spec["ignoreFlags"]["flags"]
+    assert {"[skip ci]", "[no ci]", "[skip nf]", "[northflank skip]", "[skip ebbflow]"} < set(flags)
     assert found.wanted[0].spec["paused"] is True
 
 
@@ -134,9 +136,42 @@ def test_what_cannot_be_had_is_told_with_its_place(trigger: object, words: str) 
     assert words in fault
 
 
+def test_flags_that_are_not_enabled_do_not_count() -> None:
+    flags = {"commitMessageFlags": {"enabled": False, "flags": ["[skip]"]}}
+    spec = {**VCS, "branchNamePatterns": ["main"], **flags}
+    (found,) = expanded({"kind": "vcs-push", "spec": spec}).wanted
+    assert "ignoreFlags" not in found.spec
+
+
+def test_several_triggers_may_share_a_ref() -> None:
+    def push(*branches: str) -> dict[str, Any]:
+        spec = {"type": "Push", "git": GIT, "branches": list(branches)}
+        return {"kind": "GitTrigger", "ref": "app", "spec": spec}
+
+    found = expanded(push("main"), push("stage"), push("test"))
+    assert [(one.name, one.spec["branches"]) for one in found.wanted] == [
+        ("shop-app-push", ["main"]),
+        ("shop-app-push-2", ["stage"]),
+        ("shop-app-push-3", ["test"]),
+    ]
+
+
 def test_names_fit_whatever_the_template_is_called() -> None:
     found = expanded(
         {"kind": "cron", "ref": "My_Ref", "spec": {"cron": "0 3 * * *"}}, name="s" * 52
     )
     assert len(found.wanted[0].name) == 52
     assert found.wanted[0].name.endswith("-my-ref-schedule")
+
+
+@pytest.mark.parametrize("name", ["shop", "s" * 52])
+def test_names_fit_and_differ_whatever_the_refs_are(name: str) -> None:
+    cron = {"kind": "cron", "spec": {"cron": "0 3 * * *"}}
+    refs = ["r" * 63, "r" * 62 + "x", "R" * 63, "$_$"]
+    found = expanded(*({**cron, "ref": ref} for ref in refs), name=name)
+    assert found.faults == ()
+    names = [one.name for one in found.wanted]
+    assert len(set(names)) == len(refs)
+    for one in names:
+        assert len(one) <= 52
+        assert re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", one)
