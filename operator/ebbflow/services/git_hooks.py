@@ -12,7 +12,7 @@ from ebbflow.api.gitaccount import GitAccount, Provider
 from ebbflow.domain.conditions import clip
 from ebbflow.domain.ports import Clock, Cluster
 from ebbflow.domain.secret import Tainted
-from ebbflow.domain.webhooks.account_secret import secret_name, secrets_of
+from ebbflow.domain.webhooks.account_secret import MOST_SECRETS, secret_name, secrets_of
 from ebbflow.domain.webhooks.delivery import (
     MAX_ID,
     Delivery,
@@ -24,7 +24,7 @@ from ebbflow.domain.webhooks.delivery import (
 )
 from ebbflow.domain.webhooks.exchange import Answer, said, unreadable
 from ebbflow.domain.webhooks.formats import Format, format_of
-from ebbflow.services.remembered_reads import FRESH, NO_SECRET, RememberedReads
+from ebbflow.services.remembered_reads import FRESH, KEEP, NO_SECRET, RememberedReads
 from ebbflow.services.webhook_hints import Told, WebhookHints
 
 SHOWN_REFS: Final = 20
@@ -39,7 +39,7 @@ UNAUTHORIZED: Final = said(
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """What deliveries to an account are verified with."""
+    """What deliveries to an account are verified with: always MOST_SECRETS, whoever has fewer."""
 
     provider: Provider
     server: str | None
@@ -55,17 +55,13 @@ class GitHooks:
         self._cluster = cluster
         self._hints = hints
         self._clock = clock
-        self._nobody = Hook("Git", None, (Tainted(nobody()),))
+        self._nobody = Hook("Git", None, (Tainted(nobody()),) * MOST_SECRETS)
         self._hooks = RememberedReads[Key, Hook](self._read, clock.monotonic)
 
     async def answer(self, account: Key | None, delivery: Delivery) -> Answer:
         """Answer a delivery. Raises Overloaded, ClusterError and InvalidObject."""
-        hook = None if account is None else await self._hooks.get(account)
-        sender = self._sender(hook, delivery)
-        if sender is None and hook is not None and account is not None:
-            hook = await self._hooks.get(account, FRESH)
-            sender = self._sender(hook, delivery)
-        if sender is None or account is None or hook is None:
+        hook, sender = await self._verified(account, delivery)
+        if sender is None or account is None:
             self._hooks.refuse()
             return UNAUTHORIZED
         try:
@@ -84,13 +80,34 @@ class GitHooks:
                 told = Told(event.repositories, sender.hook_of(delivery), identity)
                 return _looking(event, self._hints.take(account, hook.server, told))
 
-    def _sender(self, hook: Hook | None, delivery: Delivery) -> Format | None:
+    async def _verified(
+        self, account: Key | None, delivery: Delivery
+    ) -> tuple[Hook, Format | None]:
+        """Return what it was verified with, and its format; None if it is not genuine.
+
+        What is not genuine takes the same reads and the same work for any account, also for one
+        that there is not: a sender could take the time, and send a body that takes long to sign.
+        """
+        hook = await self._hook(account)
+        sender = self._sender(hook, delivery)
+        if sender is not None:
+            return hook, sender
+        # The secret may have been changed a moment ago.
+        fresh = await self._hook(account, FRESH)
+        return fresh, None if fresh == hook else self._sender(fresh, delivery)
+
+    async def _hook(self, account: Key | None, max_age: float = KEEP) -> Hook:
+        found = None if account is None else await self._hooks.get(account, max_age)
+        return found or self._nobody
+
+    def _sender(self, hook: Hook, delivery: Delivery) -> Format | None:
         """Return the format of a genuine delivery; None if it is not genuine."""
-        hook = hook or self._nobody
         found = format_of(hook.provider, delivery.headers)
-        if found is None or not found.is_genuine(delivery, hook.secrets, self._clock.now()):
+        spoken = found or format_of("Git", delivery.headers)
+        if spoken is None:
             return None
-        return found
+        secrets = (hook if found else self._nobody).secrets
+        return found if spoken.is_genuine(delivery, secrets, self._clock.now()) else None
 
     async def _read(self, key: Key) -> Hook | None:
         account = await self._cluster.get(GitAccount, key.namespace, key.name)
@@ -100,7 +117,8 @@ class GitHooks:
         if account is None or name is None:
             return None
         spec = account.spec
-        return Hook(spec.provider, spec.server_url, secrets_of(secret, self._clock.now()))
+        secrets = (*secrets_of(secret, self._clock.now()), *self._nobody.secrets)
+        return Hook(spec.provider, spec.server_url, secrets[:MOST_SECRETS])
 
 
 def _looking(hint: Hint, found: int | None) -> Answer:

@@ -100,7 +100,8 @@ class KeyedTriggers:
     async def _is_known(self, key: Key, sent: str) -> bool:
         if is_same_secret(sent, await self._keys.get(key) or self._nobody):
             return True
-        # It may have been changed a moment ago.
+        # It may have been changed a moment ago. Read also where there was none: the time must not
+        # tell.
         known = await self._keys.get(key, FRESH)
         return is_same_secret(sent, known or self._nobody)
 

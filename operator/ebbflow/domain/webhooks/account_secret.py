@@ -16,6 +16,9 @@ from ebbflow.domain.secret import Tainted
 SECRET: Final = "secret"  # noqa: S105 - the name of a key
 PREVIOUS: Final = "previous"
 
+MOST_SECRETS: Final = 2
+"""What counts of an account at once: `secret` and `previous`."""
+
 PREVIOUS_UNTIL: Final = f"{GROUP}/previous-until"
 """The annotation of a Secret of the operator's that says until when its `previous` counts."""
 
