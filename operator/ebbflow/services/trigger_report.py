@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from ebbflow.api.base import JsonObject
-from ebbflow.api.gittrigger import MAX_HEADS, Delivery, GitTrigger
+from ebbflow.api.gittrigger import MAX_HEADS, Delivery, GitTrigger, GitTriggerSpec
 from ebbflow.api.reasons import Reason
 from ebbflow.domain.git import GitError
 from ebbflow.domain.outcome import Done, Notice, Outcome, Report, Stalled
@@ -63,7 +63,19 @@ def _watching(trigger: GitTrigger, after: timedelta | None, left_out: int) -> Ou
     if spec.paused:
         why = f" ({spec.paused_reason})" if spec.paused_reason else ""
         return Done(Reason.PAUSED, f"Paused{why}: set spec.paused to false to go on", after)
+    if (field := _empty_rule(spec)) is not None:
+        message = f"Nothing can start: spec.{field} is empty; name the {field} that count"
+        return Done(Reason.WATCHING, message, after)
     return Done(Reason.WATCHING, f"Waits for {_WAITS_FOR[spec.type]}", after)
+
+
+def _empty_rule(spec: GitTriggerSpec) -> str | None:
+    """Return the rule without which nothing fires, if it is missing."""
+    if spec.type in ("Push", "PullRequest") and not spec.branches:
+        return "branches"
+    if spec.type == "PullRequestLabel" and not spec.labels:
+        return "labels"
+    return None
 
 
 def kept(trigger: GitTrigger) -> JsonObject:

@@ -31,6 +31,9 @@ async def test_a_push_to_another_branch_is_told_with_its_reason() -> None:
 
 async def test_no_branches_follow_nothing_and_the_verdict_says_so() -> None:
     world = await looked(branches=None)
+    report = await world.operator.one_pass()
+    assert report is not None
+    assert "Nothing can start: spec.branches is empty" in report.outcome.message
     world.push()
     await world.operator.look()
     (verdict,) = world.deliveries()
