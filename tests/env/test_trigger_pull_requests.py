@@ -94,7 +94,7 @@ def test_a_pull_request_starts_a_run_and_each_commit_of_it_one_more(
 ) -> None:
     operators()
     shop = forge.follow("shop", branches=["feature/*"])
-    forge.do(forge.world.open_pull("other"))
+    other = forge.do(forge.world.open_pull("other"))
     pull = forge.do(forge.world.open_pull("feature/login"))
     trigger = shop.run_for(pull.head_sha)["status"]["trigger"]
     assert (trigger["type"], trigger["commit"]) == ("PullRequest", pull.head_sha)
@@ -110,7 +110,8 @@ def test_a_pull_request_starts_a_run_and_each_commit_of_it_one_more(
     commit = forge.do(forge.world.push_to(pull))
     shop.run_for(commit)
     assert shop.told()["sha"] == commit
-    assert {one["ref"] for one in shop.deliveries()} == {f"pull/{pull.id}"}
+    assert shop.verdict_on(other.head_sha)["reason"] == "BranchNotMatched"
+    assert {one["ref"] for one in shop.deliveries()} == {f"pull/{pull.id}", f"pull/{other.id}"}
     assert len(shop.source.runs()) == 2
 
 
