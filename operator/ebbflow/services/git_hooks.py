@@ -69,7 +69,9 @@ class GitHooks:
         except (Unsupported, Malformed) as error:
             return unreadable(error)
         match event:
-            case Ping():
+            case Ping(repositories=repositories):
+                if repositories:
+                    self._hints.note(account, Told(repositories, sender.hook_of(delivery)))
                 return said(HTTPStatus.OK, "ping", "the webhook works")
             case Unimportant(event=name):
                 return said(

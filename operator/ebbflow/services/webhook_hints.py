@@ -105,6 +105,10 @@ class WebhookHints:
             self._shown.add(account, told)
         return found
 
+    def note(self, account: Key, told: Told) -> None:
+        """Show people that deliveries about a repository come."""
+        self._shown.add(account, told)
+
     def heed(self, account: GitAccount) -> None:
         """Look at the repositories that other replicas were told of since this was last called."""
         key = account.key

@@ -37,7 +37,9 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """The provider tries whether the webhook works."""
+    """The provider tries whether the webhook works; `repositories` as in a Hint, if it names one."""
+
+    repositories: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,16 @@ class _Repository(BaseModel):
     ssh_url: Url = ""
     html_url: Url = ""
 
+    def addresses(self) -> tuple[str, ...]:
+        """Return what it is called. Raises Malformed if it has no address."""
+        return addresses((self.clone_url, self.ssh_url, self.html_url))
+
+
+class _Ping(BaseModel):
+    """An organisation's webhook belongs to no repository."""
+
+    repository: _Repository | None = None
+
 
 class _Push(BaseModel):
     ref: Text
@@ -41,7 +51,8 @@ def read(event: str, body: Any) -> Event:
     """Return what an event means. Raises Malformed."""
     match event:
         case "ping":
-            return Ping()
+            told = parsed(_Ping, body).repository
+            return Ping(() if told is None else told.addresses())
         case "push":
             push = parsed(_Push, body)
             return _hint(push.repository, push.ref)
@@ -57,5 +68,4 @@ def read(event: str, body: Any) -> Event:
 
 
 def _hint(repository: _Repository, *refs: str) -> Hint:
-    urls = (repository.clone_url, repository.ssh_url, repository.html_url)
-    return Hint(addresses(urls), refs[:MAX_REFS])
+    return Hint(repository.addresses(), refs[:MAX_REFS])

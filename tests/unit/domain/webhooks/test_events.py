@@ -58,6 +58,7 @@ def event_of(sender: Format, event: str, body: Any) -> Event:
     ("sender", "event", "body", "meaning"),
     [
         pytest.param(GITHUB, "ping", {"zen": "x"}, Ping(), id="github-ping"),
+        pytest.param(GITHUB, "ping", github_push(), Ping(SHOP), id="github-ping-of-a-repository"),
         pytest.param(GITHUB, "push", github_push(), Hint(SHOP, ("refs/heads/main",)), id="push"),
         pytest.param(
             GITHUB,
