@@ -121,12 +121,12 @@ def _specs(entry: object, template: Template) -> Iterator[JsonObject]:
 def _northflank(kind: str, spec: Mapping[str, Any], template: Template) -> JsonObject:
     if kind == "cron":
         return {"schedule": spec.get("cron")}
-    paths, flags = spec.get("filePaths") or {}, spec.get("commitMessageFlags") or {}
+    paths, flags = _object(spec, "filePaths"), _object(spec, "commitMessageFlags")
     branches = spec.get("branchNamePatterns") or []
     if isinstance(branches, dict):
         branches = branches.get("names") if branches.get("enabled") else []
     return {
-        "git": _git(spec.get("vcs") or {}, template),
+        "git": _git(_object(spec, "vcs"), template),
         "branches": branches if kind != "vcs-release" else None,
         "labels": spec.get("labelNamePatterns"),
         "ignoreFlags": _flags(flags.get("enabled"), flags.get("flags")),
@@ -149,6 +149,14 @@ def _old_form(entry: Mapping[str, Any], ref: str, template: Template) -> Iterato
     for type_, field in (("Push", "branchRestrictions"), ("PullRequest", "prRestrictions")):
         if entry.get(field):
             yield {"type": type_, "branches": entry[field], **common}
+
+
+def _object(spec: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    """Return the object at a field, empty if there is none. Raises ValueError if it is another."""
+    found = spec.get(field) or {}
+    if not isinstance(found, dict):
+        raise ValueError(f"{field}: must be an object")  # noqa: TRY004 - as all faults here
+    return found
 
 
 def _flags(enabled: Any, flags: Any) -> JsonObject | None:

@@ -124,6 +124,16 @@ def test_the_old_form_is_a_trigger_for_pushes_and_one_for_pull_requests() -> Non
         pytest.param("push", "must be an object", id="a text"),
         pytest.param({"kind": "webhook", "spec": {"token": "x"}}, "holds no keys", id="a key"),
         pytest.param({"kind": "vcs-push", "spec": {}}, "name the repository", id="no repository"),
+        pytest.param(
+            {"kind": "vcs-push", "spec": {"vcs": URL}}, "vcs: must be", id="a text for vcs"
+        ),
+        pytest.param(
+            {"kind": "vcs-push", "spec": {**VCS, "commitMessageFlags": ["[x]"]}},
+            "commitMessageFlags: must be",
+            id="a list for flags",
+        ),
+        pytest.param({"kind": "vcs-push", "ref": 5, "spec": VCS}, "ref", id="a number for a ref"),
+        pytest.param({"repoUrl": URL, "prRestrictions": 5}, "branches", id="a number for branches"),
         pytest.param({"kind": "vcs-check-suite", "spec": {}}, "no triggers of kind", id="unknown"),
         pytest.param({"kind": "cron", "spec": {"cron": "often"}}, "schedule", id="no schedule"),
     ],
