@@ -27,6 +27,7 @@ async def test_a_call_makes_one_run_for_each_delivery(at: WebhookWorld) -> None:
     assert (await at.call()).status == (await at.call()).status == 202
     assert len(at.runs()) == 4
     assert [d["verdict"] for d in await at.deliveries()] == ["Fired"] * 4
+    assert at.counted.counted == [("Webhook", "Fired", "RulesMet")] * 4
 
 
 async def test_a_call_reads_what_it_is_about_once(at: WebhookWorld) -> None:
@@ -129,3 +130,31 @@ async def test_a_trigger_can_be_called_only_so_often(at: WebhookWorld) -> None:
     assert {a.status for a in answers} == {202, 429}
     at.clock.advance(1)
     assert (await at.call()).status == 202
+
+
+async def test_a_call_that_is_made_again_after_it_failed_has_the_verdict_of_the_last_try(
+    at: WebhookWorld,
+) -> None:
+    at.edit_document(options={"paused": True})
+    await at.call(idempotency_key="d1")
+    assert [d["verdict"] for d in await at.deliveries()] == ["Ignored"]
+    at.edit_document()
+    await at.call(idempotency_key="d1")
+    at.edit_document(options={"paused": True})
+    await at.call(idempotency_key="d1")
+    assert [d["verdict"] for d in await at.deliveries()] == ["Fired"]
+    counted = [("Webhook", "Ignored", "TargetPaused"), ("Webhook", "Fired", "RulesMet")]
+    assert at.counted.counted == counted
+
+
+async def test_a_call_can_set_the_values_that_its_own_trigger_has_by_its_ref(
+    at: WebhookWorld,
+) -> None:
+    at.cluster.edit(DEPLOY, lambda raw: raw["spec"].update(ref="backend"))
+    query = (("backend.branch", "a"), ("backend.branch", "feature/ü"), ("backend.nothing", "x"))
+    answer = await at.ask(KEY, b"", query, "deploy")
+    assert answer.body["ignoredParameters"] == ["backend.nothing"]
+    (run,) = at.runs()
+    refs = json.loads(run["metadata"]["annotations"]["ebbflow.dev/trigger"])["refs"]
+    told = refs["backend"]
+    assert (told["branch"], told["sha"], told["pullRequestId"]) == ("feature/ü", "", "")
