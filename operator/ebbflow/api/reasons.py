@@ -258,6 +258,10 @@ class Reason(StrEnum):
         "Something that runs made is still there, although `deletionPolicy` is Delete. The message says what and why; delete it by hand.",
     )
     MESSAGE = "Message", "A Message node of a Run says something. Read it; nothing has to be done."
+    IGNORED = (
+        "Ignored",
+        "The document holds something that has no effect here. The message says what; nothing has to be done.",
+    )
     EDIT_REVERTED = (
         "EditReverted",
         "An edit in the cluster was reverted, because `sync.direction` is FromGit.",

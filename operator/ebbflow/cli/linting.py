@@ -14,6 +14,8 @@ from ebbflow.adapters.cel import CelConditions
 from ebbflow.cli.output import harmless, print_value
 from ebbflow.cli.problem import Problem
 from ebbflow.domain.document import InvalidDocument, parse
+from ebbflow.domain.document.ignored import GITOPS, notice_of
+from ebbflow.domain.document.inner import place_within
 from ebbflow.domain.document.path import path_of
 from ebbflow.services.document_check import DocumentCheck
 from ebbflow.services.nodes.registry import Ports, node_kinds
@@ -112,6 +114,9 @@ def check_file(data: bytes, name: str, specs: dict[str, type[NodeSpec]]) -> list
         )
         for one in found
     ]
+    if (words := notice_of(parsed.value)) is not None:
+        at = place_within(parsed, (GITOPS,), 0, key=True)
+        faults.append(Fault(name, at.line, at.column, words, severity="warning"))
     return sorted(faults, key=lambda one: (one.line, one.column))
 
 

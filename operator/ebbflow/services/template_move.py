@@ -13,7 +13,7 @@ from ebbflow.api.reasons import Reason
 from ebbflow.api.template import Template
 from ebbflow.domain.authorship import UNRESOLVED, person_text
 from ebbflow.domain.git import CommitId
-from ebbflow.domain.outcome import Report
+from ebbflow.domain.outcome import Notice, Report
 from ebbflow.domain.ports import Cluster, GitBackend, SyncMetrics
 from ebbflow.domain.sync import (
     RESOLVE,
@@ -107,11 +107,14 @@ class Mover:
         return await self._agreed(look.template, look.target, base)
 
     async def _take(self, look: Look, decision: TakeFromGit) -> Report:
+        notices = report.newly_ignored(look.template.spec.document, decision.document)
         look = await self._put(look, decision.document, resolved=decision.resolved)
         self._metrics.sync("from-git")
         log.info("taken from %s at %s", look.target.git.branch, look.target.head[:7])
         self.follow(look)
-        return await self._agreed(look.template, look.target, look.base, reverted=decision.reverts)
+        if decision.reverts:
+            notices = (*notices, report.edit_reverted(look.target.git, look.base))
+        return await self._agreed(look.template, look.target, look.base, *notices)
 
     async def _put(self, look: Look, document: JsonObject, *, resolved: bool) -> Look:
         """Put a document that has in it all that the file holds into the object.
@@ -191,10 +194,10 @@ class Mover:
         return replace(done, observed=concluded, notices=())
 
     async def _agreed(
-        self, template: Template, target: Target, base: Base | None, *, reverted: bool = False
+        self, template: Template, target: Target, base: Base | None, *notices: Notice
     ) -> Report:
         """Report that both sides hold the same; an update of the document starts a Run first."""
-        agreed = report.in_step(template, target.git, base, reverted=reverted)
+        agreed = report.in_step(template, target.git, base, *notices)
         if base is None:
             return agreed
         content = Content(base.document_hash, base.commit, partial(self._who, target, base))

@@ -10,6 +10,7 @@ from ebbflow.api.base import JsonObject
 from ebbflow.api.reasons import Reason
 from ebbflow.api.template import GitPlace, SyncStatus, Template
 from ebbflow.domain.document import InvalidDocument, validate
+from ebbflow.domain.document.ignored import notice_of
 from ebbflow.domain.git import GitError
 from ebbflow.domain.outcome import Done, Notice, Report, Stalled, Waiting
 from ebbflow.domain.sync import Base, Blocked, synced_of
@@ -40,13 +41,12 @@ def alone(template: Template) -> Report:
             where = f"spec.document.{error.path}" if error.path else "spec.document"
             invalid = Stalled(Reason.INVALID_DOCUMENT, f"{where}: {error.message}")
             return Report(template, invalid, kept_updates(template))
-    done = Done(Reason.NOT_SYNCED, "Not synced: spec.git is absent")
+    message = _with_notice("Not synced: spec.git is absent", template)
+    done = Done(Reason.NOT_SYNCED, message)
     return Report(template, done, kept_updates(template))
 
 
-def in_step(
-    template: Template, git: GitPlace, base: Base | None, *, reverted: bool = False
-) -> Report:
+def in_step(template: Template, git: GitPlace, base: Base | None, *notices: Notice) -> Report:
     """Report that both sides hold the same, since the commit of `base`."""
     before = synced_of(template)
     sync = SyncStatus(
@@ -58,18 +58,34 @@ def in_step(
         document_hash=base and base.document_hash,
         last_editor=(base and base.editor) or (before and before.last_editor),
     )
-    at = f" at {base.commit[:7]}" if base else ""
-    notices = (
-        Notice(
-            Reason.EDIT_REVERTED,
-            f"An edit of spec.document was reverted to {git.path}{at}, because "
-            f"spec.sync.direction is FromGit; make the edit in Git",
-            warning=True,
-        ),
-    )
-    outcome = Done(Reason.IN_STEP, f"In step with {git.branch}{at}")
+    message = _with_notice(f"In step with {git.branch}{_at(base)}", template)
     status = {**kept_updates(template), "sync": sync.dump()}
-    return Report(template, outcome, status, notices if reverted else ())
+    return Report(template, Done(Reason.IN_STEP, message), status, notices)
+
+
+def edit_reverted(git: GitPlace, base: Base | None) -> Notice:
+    """Return the event that tells who edited in the cluster where only Git counts."""
+    return Notice(
+        Reason.EDIT_REVERTED,
+        f"An edit of spec.document was reverted to {git.path}{_at(base)}, because "
+        f"spec.sync.direction is FromGit; make the edit in Git",
+        warning=True,
+    )
+
+
+def newly_ignored(before: JsonObject | None, after: JsonObject) -> tuple[Notice, ...]:
+    """Return the event about what a new document holds without effect, and the last one did not."""
+    words = notice_of(after)
+    return () if words is None or notice_of(before) else (Notice(Reason.IGNORED, words),)
+
+
+def _at(base: Base | None) -> str:
+    return f" at {base.commit[:7]}" if base else ""
+
+
+def _with_notice(message: str, template: Template) -> str:
+    words = notice_of(template.spec.document)
+    return message if words is None else f"{message}; {words}"
 
 
 def arrived(template: Template, git: GitPlace, base: Base) -> Report:

@@ -59,6 +59,15 @@ def test_a_good_file_and_standard_input_are_quiet(tmp_path: Path) -> None:
     assert lint("-", stdin=GOOD).exit_code == 0
 
 
+def test_what_has_no_effect_here_is_a_warning_at_its_key(tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(GOOD.replace("arguments:", "gitops: {repoUrl: x}\narguments:"))
+    done = lint(str(file))
+    assert done.exit_code == 0
+    assert done.stdout.startswith(f"{file}:2:1: warning: gitops in the document is ignored")
+    assert "spec.git" in done.stdout
+
+
 def test_a_directory_is_searched_for_documents_and_hidden_ones_are_left_out(
     tmp_path: Path,
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from ebbflow.api.base import Key
 from ebbflow.domain.git import Unreachable
+from ebbflow.domain.outcome import Report
 from ebbflow.domain.ports import StaleWrite
 from tests.support import builders
 from tests.support.sync_world import FILE, PATH, SHOP, URL, SyncWorld
@@ -45,6 +46,22 @@ async def test_what_the_watch_showed_before_an_edit_overwrites_nothing(world: Sy
         await world.service.reconcile(SHOP)
     await world.reconcile()
     assert world.shop().spec.document is None
+
+
+async def test_what_a_document_holds_without_effect_is_told_once_and_shown(
+    world: SyncWorld,
+) -> None:
+    world.repository(FILE + b"gitops: {repoUrl: 'https://github.com/acme/other'}\n")
+    world.template()
+    first = await world.reconcile()
+    assert isinstance(first, Report)
+    assert [notice.reason for notice in first.notices] == ["Ignored"]
+    assert "gitops in the document is ignored: spec.git" in world.ready()[2]
+    world.push_seen(world.file().replace(b"red", b"blue"))
+    second = await world.reconcile()
+    assert isinstance(second, Report)
+    assert world.arguments()["COLOUR"] == "blue"
+    assert second.notices == ()
 
 
 async def test_a_missing_file_is_created_from_the_document(world: SyncWorld) -> None:
