@@ -12,6 +12,7 @@ from ebbflow.api.base import JsonObject, Key, Resource
 from ebbflow.api.run import CREATED_BY, NodeStatus, Run
 from ebbflow.api.template import Template
 from ebbflow.domain.approvals import ApprovalGuard
+from ebbflow.domain.conditions import REQUESTED_AT
 from ebbflow.domain.document import document_hash, parse
 from ebbflow.domain.objects import Account, Denied, ObjectId, Objects, ObjectWatch
 from ebbflow.domain.outcome import Notice, Postponed, Report
@@ -294,6 +295,14 @@ class RunWorld:
     def edit(self, name: str, **spec: Any) -> None:
         """Change a Run's spec."""
         self.cluster.edit(Key("Run", "default", name), lambda raw: raw["spec"].update(spec))
+
+    def request(self, name: str, token: str) -> None:
+        """Ask for a pass over a Run by annotation."""
+
+        def asked(raw: JsonObject) -> None:
+            raw["metadata"].setdefault("annotations", {})[REQUESTED_AT] = token
+
+        self.cluster.edit(Key("Run", "default", name), asked)
 
     # What the operator does
 

@@ -105,19 +105,26 @@ def wished_status(report: Report, now: datetime) -> JsonObject:
     return owned_status(wished)
 
 
+def requested(of: Resource) -> str | None:
+    """Return the token by which somebody asks for a pass over an object, as its answer would hold
+    it; None where nobody asks.
+    """
+    token = of.metadata.annotations.get(REQUESTED_AT)
+    return None if token is None else clip(token, MAX_TOKEN)
+
+
+def is_requested(of: Resource) -> bool:
+    """Tell whether somebody asks for a pass by annotation and has had no answer."""
+    return requested(of) not in (None, of.status.last_handled_requested_at)
+
+
 def _handled(report: Report) -> str | None:
     """The token that this pass answers: the annotation now, else what was answered before."""
-    token = report.observed.metadata.annotations.get(REQUESTED_AT)
     under_way = isinstance(report.outcome, Waiting) and report.outcome.reason is Reason.PROGRESSING
+    token = requested(report.observed)
     if token is None or under_way:
         return report.observed.status.last_handled_requested_at
-    return clip(token, MAX_TOKEN)
-
-
-def is_requested(observed: Resource) -> bool:
-    """Tell whether somebody asks for a pass by annotation and has had no answer."""
-    requested = observed.metadata.annotations.get(REQUESTED_AT)
-    return requested is not None and requested != observed.status.last_handled_requested_at
+    return token
 
 
 def owned_status(status: JsonObject) -> JsonObject:

@@ -8,6 +8,7 @@ import kopf
 
 from ebbflow.api.base import GROUP, VERSION, Key
 from ebbflow.api.run import RUN_FINALIZER, Run
+from ebbflow.domain.conditions import REQUESTED_AT
 from ebbflow.domain.runs.queue import STARTED_PHASES
 from ebbflow.handlers.events import Intake
 from ebbflow.services.run_queue import queue_key
@@ -22,7 +23,8 @@ def register(registry: kopf.OperatorRegistry, intake: Intake) -> None:
 
 def is_under_way(body: kopf.Body) -> bool:
     """Tell whether there is anything to do for a Run itself: not before its parent's queue took it
-    in, nor while it waits there, nor after that has let it go. A Run of what has no queue is told so.
+    in, nor while it waits there, nor after that has let it go. A Run of what has no queue is told so,
+    and who asks by annotation gets an answer.
     """
     held = RUN_FINALIZER in body.metadata.get("finalizers", ())
     phase = body.status.get("phase")
@@ -30,7 +32,13 @@ def is_under_way(body: kopf.Body) -> bool:
     waits = phase == "Queued"
     # One that was cut short before it had to wait is not held yet.
     begun = phase in STARTED_PHASES
-    return (held and not waits) or begun or not list(queue_of(body))
+    return (held and not waits) or begun or not list(queue_of(body)) or _is_asked_for(body)
+
+
+def _is_asked_for(body: kopf.Body) -> bool:
+    """Tell whether somebody asks for a pass by annotation and has had no answer."""
+    token = body.metadata.get("annotations", {}).get(REQUESTED_AT)
+    return token not in (None, body.status.get("lastHandledRequestedAt"))
 
 
 def queue_of(body: kopf.Body) -> Iterable[Key]:

@@ -8,6 +8,7 @@ from ebbflow.api.base import Key
 from ebbflow.api.reasons import Reason
 from ebbflow.api.run import RevisionReference, Run, RunStatus
 from ebbflow.api.template import Template
+from ebbflow.domain.conditions import is_requested, requested
 from ebbflow.domain.edit_record import RecordKey
 from ebbflow.domain.objects import ObjectWatch
 from ebbflow.domain.outcome import Postponed
@@ -102,15 +103,31 @@ class RunExecution:
         if run is None:
             self._forget(key)
             return None
+        after = await self._look_after(run)
+        if is_requested(run):
+            await self._answer(run)
+        return after
+
+    async def _look_after(self, run: Run) -> Postponed | None:
         if run.spec.source.kind != PARENT:
             return await self._without_source(run)
         if not is_held(run) and _is_let_alone(run):
             # The queue's pass has not taken it in yet, or has let it go.
-            self._forget(key)
+            self._forget(run.key)
             return None
         name = run.spec.source.name
         parent = await self._cluster.get(Template, run.metadata.namespace, name)
         return await self._pass(self._visit(run, parent))
+
+    async def _answer(self, asked: Run) -> None:
+        """Tell who asked for a pass by annotation that it was made.
+
+        The pass may have written to the Run, so it is read again.
+        """
+        run = await self._store.get(*asked.key[1:])
+        if run is not None:
+            told = {"last_handled_requested_at": requested(asked)}
+            await self._store.write_status(run, run.status.model_copy(update=told))
 
     def _visit(self, run: Run, parent: Template | None) -> Visit:
         return visit_of(run, parent, self._leadership.fence, self._record_key())

@@ -162,6 +162,26 @@ async def test_a_run_is_only_looked_at_while_its_parents_queue_holds_it(
     assert await at.all_taken() == wakes
 
 
+@pytest.mark.parametrize(
+    ("answered", "wakes"),
+    [
+        pytest.param(None, [RUN, QUEUE], id="no-answer-yet"),
+        pytest.param("one", [RUN, QUEUE], id="another-answer"),
+        pytest.param("two", [QUEUE], id="answered"),
+    ],
+)
+async def test_a_run_that_was_let_go_is_looked_at_when_somebody_asks_for_it(
+    at: Fixture, answered: str | None, wakes: list[Key]
+) -> None:
+    metadata = {"namespace": "default", "name": "r", "uid": "u", "resourceVersion": "7"}
+    meta = {**metadata, "annotations": {"ebbflow.dev/requested-at": "two"}}
+    status = {"phase": "Succeeded", **({"lastHandledRequestedAt": answered} if answered else {})}
+    body = {"metadata": meta, "spec": {"source": SOURCE}, "status": status}
+    on_run = at.intake.handler(Run, queue_of, is_under_way)
+    await on_run(type="MODIFIED", body=kopf.Body(body), more=None)
+    assert await at.all_taken() == wakes
+
+
 async def test_a_run_that_we_wrote_wakes_nobody(at: Fixture) -> None:
     at.own.note("u", "7")
     await at.run_event("MODIFIED", "7")

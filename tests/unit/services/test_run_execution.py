@@ -45,6 +45,23 @@ async def test_a_delay_takes_its_time(world: RunWorld) -> None:
     assert world.phases() == {"0": "Succeeded", "1": "Succeeded"}
 
 
+async def test_who_asks_for_a_pass_gets_an_answer_whatever_the_run_is_at(world: RunWorld) -> None:
+    world.template({"kind": "Delay", "spec": {"duration": "30s"}}, concurrencyPolicy="Queue")
+    world.ask("one")
+    world.ask("two")
+    await world.settle()
+    assert (world.phase("one"), world.phase("two")) == ("Waiting", "Queued")
+    for name in ("one", "two"):
+        world.request(name, "now")
+        await world.look(name)
+        assert world.run(name).status.last_handled_requested_at == "now"
+    await world.look_until("Succeeded", "one")
+    world.request("one", "again")
+    await world.look("one")
+    assert world.run("one").status.last_handled_requested_at == "again"
+    assert world.phase("one") == "Succeeded"
+
+
 async def test_an_approval_waits_for_people(world: RunWorld) -> None:
     await world.start({"kind": "Approval", "spec": {"amount": 2}}, config_map("a", v="1"))
     assert world.phase() == "Waiting"
