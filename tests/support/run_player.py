@@ -29,7 +29,7 @@ class Words:
         when = node.envelope.when
         if when == "?":
             return Invalid("when: unknown name")
-        return LeftOut() if when == "false" else None
+        return LeftOut("when is false") if when == "false" else None
 
     def settings(self, node: Node, place: Place) -> Settings | Invalid:
         return read_settings(node.envelope, lambda value: value)

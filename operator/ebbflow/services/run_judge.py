@@ -80,11 +80,11 @@ class RunJudge(Judge):
 
     def _left_out(self, envelope: Envelope, place: Place) -> LeftOut | None:
         if self._says(envelope, "skipNodeExecution", envelope.skip, place):
-            return LeftOut()
+            return LeftOut("skipNodeExecution is true")
         if envelope.when is not None:
             condition = compile_when(self._cel, envelope.when)
             if not condition.holds(self._variables(condition, place)):
-                return LeftOut()
+                return LeftOut("when is false")
         return self._done_before(envelope, place)
 
     def _done_before(self, envelope: Envelope, place: Place) -> LeftOut | None:

@@ -243,6 +243,39 @@ async def test_a_node_is_left_out_as_the_document_says(
     assert world.phases()["2"] == "Succeeded"
 
 
+@pytest.mark.parametrize(
+    ("envelope", "why"),
+    [
+        pytest.param({"skipNodeExecution": True}, "skipNodeExecution is true", id="skip"),
+        pytest.param({"when": "false"}, "when is false", id="when"),
+    ],
+)
+async def test_a_node_that_is_left_out_says_why(
+    world: RunWorld, envelope: JsonObject, why: str
+) -> None:
+    await world.start(delay("0s", **envelope))
+    assert world.node("0").message == why
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param(config_map("first", v="1") | {"when": "false"}, id="skipped"),
+        pytest.param(
+            config_map("first", v="${args.LIST.x}") | {"onFailure": "continue"}, id="failed"
+        ),
+    ],
+)
+async def test_what_a_node_without_outputs_was_asked_for_is_said(
+    world: RunWorld, first: JsonObject
+) -> None:
+    last = config_map("b", v="${refs.first.data.v}")
+    await world.start(first, last, arguments={"LIST": []})
+    said = world.message()
+    assert 'the node "first" has no outputs: it failed, was skipped or is not done' in said
+    assert "has(refs.first)" in said
+
+
 async def test_a_condition_in_a_loop_sees_the_item_and_its_number(world: RunWorld) -> None:
     step = config_map("m-${loop.item}", v="1") | {"when": "item != 'b' && index < 3"}
     await world.start(loop(["a", "b", "c", "d"], step))

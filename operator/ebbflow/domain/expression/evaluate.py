@@ -146,6 +146,10 @@ class Evaluation:
             return self._field(known[name], tuple(rest), f"{node.root}.{name}")
         if self.depth:
             return UNDEFINED
+        if name in tuple(known):
+            # A node is known from when it begins, its outputs from when it has succeeded.
+            words = f"the node {shown(name)} has no outputs: it failed, was skipped or is not done"
+            raise ExpressionError(f"{words}; has(refs.{name}) in a `when` tells", node.offset)
         raise ExpressionError(f"there is no {what} {shown(name)}{hint(name, known)}", node.offset)
 
     def _missing(self, node: Path) -> ExpressionError:

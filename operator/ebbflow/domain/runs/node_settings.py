@@ -32,9 +32,9 @@ class Invalid:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """The node is not to run; `message` says why, where the document does not say it itself."""
+    """The node is not to run; `message` says why."""
 
-    message: str = ""
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
