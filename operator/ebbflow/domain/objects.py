@@ -347,4 +347,7 @@ def _hidden(value: Any, texts: tuple[str, ...]) -> Any:
 def _text(value: object, field: str) -> str:
     if isinstance(value, str) and value:
         return value
+    if isinstance(value, Tainted):
+        # It would be seen in the names of things, in logs and in errors.
+        raise NotAnObject(f"{field} must not come from a secret: give it a text that may be seen")
     raise NotAnObject(f"{field} is missing: give it a text")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
@@ -16,6 +17,20 @@ from ebbflow.domain.expression.parser import BEGIN
 from ebbflow.domain.secret import Tainted
 
 SHOWN = 5
+_PLAIN: Final = {
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+}
+"""What people are told instead of pydantic's words for its types of errors."""
+
+_NOT_OURS: Final = re.compile(r"^(?:Input|String|Tuple|List|Dictionary|Value) should ")
+
 _ABSENT: Final = "absent"
 _TOO_LITTLE: Final = "too_little"
 
@@ -97,7 +112,7 @@ def no_references(value: Any) -> Any:
 
 
 def _errors(error: ValidationError) -> list[ErrorDetails]:
-    return error.errors(include_url=False, include_input=False, include_context=False)
+    return error.errors(include_url=False, include_context=False)
 
 
 def _sentence(problems: list[ErrorDetails]) -> str:
@@ -116,8 +131,13 @@ def _words(problem: ErrorDetails, names: Sequence[str] = ()) -> str:
             return f"there is no such field{hint(str(problem['loc'][-1]), known)}"
         case "int_type" | "int_parsing" | "int_from_float":
             return "must be a whole number, such as 2"
+        case "string_type" if isinstance(problem["input"], Tainted):
+            return "must not come from a secret"
+        case kind if kind in _PLAIN:
+            return _PLAIN[kind]
         case _:
-            return problem["msg"].removeprefix("Value error, ")
+            plain = problem["msg"].removeprefix("Value error, ")
+            return _NOT_OURS.sub("must ", plain)
 
 
 def _undecided(raw: JsonObject, problem: ErrorDetails) -> bool:
