@@ -179,7 +179,8 @@ async def test_without_wait_it_is_enough_that_it_was_applied(world: RunWorld) ->
 async def test_a_condition_of_the_documents_own_takes_the_place_of_health(world: RunWorld) -> None:
     await world.start(deployment(until="object.status.observedGeneration == 7"))
     await world.told()
-    assert "until: " in (world.node("0").message or "")
+    words = "Deployment default/api: waits until 'object.status.observedGeneration == 7' is true: "
+    assert (world.node("0").message or "").startswith(words)
     world.objects.set_status(DEPLOYMENT, {"observedGeneration": 7})
     await world.look()
     assert world.phase() == "Succeeded"

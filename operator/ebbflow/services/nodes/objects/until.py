@@ -14,8 +14,9 @@ def compile_until(cel: CelCompiler, source: str | None) -> Condition | None:
 
 def ask_until(until: Condition, live: JsonObject) -> Current | InProgress:
     """Judge a live object by `until`: what it asks of is often not there at first."""
+    waits = f"waits until {until.source!r} is true"
     try:
         holds = until.holds({"object": live})
     except NoValue as error:
-        return InProgress(f"until: {error}")
-    return Current() if holds else InProgress(f"until {until.source!r} is true")
+        return InProgress(f"{waits}: {error}")
+    return Current() if holds else InProgress(waits)
