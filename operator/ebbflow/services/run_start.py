@@ -110,16 +110,24 @@ class RunStart:
         return Begun(snapshot.name, content, {})
 
     async def _again(self, run: Run, name: str) -> Begun:
-        namespace = run.metadata.namespace
+        namespace, source = run.metadata.namespace, run.spec.source
+        field = "spec.retryOf" if run.spec.retry_of else "spec.rollbackTo"
+
+        def cannot(words: str) -> CannotRun:
+            return CannotRun(f"{field}: {words}", Reason.INVALID_SPEC)
+
         earlier = await self._store.get(namespace, name)
-        if earlier is None or earlier.spec.source != run.spec.source:
-            raise CannotRun(f"there is no Run {name} of {run.spec.source.name}")
+        if earlier is None or earlier.spec.source != source:
+            raise cannot(
+                f"{source.kind} {source.name} has no Run {name}; these it has: "
+                f"ebbflow runs {source.name} -n {namespace}"
+            )
         if earlier.status.finished_at is None:
-            raise CannotRun(f"the Run {name} has not ended: wait, or cancel it")
+            raise cannot(f"the Run {name} has not ended: wait, or cancel it")
         kept = earlier.status.document_ref
         raw = await self._store.read(namespace, kept.name) if kept else None
         if kept is None or raw is None:
-            raise CannotRun(f"the Run {name} had not begun, so there is nothing to go on from")
+            raise cannot(f"the Run {name} had not begun, so there is nothing to go on from")
         states = carry_over(read_states(earlier.status)) if run.spec.retry_of else {}
         return Begun(kept.name, read_content(raw), states)
 

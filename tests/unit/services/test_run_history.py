@@ -82,7 +82,8 @@ async def test_going_on_from_a_run_that_is_not_there_says_so(world: RunWorld, fi
     world.template(config_map("a", v="1"))
     run = await world.has_run("two", **{field: "nope"})
     assert run.status.phase == "Failed"
-    assert "nope" in (run.status.message or "")
+    assert run.status.reason == "InvalidSpec"
+    assert f"spec.{field}: Template shop has no Run nope" in (run.status.message or "")
 
 
 # Suspend
