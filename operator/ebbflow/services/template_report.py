@@ -27,6 +27,16 @@ def is_ready(template: Template) -> bool:
     )
 
 
+def is_judged(template: Template) -> bool:
+    """Tell whether a pass came to a result on the spec as it is now, good or bad."""
+    return any(
+        c.type == "Ready"
+        and c.status != "Unknown"
+        and c.observed_generation == template.metadata.generation
+        for c in template.status.conditions
+    )
+
+
 def suspended(template: Template) -> Report:
     """Report that nothing is done about the object; what both sides last agreed on is kept."""
     return Report(template, outcomes.SUSPENDED, _kept(template))

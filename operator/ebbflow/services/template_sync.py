@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
 from ebbflow.api.base import Key
 from ebbflow.api.reasons import Reason
@@ -17,6 +18,7 @@ from ebbflow.domain.git import GitError
 from ebbflow.domain.leaks import IsSecret
 from ebbflow.domain.outcome import Done, Postponed, Report
 from ebbflow.domain.ports import Clock, Cluster, GitBackend, StatusWriter, SyncMetrics
+from ebbflow.domain.runs.queue import read_time
 from ebbflow.domain.sync import (
     Blocked,
     WriteToGit,
@@ -36,6 +38,8 @@ from ebbflow.services.template_look import Look, Looker
 from ebbflow.services.template_move import Mover
 from ebbflow.services.update_runs import Content, Updates
 from ebbflow.services.write_back import Target, WriteBack
+
+SECOND: Final = timedelta(seconds=1)
 
 
 class TemplateSync:
@@ -64,6 +68,7 @@ class TemplateSync:
         self._access = access
         self._watch = watch
         self._updates = updates
+        self._clock = clock
         self._window = EditWindow(clock, commit_window)
         self._write_back = WriteBack(cluster, git, clock, record_key)
         self._looker = Looker(status, git, watch, self._write_back, is_secret)
@@ -176,8 +181,20 @@ class TemplateSync:
         """
         if is_requested(template) or pending_of(template) is not None:
             return timedelta(0)
-        synced = base_of(synced_of(template), git) is not None
-        return None if synced and report.is_ready(template) else FRESH
+        if base_of(synced_of(template), git) is not None:
+            return None if report.is_ready(template) else FRESH
+        return FRESH if report.is_judged(template) else min(FRESH, self._age(template))
+
+    def _age(self, template: Template) -> timedelta:
+        """Return how long the spec is surely as it is: what was pushed before that is the first
+        content, and must neither be missed nor be taken for an update.
+
+        Only the time of a creation is known, and that in whole seconds.
+        """
+        created = template.metadata.creation_timestamp
+        if created is None or template.metadata.generation > 1:
+            return timedelta(0)
+        return max(timedelta(0), self._clock.now() - read_time(created) - SECOND)
 
     async def _look_at_newest(self, template: Template, target: Target) -> Look | None:
         """Look, and once more at the newest head if it may be another; None if there is none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ebbflow.api.base import Key
-from ebbflow.domain.git import Unreachable
+from ebbflow.domain.git import Remote, Unreachable
 from ebbflow.domain.outcome import Report
 from ebbflow.domain.ports import StaleWrite
 from tests.support import builders
@@ -62,6 +62,31 @@ async def test_what_a_document_holds_without_effect_is_told_once_and_shown(
     assert isinstance(second, Report)
     assert world.arguments()["COLOUR"] == "blue"
     assert second.notices == ()
+
+
+async def test_what_was_pushed_before_the_object_was_made_is_its_first_content(
+    world: SyncWorld,
+) -> None:
+    world.repository()
+    await world.watch.head(Remote(URL), "main", None)  # for another object, a moment ago
+    world.clock.advance(0.5)
+    world.push(FILE.replace(b"red", b"blue"))
+    world.template()
+    await world.reconcile()
+    assert world.arguments()["COLOUR"] == "blue"
+
+
+async def test_objects_made_a_while_ago_share_the_first_look_at_their_branch(
+    world: SyncWorld,
+) -> None:
+    world.repository()
+    world.template()
+    world.clock.advance(3)
+    await world.watch.head(Remote(URL), "main", None)  # for another object, a moment ago
+    asked = world.git.operations["ls-remote"]
+    await world.reconcile()
+    assert world.ready()[1] == "InStep"
+    assert world.git.operations["ls-remote"] == asked
 
 
 async def test_a_missing_file_is_created_from_the_document(world: SyncWorld) -> None:
