@@ -157,7 +157,7 @@ def decide(
     """Decide what one pass has to do. Nothing that holds a new secret is written to Git."""
     decision = _decide(sides, options, git)
     if isinstance(decision, WriteToGit):
-        return _leaking(decision, is_secret) or decision
+        return _unproposed(options, git) or _leaking(decision, is_secret) or decision
     return decision
 
 
@@ -169,6 +169,17 @@ def _decide(sides: Sides, options: SyncOptions, git: GitPlace) -> Decision:
             return _decide_without_file(sides, git)
         case FileSide() as file:
             return _decide_with_file(sides, file, options)
+
+
+def _unproposed(options: SyncOptions, git: GitPlace) -> Blocked | None:
+    """Refuse to push what is only to be proposed: nobody can propose it yet."""
+    if not options.pull_requests.always:
+        return None
+    return Blocked(
+        Reason.INVALID_SPEC,
+        f"spec.sync.pullRequests.always: pull requests cannot be opened yet, and nothing is pushed to "
+        f"{git.branch} instead; make the edit in Git, or set always to false to have it pushed",
+    )
 
 
 def _leaking(write: WriteToGit, is_secret: IsSecret) -> Blocked | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ebbflow.api.template import GitPlace, SyncOptions, SyncStatus
+from ebbflow.api.template import GitPlace, PullRequests, SyncOptions, SyncStatus
 from ebbflow.domain.document import document_hash
 from ebbflow.domain.sync import (
     Base,
@@ -241,3 +241,23 @@ def test_a_secret_is_not_written_to_git(git: Any, first: bool) -> None:
     assert decision.reason == "SecretInDocument"
     assert "spec.document.arguments.a" in decision.message
     assert "ghp_" not in decision.message
+
+
+@pytest.mark.parametrize(
+    ("git", "first"),
+    [
+        pytest.param(OLD, False, id="an-edit"),
+        pytest.param(THEIRS, False, id="a-merge"),
+        pytest.param(None, True, id="a-new-file"),
+    ],
+)
+def test_what_is_only_to_be_proposed_is_not_pushed(git: Any, first: bool) -> None:
+    decision = wished(MINE, git, first=first, pull_requests=PullRequests(always=True))
+    assert isinstance(decision, Blocked)
+    assert decision.reason == "InvalidSpec"
+    assert decision.message.startswith("spec.sync.pullRequests.always: ")
+
+
+def test_git_is_followed_where_edits_are_only_to_be_proposed() -> None:
+    taken = wished(OLD, THEIRS, pull_requests=PullRequests(always=True))
+    assert taken == TakeFromGit(THEIRS)
