@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal, assert_never
 
 from ebbflow.api.base import GROUP, Condition, JsonObject, Resource
+from ebbflow.api.crd import UNSEEN
 from ebbflow.api.reasons import Reason
 from ebbflow.domain.outcome import Done, Notice, Outcome, Report, Stalled, Waiting
 
@@ -48,7 +49,7 @@ def conditions(
             type=type_,
             status=status,
             observed_generation=generation,
-            last_transition_time=_transition_time(before.get(type_), status, now),
+            last_transition_time=transition_time(before.get(type_), status, now),
             reason=outcome.reason.value,
             message=clip(outcome.message, MAX_MESSAGE),
         )
@@ -71,8 +72,12 @@ def _statuses(outcome: Outcome) -> tuple[tuple[str, Status], ...]:
             assert_never(outcome)
 
 
-def _transition_time(before: Condition | None, status: Status, now: datetime) -> str:
-    if before is not None and before.status == status:
+def transition_time(before: Condition | None, status: Status, now: datetime) -> str:
+    """Return since when a condition has its status. What the API server filled in never counts: it
+    has no time.
+    """
+    known = before is not None and before.last_transition_time != UNSEEN["lastTransitionTime"]
+    if before is not None and known and before.status == status:
         return before.last_transition_time
     return format_time(now)
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ebbflow.api.base import Condition, JsonObject
+from ebbflow.api.crd import UNSEEN
 from ebbflow.api.reasons import Reason
 from ebbflow.api.template import Template
 from ebbflow.domain.conditions import (
@@ -87,6 +88,11 @@ def test_the_transition_time_of_ready_stays_with_its_status(
     made = conditions(later, template(earlier).status.conditions, 4, NOW)
     ready = next(c for c in made if c.type == "Ready")
     assert (ready.last_transition_time == BEFORE) is kept
+
+
+def test_the_first_pass_gives_a_time_to_what_the_api_server_filled_in() -> None:
+    made = conditions(PROGRESSING, [Condition.model_validate(UNSEEN)], 4, NOW)
+    assert {c.last_transition_time for c in made} == {"2026-05-06T07:08:09Z"}
 
 
 @given(st.sampled_from(OUTCOMES), st.sampled_from(OUTCOMES), st.integers(1, 9))

@@ -20,7 +20,7 @@ from ebbflow.domain.conditions import (
     SUCCEEDED,
     Status,
     clip,
-    format_time,
+    transition_time,
 )
 from ebbflow.domain.runs.queue import FINAL_PHASES, format_micro_time, read_time
 
@@ -61,7 +61,7 @@ def _conditions(
             type=type_,
             status=status,
             observed_generation=run.metadata.generation,
-            last_transition_time=_since(before.get(type_), status, now),
+            last_transition_time=transition_time(before.get(type_), status, now),
             reason=reason.value,
             message=clip(message, MAX_MESSAGE),
         )
@@ -75,12 +75,6 @@ def _statuses(phase: RunPhase) -> tuple[tuple[str, Status], ...]:
     if phase in _FAILED:
         return ((READY, "False"), (SUCCEEDED, "False"), (STALLED, "True"))
     return ((READY, "Unknown"), (SUCCEEDED, "Unknown"), (RECONCILING, "True"))
-
-
-def _since(before: Condition | None, status: Status, now: datetime) -> str:
-    if before is not None and before.status == status:
-        return before.last_transition_time
-    return format_time(now)
 
 
 def _elapsed(took: timedelta) -> str:
