@@ -43,7 +43,7 @@ def explain(error: Exception) -> Problem | None:
     The modules that define the errors load slowly, so they are looked at only now.
     """
     from ebbflow.domain.document import InvalidDocument  # noqa: PLC0415
-    from ebbflow.domain.git import GitError  # noqa: PLC0415
+    from ebbflow.domain.git import AddressNotAllowed, GitError  # noqa: PLC0415
     from ebbflow.domain.ports import ClusterError, InvalidObject  # noqa: PLC0415
 
     match error:
@@ -56,6 +56,9 @@ def explain(error: Exception) -> Problem | None:
             advice = "use the operator's version; `ebbflow version` tells the one of this command"
         case InvalidDocument():
             what, advice = "the document is not valid", "`ebbflow lint` checks files"
+        case AddressNotAllowed():
+            what = "Git may not be read there"
+            advice = "correct spec.git; --allow-insecure-http has this command read http:// too"
         case GitError():
             what, advice = "Git cannot be read", "correct spec.git or the GitAccount"
         case _:

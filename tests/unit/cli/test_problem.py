@@ -12,6 +12,7 @@ from ebbflow.cli.commands import Commands
 from ebbflow.cli.options import FAILURE, debug_option
 from ebbflow.cli.problem import Problem, explain
 from ebbflow.domain.document import InvalidDocument
+from ebbflow.domain.git import AddressNotAllowed, Unreachable
 from ebbflow.domain.ports import ClusterError, InvalidObject, StaleWrite
 
 
@@ -40,6 +41,10 @@ from ebbflow.domain.ports import ClusterError, InvalidObject, StaleWrite
         pytest.param(
             InvalidDocument("odd", line=3), "the document is not valid", "line 3", id="document"
         ),
+        pytest.param(
+            AddressNotAllowed("http://x"), "Git may not be read there", "http://x", id="http"
+        ),
+        pytest.param(Unreachable("x is away"), "Git cannot be read", "x is away", id="git"),
         pytest.param(
             FileNotFoundError(2, "No such file", "a"), "cannot use a", "No such", id="file"
         ),
