@@ -100,6 +100,8 @@ class AccountCheck:
             case Refused(reason, message):
                 # Secrets are not watched (that would need a list of them all): look again.
                 return Stalled(reason, message, self._recheck)
+            case Method(_, None):
+                return Done(Reason.ACCOUNT_READY, "Without credentials: for public repositories")
             case Method(name, _):
                 return Done(Reason.ACCOUNT_READY, f"Authenticates by {name}")
 

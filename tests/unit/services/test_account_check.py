@@ -65,6 +65,14 @@ def at() -> Fixture:
     return Fixture()
 
 
+async def test_an_account_without_credentials_says_what_it_is_for(at: Fixture) -> None:
+    at.cluster.put(builders.git_account("acme").within("platform").build())
+    report = await at.check.reconcile(ACME)
+    assert report is not None
+    assert report.outcome == Done("AccountReady", "Without credentials: for public repositories")
+    assert report.status == {"method": "None"}
+
+
 async def test_a_complete_account_is_ready_and_shows_its_method(at: Fixture) -> None:
     at.account()
     at.secret()
