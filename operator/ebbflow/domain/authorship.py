@@ -97,6 +97,12 @@ def _users(edits: tuple[Edit, ...]) -> list[str | None]:
     return list(dict.fromkeys(reversed(users)))[::-1]
 
 
+def last_editor(record: Record | None, document: str) -> str | None:
+    """Return who made the document (a hash) what it is, as commits name them; None: nobody knows."""
+    author = credit(record, document, None, None).author
+    return None if author == UNRESOLVED else author.name
+
+
 def author_of(user: str) -> Signature:
     """Return the name and address of a Kubernetes user for a commit.
 

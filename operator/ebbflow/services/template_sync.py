@@ -11,9 +11,10 @@ from ebbflow.api.reasons import Reason
 from ebbflow.api.template import GitPlace, Template
 from ebbflow.domain.access import Refused
 from ebbflow.domain.addresses import normalise_path
+from ebbflow.domain.authorship import last_editor
 from ebbflow.domain.conditions import is_requested
 from ebbflow.domain.document import document_hash
-from ebbflow.domain.edit_record import RecordKey
+from ebbflow.domain.edit_record import RecordKey, held, verify
 from ebbflow.domain.git import GitError
 from ebbflow.domain.leaks import IsSecret
 from ebbflow.domain.outcome import Done, Postponed, Report
@@ -69,6 +70,7 @@ class TemplateSync:
         self._watch = watch
         self._updates = updates
         self._clock = clock
+        self._record_key = record_key
         self._window = EditWindow(clock, commit_window)
         self._write_back = WriteBack(cluster, git, clock, record_key)
         self._looker = Looker(status, git, watch, self._write_back, is_secret)
@@ -116,7 +118,14 @@ class TemplateSync:
         alone = report.alone(template)
         if not isinstance(alone.outcome, Done):
             return alone
-        return await self._updates.carry(alone, Content(document_hash(template.spec.document)))
+        document = document_hash(template.spec.document)
+
+        async def editor() -> str | None:
+            key = self._record_key()
+            record = verify(key, held(template)) if key is not None else None
+            return last_editor(record, document)
+
+        return await self._updates.carry(alone, Content(document, who=editor))
 
     def _forget(self, key: Key) -> None:
         self._watch.forget(key)

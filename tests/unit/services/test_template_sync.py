@@ -64,6 +64,16 @@ async def test_what_a_document_holds_without_effect_is_told_once_and_shown(
     assert second.notices == ()
 
 
+async def test_an_update_without_git_is_by_who_is_recorded_to_have_edited(world: SyncWorld) -> None:
+    world.cluster.put(builders.template("shop").holding(builders.document({"A": "1"})).build())
+    await world.reconcile()
+    world.edit_by("system:serviceaccount:ci:robot", A="2")
+    await world.reconcile()
+    world.edit(A="3")
+    await world.reconcile()
+    assert world.updates.makers == [None, "ci/robot", None]
+
+
 async def test_what_was_pushed_before_the_object_was_made_is_its_first_content(
     world: SyncWorld,
 ) -> None:
