@@ -160,7 +160,8 @@ def _type_of(field: JsonObject) -> str:
 
 def _about(field: JsonObject) -> str:
     parts = [field["description"]]
-    if "default" in field:
+    # An object's is that of its fields.
+    if field.get("default", {}) != {}:
         parts.append(f"Default: `{json.dumps(field['default'], ensure_ascii=False)}`.")
     messages = (rule["message"] for rule in field.get(VALIDATIONS, ()))
     # That no field takes a token is said once on the page.

@@ -178,17 +178,39 @@ def test_a_document_keeps_every_field(kubectl: Kubectl, namespace: str):
     assert kubectl.get("Template", "shop", namespace)["spec"]["document"] == document
 
 
-def test_simple_defaults_are_filled_in_where_their_object_is_given(
-    kubectl: Kubectl, namespace: str
-):
-    kubectl.create(template(namespace, sync={}, history={"failed": 3}))
+def test_defaults_are_filled_in(kubectl: Kubectl, namespace: str):
+    kubectl.create(template(namespace, history={"failed": 3}))
     assert kubectl.get("Template", "shop", namespace)["spec"] == {
         "deletionPolicy": "Orphan",
         "history": {"failed": 3, "succeeded": 20},
         "prune": False,
         "queueLimit": 20,
         "suspend": False,
-        "sync": {"commitMessage": "Update {name}", "direction": "Both", "onConflict": "Fail"},
+        "sync": {
+            "commitMessage": "Update {name}",
+            "direction": "Both",
+            "onConflict": "Fail",
+            "pullRequests": {"always": False, "branchPrefix": "ebbflow/"},
+        },
+    }
+
+
+def test_the_defaults_of_an_account_are_filled_in(kubectl: Kubectl, namespace: str):
+    kubectl.create(
+        {
+            "apiVersion": "ebbflow.dev/v1alpha1",
+            "kind": "GitAccount",
+            "metadata": {"name": "acme", "namespace": namespace},
+            "spec": {"provider": "GitHub"},
+        }
+    )
+    assert kubectl.get("GitAccount", "acme", namespace)["spec"] == {
+        "provider": "GitHub",
+        "access": {"mode": "All"},
+        "allowedNamespaces": {"from": "Same"},
+        "committer": {"name": "ebbflow", "email": "ebbflow@ebbflow.dev"},
+        "suspend": False,
+        "webhooks": {"manage": True},
     }
 
 

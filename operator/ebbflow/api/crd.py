@@ -160,7 +160,11 @@ def _structural(schema: JsonObject, definitions: JsonObject) -> JsonObject:
     if merged.get("type") == "integer":
         out["format"] = "int64"
     if not isinstance(out.get("default", ""), _SCALARS):
-        del out["default"]
+        # An object of defaults: each of its fields has its own, which the API server then fills in.
+        if isinstance(out["default"], dict) and out["default"]:
+            out["default"] = {}
+        else:
+            del out["default"]
     _finish_children(out, definitions)
     if "anyOf" in merged:  # ours, from json_schema_extra: values only, nothing to rewrite
         out["anyOf"] = merged["anyOf"]

@@ -158,6 +158,12 @@ class Inner(Model):
     rules: ClassVar[tuple[Rule, ...]] = (Rule("self.one == 'only'", "one must be only"),)
 
 
+class Choices(Model):
+    """Things to choose."""
+
+    colour: Literal["red", "blue"] = Field(default="red", description="A colour.")
+
+
 class ToySpec(Model):
     """A toy."""
 
@@ -171,6 +177,7 @@ class ToySpec(Model):
     free: JsonObject | None = Field(default=None, description="Free.")
     many: tuple[Inner, ...] = Field(default=(), max_length=2, description="A list.")
     size: int | None = Field(default=7, description="A number.")
+    choices: Choices = Field(default=Choices(), description="Choices.")
 
 
 class Toy(Resource):
@@ -216,7 +223,7 @@ def test_a_map_keeps_the_type_of_its_values_and_a_free_object_loses_it(toy: Json
     assert "additionalProperties" not in toy["free"]
 
 
-def test_scalar_defaults_stay_and_others_go(toy: JsonObject):
+def test_scalar_defaults_stay_and_those_of_maps_and_lists_go(toy: JsonObject):
     assert toy["size"]["default"] == 7
     assert not any("default" in toy[name] for name in ("names", "free", "many", "inner"))
 
@@ -245,3 +252,8 @@ def test_a_columns_words_and_priority_are_kept():
 
 def test_the_same_models_make_the_same_definition_every_time():
     assert [crd(kind) for kind in KINDS] == [crd(kind) for kind in KINDS]
+
+
+def test_an_object_of_defaults_is_filled_in_by_those_of_its_fields(toy: JsonObject):
+    assert toy["choices"]["default"] == {}
+    assert toy["choices"]["properties"]["colour"]["default"] == "red"
