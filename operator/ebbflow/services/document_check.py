@@ -16,7 +16,16 @@ from ebbflow.domain.document.syntax import Json
 from ebbflow.domain.expression import Known, check
 from ebbflow.domain.expression.parser import BEGIN
 from ebbflow.domain.first_few import SHOWN, first_few
-from ebbflow.domain.runs.tree import Envelope, Task, Workflow, build_teardown, build_tree, nodes_of
+from ebbflow.domain.runs.node_settings import settings_fault
+from ebbflow.domain.runs.tree import (
+    Envelope,
+    Node,
+    Task,
+    Workflow,
+    build_teardown,
+    build_tree,
+    nodes_of,
+)
 from ebbflow.services.nodes.spec import NodeSpec, static_faults
 from ebbflow.services.run_judge import compile_when
 
@@ -88,11 +97,13 @@ class DocumentCheck:
         return tuple(found)
 
     def _node_faults(
-        self, envelope: Envelope, node: object, parsed: ParsedDocument | None
+        self, envelope: Envelope, node: Node, parsed: ParsedDocument | None
     ) -> Iterator[Fault]:
         steps = steps_of(envelope.where)
         if envelope.when is not None:
             yield from self._condition(compile_when, envelope.when, (*steps, "when"), parsed)
+        if (invalid := settings_fault(node)) is not None:
+            yield self._placed(parsed, invalid.message, steps)
         if not isinstance(node, Task):
             return
         spec = self._specs.get(envelope.kind)

@@ -107,6 +107,21 @@ AT = "spec.spec.steps[0]"
             f"{AT}.spec.until: column 1: there is no variable objct; did you mean object?",
             id="an-unknown-variable-of-until",
         ),
+        pytest.param(
+            manifest() | {"settings": {"maxAttempts": "many"}},
+            f'{AT}: settings.maxAttempts must be a whole number from 1 to 20, not "many"',
+            id="settings",
+        ),
+        pytest.param(
+            manifest() | {"timeout": "1 minute"},
+            f'{AT}: timeout must be seconds or a duration such as 10m, not "1 minute"',
+            id="a-timeout",
+        ),
+        pytest.param(
+            {"kind": "LoopWorkflow", "spec": {"iterations": [1], "parallelism": 0, "steps": []}},
+            f"{AT}: parallelism must be a whole number from 1 to 100, not 0",
+            id="parallelism",
+        ),
     ],
 )
 def test_a_fault_is_told_with_its_field_path(
@@ -123,6 +138,7 @@ def test_a_fault_is_told_with_its_field_path(
         pytest.param({"kind": "Manifest", "spec": {"manifest": "${args.D}"}}, id="an-object"),
         pytest.param({"kind": "Delay", "spec": {"${args.D}": "5s"}}, id="a-key"),
         pytest.param(manifest(until="object.data.v == '${args.D}'"), id="a-part-of-until"),
+        pytest.param(manifest() | {"timeout": "${args.D}"}, id="a-timeout"),
     ],
 )
 def test_what_only_rendering_can_tell_is_no_fault(checks: DocumentCheck, step: JsonObject) -> None:

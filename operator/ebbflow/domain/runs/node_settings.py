@@ -11,7 +11,8 @@ from typing import Final
 from ebbflow.api.base import parse_duration
 from ebbflow.domain.document.invalid import shown
 from ebbflow.domain.document.syntax import Json
-from ebbflow.domain.runs.tree import Envelope, Loop
+from ebbflow.domain.expression.parser import BEGIN
+from ebbflow.domain.runs.tree import Envelope, Loop, Node
 
 MAX_ATTEMPTS: Final = 20
 MAX_DELAY: Final = timedelta(hours=1)
@@ -87,6 +88,29 @@ def read_iterations(loop: Loop, items: Json, resolve: Resolve) -> Iterations | I
     except ValueError as error:
         return Invalid(str(error))
     return Iterations(len(items), wished)
+
+
+class _Undecided(Exception):
+    """Only evaluating can tell."""
+
+
+def settings_fault(node: Node) -> Invalid | None:
+    """Return what is wrong with the settings of a node as they are written, before anything runs;
+    what holds an expression is judged when the node begins.
+    """
+
+    def literal(value: Json) -> Json:
+        if isinstance(value, str) and BEGIN in value:
+            raise _Undecided
+        return value
+
+    try:
+        found: object = read_settings(node.envelope, literal)
+        if isinstance(node, Loop) and not isinstance(found, Invalid):
+            found = read_iterations(node, literal(node.iterations), literal)
+    except _Undecided:
+        return None
+    return found if isinstance(found, Invalid) else None
 
 
 def _settings(envelope: Envelope, resolve: Resolve) -> Settings:
