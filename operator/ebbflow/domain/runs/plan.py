@@ -8,20 +8,23 @@ two steps costs nothing but the time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, Protocol
 
 from ebbflow.api.base import format_duration
 from ebbflow.api.reasons import Reason
+from ebbflow.domain.first_few import SHOWN, first_few
 from ebbflow.domain.runs.node_settings import Invalid, Iterations, LeftOut, Settings
 from ebbflow.domain.runs.states import NodeState, States
 from ebbflow.domain.runs.tree import ROOT, Loop, Node, Place, Workflow
-from ebbflow.domain.runs.walk import Closing, Progress, Start, Stop, Walk, about, first_cause
+from ebbflow.domain.runs.walk import Closing, Progress, Start, Stop, Walk, about, first_cause, label
 
 APPROVAL: Final = "Approval"
 """The kind of node that waits for people."""
+
+_ALL_DONE: Final = "every node is done"
 
 EndPhase = Literal["Succeeded", "Failed", "Cancelled"]
 
@@ -110,7 +113,11 @@ def plan(tree: Workflow, states: States, run: RunView, now: datetime, judge: Jud
             walk.wake_at(run.started_at + run.timeout)
         verdict: UnderWay | Over = _under_way(tuple(walk.after().values()))
     else:
-        verdict = _over(progress, closing or walk.root_closing, first_cause(walk.causes))
+        verdict = (
+            Over("Succeeded", Reason.SUCCEEDED, _done(walk.after().values()))
+            if progress is Progress.PASSED
+            else _over(closing or walk.root_closing, first_cause(walk.causes))
+        )
     return Plan(
         record=tuple(walk.recorded.values()),
         forget=tuple(walk.forgotten),
@@ -145,9 +152,16 @@ def _under_way(states: Sequence[NodeState]) -> UnderWay:
     return UnderWay("Running", "; ".join(words[:3]))
 
 
-def _over(progress: Progress, closing: Closing | None, cause: NodeState | None) -> Over:
-    if progress is Progress.PASSED:
-        return Over("Succeeded", Reason.SUCCEEDED, "every node is done")
+def _done(states: Iterable[NodeState]) -> str:
+    """Return what is told of a Run that succeeded, with the nodes that were allowed to fail."""
+    failed = [state for state in states if state.phase == "Failed"]
+    if not failed:
+        return _ALL_DONE
+    named = first_few([label(state) for state in failed[:SHOWN]], len(failed), ", ")
+    return f"{_ALL_DONE}; allowed to fail, and failed: {named}"
+
+
+def _over(closing: Closing | None, cause: NodeState | None) -> Over:
     if closing is not None:
         return Over(closing.phase, closing.reason, closing.message)
     if cause is None:

@@ -231,7 +231,7 @@ class Walk:
         if due is None:
             return None
         if due <= self._now:
-            message = f"{_label(state)}: {_took_longer(settings.timeout)}"
+            message = f"{label(state)}: {_took_longer(settings.timeout)}"
             return Closing("Failed", Reason.TIMED_OUT, message)
         self.wake_at(due)
         return None
@@ -327,7 +327,7 @@ class Walk:
     def _fail_at_once(self, node: Node, place: Place, invalid: Invalid) -> Progress:
         state = self._states.get(place.path) or self._new(node, place, "Running")
         message = (
-            invalid.message if isinstance(node, Task) else f"{_label(state)}: {invalid.message}"
+            invalid.message if isinstance(node, Task) else f"{label(state)}: {invalid.message}"
         )
         return self._record(node, replace(_ended(state, self._now), message=message))
 
@@ -354,10 +354,11 @@ def about(state: NodeState) -> str:
     """Return what is told of a node that failed. The message of a workflow names a node itself."""
     if state.kind in _GROUPS and state.message:
         return state.message
-    return f"{_label(state)}: {state.message}" if state.message else _label(state)
+    return f"{label(state)}: {state.message}" if state.message else label(state)
 
 
-def _label(state: NodeState) -> str:
+def label(state: NodeState) -> str:
+    """Return how people are told of a node: by its kind, its ref and its path."""
     return f"{state.kind} {state.ref} ({state.path})" if state.ref else f"{state.kind} {state.path}"
 
 

@@ -40,7 +40,9 @@ def test_parallel_nodes_start_together_and_the_others_finish_after_a_failure():
 
 def test_a_failure_that_is_let_pass_does_not_fail_the_run():
     player = Player(tree(node(onFailure="continue"), node()), {"0": "fail"})
-    assert ended(player).phase == "Succeeded"
+    over = ended(player)
+    assert over.phase == "Succeeded"
+    assert over.message == "every node is done; allowed to fail, and failed: Delay 0"
     assert player.phases() == {"0": "Failed", "1": "Succeeded"}
 
 
