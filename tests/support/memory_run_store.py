@@ -62,7 +62,7 @@ class MemoryRunStore(RunStore):
             "finalizers": [RUN_FINALIZER] if new.held else [],
             "ownerReferences": [owner_reference(parent, controller=True)],
         }
-        raw = {"kind": "Run", "metadata": metadata, "spec": new.spec.dump()}
+        raw = {"kind": "Run", "metadata": metadata, "spec": new.wish()}
         return parse(Run, self._cluster.put(raw))
 
     async def tie(self, run: Run, parent: Template) -> Run:

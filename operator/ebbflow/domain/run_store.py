@@ -30,6 +30,10 @@ class NewRun:
     annotations: Mapping[str, str] = field(default_factory=dict)
     held: bool = True
 
+    def wish(self) -> JsonObject:
+        """Return the spec in wire form, without fields that are empty: people read it."""
+        return {field: value for field, value in self.spec.dump().items() if value not in ([], {})}
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

@@ -74,6 +74,14 @@ async def shop() -> Updates:
     return updates
 
 
+async def test_the_run_of_an_update_has_nothing_in_it_that_is_empty(shop: Updates) -> None:
+    await shop.carry("second")
+    raw = shop.world.cluster.raw(Key("Run", "default", shop.run().metadata.name))
+    assert raw is not None
+    source = {"kind": "Template", "name": "shop"}
+    assert raw["spec"] == {"source": source, "cancel": False, "dryRun": False}
+
+
 async def test_the_first_content_is_no_update(shop: Updates) -> None:
     assert shop.runs() == []
 

@@ -110,7 +110,7 @@ class KubeRunStore(RunStore):
                 "finalizers": [RUN_FINALIZER] if new.held else [],
                 "ownerReferences": [owner_reference(parent, controller=True)],
             },
-            "spec": new.spec.dump(),
+            "spec": new.wish(),
         }
         path = list_path(Run.declaration, parent.metadata.namespace)
         query = {"fieldManager": DOCUMENT_MANAGER}
