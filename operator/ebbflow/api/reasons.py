@@ -113,7 +113,7 @@ class Reason(StrEnum):
     )
     SECRET_IN_DOCUMENT = (
         "SecretInDocument",
-        "The edited document holds a secret, which is never written to Git. The message names the field; put the value into a Secret.",
+        "The edited document, or the message of its commit, holds a secret, which is never written to Git. The message names the place; put the value into a Secret.",
     )
     CANNOT_EDIT_IN_PLACE = (
         "CannotEditInPlace",

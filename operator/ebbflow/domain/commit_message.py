@@ -7,6 +7,7 @@ from typing import Final
 
 from ebbflow.api.base import GROUP
 from ebbflow.api.template import Template
+from ebbflow.domain.leaks import IsSecret, looks_like_token
 
 COMMIT_MESSAGE: Final = f"{GROUP}/commit-message"
 """The annotation whose text is the message of the next commit; it is used once."""
@@ -30,6 +31,16 @@ def commit_message(template: Template) -> str:
         for field, value in zip(("kind", "namespace", "name"), names, strict=True):
             text = text.replace("{" + field + "}", value)
     return f"{text.strip()}\n\n{TRAILER}: {names}\n"
+
+
+def leaking_message(template: Template, is_secret: IsSecret) -> str | None:
+    """Return the sentence that says where the message of the commit holds a secret; None: it does not."""
+    text = commit_message(template)
+    if not (looks_like_token(text) or is_secret(text)):
+        return None
+    own = _own_text(template) is not None
+    where = f"the annotation {COMMIT_MESSAGE}" if own else "spec.sync.commitMessage"
+    return f"{where} holds a secret, which is not written to Git; give the commit another message"
 
 
 def used_annotations(template: Template) -> tuple[str, ...]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ebbflow.api.reasons import Reason
 from ebbflow.api.template import PendingWrite, Template
+from ebbflow.domain.commit_message import leaking_message
 from ebbflow.domain.document import InvalidDocument, document_hash, parse
 from ebbflow.domain.git import CommitGone
 from ebbflow.domain.leaks import IsSecret
@@ -13,10 +15,12 @@ from ebbflow.domain.ports import GitBackend, StaleWrite, StatusWriter
 from ebbflow.domain.sync import (
     RESOLVE,
     Base,
+    Blocked,
     Decision,
     FileSide,
     Sides,
     UnreadableFile,
+    WriteToGit,
     base_of,
     decide,
     edited_in_cluster,
@@ -79,6 +83,10 @@ class Looker:
         if edited_in_cluster(sides.cluster, base) and edited_in_git(file, base):
             sides = replace(sides, base_document=await self._read_base(target, base))
         decision = decide(sides, template.spec.sync, target.git, self._is_secret)
+        if isinstance(decision, WriteToGit) and (
+            words := leaking_message(template, self._is_secret)
+        ):
+            decision = Blocked(Reason.SECRET_IN_DOCUMENT, words)
         return Look(template, target, base, sides, decision)
 
     async def _settle(

@@ -38,6 +38,20 @@ async def test_the_annotation_wins(world: SyncWorld, annotation: str, expected: 
     assert messages(world) == [expected + TRAILER]
 
 
+async def test_a_message_that_holds_a_secret_is_not_written(world: SyncWorld) -> None:
+    say(world, "Rotate\n\nnow it is ghp_" + "a" * 36)
+    world.edit(REPLICAS="5")
+    await world.reconcile()
+    assert messages(world) == []
+    status, reason, said = world.ready()
+    assert (status, reason) == ("False", "SecretInDocument")
+    assert said.startswith("the annotation ebbflow.dev/commit-message holds a secret")
+    assert "ghp_" not in said
+    say(world, "Rotate")
+    await world.reconcile()
+    assert messages(world) == ["Rotate" + TRAILER]
+
+
 async def test_the_annotation_is_used_once(world: SyncWorld) -> None:
     say(world, "Scale up")
     world.edit(REPLICAS="5")
