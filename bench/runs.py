@@ -23,6 +23,9 @@ ONES = 10
 SHAPES = ((100, "parallel"), (100, "sequential"), (500, "parallel"), (500, "sequential"))
 """Of single Runs: how many nodes of one ConfigMap each, and how they go."""
 
+LIMITING = ("kube-apiserver", "etcd")
+"""What uses the CPUs beside the operator."""
+
 SHOWN = 0.05
 """Requests a Template that a kind of request comes to before it has a row of its own."""
 
@@ -114,6 +117,9 @@ def _cost(spent: Usage, count: int) -> Iterator[Figure]:
         if number / count >= SHOWN:
             yield Figure(f"… … {verb} {resource}", "requests", (number / count,))
     yield Figure("… CPU of the operator", "s", (spent.cpu,))
+    yield Figure("… … a Template", "ms", (1000 * spent.cpu / count,))
+    for part in LIMITING:
+        yield Figure(f"… CPU of {part} a Template", "ms", (1000 * spent.parts[part] / count,))
 
 
 def _one_changes(running: Stage, runs: SeenRuns, names: list[str]) -> Iterator[Figure]:

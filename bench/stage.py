@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import tempfile
 import time
@@ -68,17 +69,22 @@ spec:
 
 @dataclass(frozen=True)
 class Usage:
-    """What something cost: API requests of the operator (no Leases), Git requests, CPU seconds."""
+    """What something cost: API requests of the operator (no Leases), Git requests, CPU seconds.
+
+    `parts` are the CPU seconds of each part of the control plane, as kube-apiserver and etcd.
+    """
 
     api: Requests
     git: int
     cpu: float
+    parts: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Stage:
     """Everything that runs, and the means to look at it."""
 
+    cluster: ControlPlane
     kubectl: Kubectl
     git: GitServer
     operator: OperatorProcess
@@ -124,14 +130,15 @@ class Stage:
     @contextmanager
     def usage(self) -> Iterator[Callable[[], Usage]]:
         """Count from here on; what is given returns what it was so far."""
-        mark, cpu = self.audit.mark(), self.cpu_seconds()
+        mark, cpu, parts = self.audit.mark(), self.cpu_seconds(), self._parts()
         self.git.reset_counts()
 
         def used() -> Usage:
             spent = self.cpu_seconds() - cpu
+            theirs = {name: seconds - parts[name] for name, seconds in self._parts().items()}
             git = self.git.counts.total()
             requests = self.audit.since(mark).where(user=OPERATOR_USER).without_leases()
-            return Usage(requests, git, spent)
+            return Usage(requests, git, spent, theirs)
 
         yield used
 
@@ -148,6 +155,10 @@ class Stage:
         """Return the operator's CPU time so far."""
         return self.operator.metric("process_cpu_seconds_total")
 
+    def _parts(self) -> dict[str, float]:
+        """Return the CPU time of each part of the control plane so far."""
+        return {name: _cpu_of(pid) for name, pid in self.cluster.pids().items()}
+
     def resident_mib(self) -> float:
         """Return the operator's memory now."""
         return self.operator.metric("process_resident_memory_bytes") / 2**20
@@ -157,6 +168,13 @@ class Stage:
         status = Path(f"/proc/{self.operator.pid}/status").read_text(encoding="utf-8")
         line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
         return float(line.split()[1]) / 2**10
+
+
+def _cpu_of(pid: int) -> float:
+    """Return the CPU seconds of a process so far: fields 14 and 15 of proc(5)'s stat."""
+    stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    after_the_name = stat.rpartition(")")[2].split()
+    return (int(after_the_name[11]) + int(after_the_name[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def seconds_until(reached: Callable[[], bool], pause: float = 0.005) -> float:
@@ -198,7 +216,7 @@ def stage(
         seen = SeenTemplates(cluster.kubeconfig, NAMESPACE, PATIENCE)
         stack.callback(seen.stop)
         seen.start()
-        yield Stage(kubectl, git, operator, audit, seen, password)
+        yield Stage(cluster, kubectl, git, operator, audit, seen, password)
 
 
 def _installed(cluster: ControlPlane) -> Kubectl:
