@@ -18,7 +18,7 @@ from tests.support.kubectl import KINDS, Kubectl
 from tests.support.operator_process import OperatorProcess
 from tests.support.operators import Operators
 from tests.support.people import Person, rights_in
-from tests.support.synced import Scene, Synced, link
+from tests.support.synced import SHOP, Scene, Synced, link
 from tests.support.waiting import eventually
 
 BY_ALICE = "alice <alice@users.ebbflow.dev>"
@@ -243,6 +243,26 @@ def test_a_new_object_is_sent_only_with_a_document_or_a_record(
     full = replace(plain, name="full").holding({"apiVersion": "v1.2"})
     assert ANNOTATION in scene.kubectl.create(full.build())["metadata"]["annotations"]
     assert operator.metric("ebbflow_admission_reviews_total") == before + 2
+
+
+def test_what_the_operator_takes_from_git_is_sent_only_over_a_record(
+    scene: Scene, operators: Operators, alice: Person
+) -> None:
+    operator = operators()
+    shop = link(scene, "taken")
+    alice.wait_recorded(shop)
+
+    def sent_by(value: str) -> float:
+        """Push another value, and count the reviews until it is in the object."""
+        before = operator.metric("ebbflow_admission_reviews_total")
+        shop.push(SHOP.replace(b'REPLICAS: "2"', f'REPLICAS: "{value}"'.encode()))
+        shop.wait_arguments(REPLICAS=value, COLOUR="red")
+        return operator.metric("ebbflow_admission_reviews_total") - before
+
+    assert sent_by("3") == 0
+    alice.sets(shop, REPLICAS="5")
+    wait_commits(shop, 2)
+    assert sent_by("7") == 1
 
 
 def test_operators_of_different_namespaces_leave_each_other_alone(

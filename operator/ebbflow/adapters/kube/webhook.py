@@ -29,13 +29,17 @@ TRIES: Final = 5
 _FOLDER: Final = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 _PATH: Final = f"{_FOLDER}/{WEBHOOK_CONFIGURATION}"
 
+
+def _recorded(thing: str) -> str:
+    """Return the CEL that an object has a record of its edits."""
+    return f"(has({thing}.metadata.annotations) && '{ANNOTATION}' in {thing}.metadata.annotations)"
+
+
 _SAYS_ANYTHING: Final = {
     "name": "has-a-document-or-a-record",
     "expression": (
         "request.operation != 'CREATE' || (has(object.spec) && has(object.spec.document)) || "
-        "(has(object.metadata.annotations) && "
-        f"'{ANNOTATION}' in object.metadata.annotations) || "
-        f"request.resource.resource == '{Run.declaration.plural}'"
+        f"{_recorded('object')} || request.resource.resource == '{Run.declaration.plural}'"
     ),
 }
 """A new object without a document has no editor, and is spared the way to us and back."""
@@ -71,22 +75,27 @@ class Writer:
     manager: str
 
     @property
-    def makes_no_run(self) -> JsonObject:
-        """The condition that spares the operator's own Runs the way to us and back."""
+    def is_another(self) -> JsonObject:
+        """The condition that spares the operator's own writes the way to us and back.
+
+        Its Runs bring their record with them, and what it writes over a document that nobody is
+        recorded for needs none (`edit_record.after_edit`). A record that is there goes on.
+        """
         own = (
-            f"request.resource.resource == '{Run.declaration.plural}' && "
             f"request.userInfo.username == {json.dumps(self.user)} && "
             "has(request.options.fieldManager) && "
-            f"request.options.fieldManager == {json.dumps(self.manager)}"
+            f"request.options.fieldManager == {json.dumps(self.manager)} && "
+            f"(request.resource.resource == '{Run.declaration.plural}' || "
+            f"(oldObject != null && !{_recorded('oldObject')} && !{_recorded('object')}))"
         )
-        return {"name": "is-not-made-by-the-operator", "expression": f"!({own})"}
+        return {"name": "is-not-of-the-operator", "expression": f"!({own})"}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One webhook: its name, where it is, whom to trust there, and which namespaces are sent.
 
-    `own`: as whom the operator writes. The Runs that it makes bring their record with them.
+    `own`: as whom the operator writes.
     """
 
     name: str
@@ -118,7 +127,7 @@ class Entry:
             "timeoutSeconds": TIMEOUT_SECONDS,
             "reinvocationPolicy": "Never",
             "admissionReviewVersions": ["v1"],
-            "matchConditions": [_SAYS_ANYTHING, *([self.own.makes_no_run] if self.own else [])],
+            "matchConditions": [_SAYS_ANYTHING, *([self.own.is_another] if self.own else [])],
             "objectSelector": {},
             "namespaceSelector": _selector(self.namespaces),
         }
