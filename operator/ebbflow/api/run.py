@@ -263,6 +263,9 @@ class PlannedChange(Model):
 class RunStatus(CommonStatus):
     """Where the Run stands."""
 
+    # Written whole by one writer. Who owns which field of it would be a third of the object.
+    model_config = ConfigDict(json_schema_extra=ATOMIC)
+
     phase: RunPhase | None = Field(default=None, description="Where it stands; absent: not seen.")
     position: Whole | None = Field(
         default=None, ge=1, description="Its place among those that wait, from 1."

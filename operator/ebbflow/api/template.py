@@ -278,6 +278,8 @@ class SyncStatus(Model):
 class EffectiveOptions(Model):
     """What holds after the document's options were taken into account."""
 
+    model_config = ConfigDict(json_schema_extra=ATOMIC)
+
     concurrency_policy: ConcurrencyPolicy | None = Field(
         default=None, description="The concurrency policy."
     )
@@ -286,6 +288,8 @@ class EffectiveOptions(Model):
 
 class UpdateMark(Model):
     """The content that updates are counted from."""
+
+    model_config = ConfigDict(json_schema_extra=ATOMIC)
 
     document_hash: Hash = Field(description="The hash of the document that was last considered.")
     count: Whole = Field(
@@ -304,6 +308,8 @@ class Hold(Model):
 class LastRun(Model):
     """The newest Run."""
 
+    model_config = ConfigDict(json_schema_extra=ATOMIC)
+
     name: str = Field(max_length=253, description="Its name.")
     phase: str = Field(max_length=64, description="Its phase.")
     finished_at: str | None = Field(default=None, max_length=64, description="When it ended.")
@@ -311,6 +317,8 @@ class LastRun(Model):
 
 class Inventory(Model):
     """What runs made."""
+
+    model_config = ConfigDict(json_schema_extra=ATOMIC)
 
     count: Whole = Field(ge=0, description="How many objects.")
     ref: str | None = Field(default=None, max_length=253, description="Where they are listed.")
