@@ -21,7 +21,7 @@ from ebbflow.api.base import JsonObject, Key
 from ebbflow.domain.git import Remote
 from ebbflow.domain.http import HttpAnswer
 from ebbflow.domain.objects import OWNER_LABEL, owner_mark
-from ebbflow.services.run_queue import queue_key
+from ebbflow.domain.runs.queue import queue_key
 from tests.support import builders
 from tests.support.run_stage import SHOP, RunWorld
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ebbflow.api.run import RUN_FINALIZER
-from ebbflow.services.run_queue import queue_key
+from ebbflow.domain.runs.queue import queue_key
 from tests.support.memory_cluster import Killed
 from tests.support.run_stage import SHOP, RunWorld, config_map
 

@@ -18,6 +18,7 @@ from ebbflow.domain.objects import Account, Denied, ObjectId, Objects, ObjectWat
 from ebbflow.domain.outcome import Notice, Postponed, Report
 from ebbflow.domain.ports import Events, Leadership, StaleWrite
 from ebbflow.domain.runs.creation import NewPlace, by_user
+from ebbflow.domain.runs.queue import QUEUE, queue_key
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.verbs import Verbs
 from ebbflow.services.document_check import DocumentCheck
@@ -36,7 +37,7 @@ from ebbflow.services.repository_files import RepositoryFiles
 from ebbflow.services.run_aftermath import RunAftermath
 from ebbflow.services.run_execution import RunExecution
 from ebbflow.services.run_nodes import RunNodes
-from ebbflow.services.run_queue import KIND, RunQueue, queue_key
+from ebbflow.services.run_queue import RunQueue
 from ebbflow.services.run_rounds import RunRounds
 from ebbflow.services.run_start import RunStart
 from ebbflow.services.source_end import SourceEnd
@@ -319,7 +320,7 @@ class RunWorld:
         """Make one pass, again if something changed under it."""
         for _ in range(10):
             try:
-                if key.kind == KIND:
+                if key.kind == QUEUE:
                     return await self._queue_pass(key)
                 return await self.execution.reconcile(key)
             except StaleWrite:

@@ -10,7 +10,6 @@ from ebbflow.api.base import JsonObject
 from ebbflow.api.run import NodeStatus, Run
 from ebbflow.cli.output import harmless
 from ebbflow.domain.document import InvalidDocument
-from ebbflow.domain.runs.queue import read_time
 from ebbflow.domain.runs.states import path_key
 from ebbflow.domain.runs.tree import (
     ROOT,
@@ -23,6 +22,7 @@ from ebbflow.domain.runs.tree import (
     build_teardown,
     build_tree,
 )
+from ebbflow.domain.times import read_time
 
 OVER = frozenset(("Succeeded", "Failed", "Cancelled", "Skipped"))
 

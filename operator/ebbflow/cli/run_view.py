@@ -13,7 +13,7 @@ from ebbflow.api.run import NodeStatus, Run
 from ebbflow.cli.output import harmless
 from ebbflow.cli.phases import shown_phase, style_of
 from ebbflow.cli.run_tree import Row, lines_of, spell, tree_of
-from ebbflow.domain.runs.queue import read_time
+from ebbflow.domain.times import read_time
 
 HEADER_ROWS = 9
 """Lines around the tree: the header above it and the advice below."""

@@ -9,9 +9,8 @@ import kopf
 from ebbflow.api.base import GROUP, VERSION, Key
 from ebbflow.api.run import RUN_FINALIZER, Run
 from ebbflow.domain.conditions import REQUESTED_AT
-from ebbflow.domain.runs.queue import STARTED_PHASES
+from ebbflow.domain.runs.queue import STARTED_PHASES, queue_key
 from ebbflow.handlers.events import Intake
-from ebbflow.services.run_queue import queue_key
 
 
 def register(registry: kopf.OperatorRegistry, intake: Intake) -> None:

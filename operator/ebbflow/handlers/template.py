@@ -13,9 +13,9 @@ from ebbflow.api.base import GROUP, VERSION, Key
 from ebbflow.api.template import Template
 from ebbflow.domain.ports import InvalidObject
 from ebbflow.domain.run_store import SOURCE_FINALIZER
+from ebbflow.domain.runs.queue import queue_key
 from ebbflow.handlers.events import Intake
 from ebbflow.services.first_sights import FirstSights
-from ebbflow.services.run_queue import queue_key
 
 
 def register(registry: kopf.OperatorRegistry, intake: Intake) -> None:

@@ -15,8 +15,8 @@ from ebbflow.api.template import Template
 from ebbflow.domain.conditions import clip
 from ebbflow.domain.document.syntax import Json
 from ebbflow.domain.ports import Clock, Cluster
-from ebbflow.domain.runs.queue import format_micro_time
 from ebbflow.domain.secret import Tainted
+from ebbflow.domain.times import format_micro_time
 from ebbflow.domain.triggers.decide import paused_words
 from ebbflow.domain.webhooks.delivery import MAX_ID, Malformed, Unsupported
 from ebbflow.domain.webhooks.exchange import Answer, RunCall, said, too_many, unreadable

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from ebbflow.api.run import NodeStatus, RunStatus
-from ebbflow.domain.runs.queue import read_time
 from ebbflow.domain.runs.states import MESSAGES_BUDGET, NodeState, path_key, write_states
+from ebbflow.domain.times import read_time
 
 MESSAGE_EVERY: Final = timedelta(seconds=5)
 """How often a status is written for nothing but the words of nodes that are under way."""

@@ -34,14 +34,11 @@ from ebbflow.domain.runs.gate import (
     Stop,
 )
 from ebbflow.domain.runs.plan import Over
-from ebbflow.domain.runs.queue import (
-    FINAL_PHASES,
-    format_micro_time,
-    is_held,
-)
+from ebbflow.domain.runs.queue import FINAL_PHASES, is_held
 from ebbflow.domain.runs.standing import standing
 from ebbflow.domain.runs.states import cancelled, read_states
 from ebbflow.domain.runs.triggered import trigger_of
+from ebbflow.domain.times import format_micro_time
 from ebbflow.services import run_report as report
 from ebbflow.services.node_statuses import NodeStatuses
 from ebbflow.services.run_memory import RunMemory

@@ -25,6 +25,7 @@ from ebbflow.domain.runs.queue import (
     RunFact,
     is_held,
     queue_fields,
+    queue_key,
     read_queue,
     run_fact,
 )
@@ -38,8 +39,6 @@ from ebbflow.services.source_end import SourceEnd
 log = logging.getLogger(__name__)
 
 PARENT: Final = "Template"
-KIND: Final = "RunQueue"
-"""The kind of the keys under which queues are reconciled; no object has it."""
 
 TRIES: Final = 3
 """How often a pass is made at once when somebody else wrote the parent meanwhile: its sync does."""
@@ -57,11 +56,6 @@ _CAN_PASS: Final = (0, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS)
 
 T = TypeVar("T")
 Deed = Coroutine[Any, Any, T]
-
-
-def queue_key(source: Key) -> Key:
-    """Return the key under which the queue of a source is reconciled."""
-    return Key(KIND, source.namespace, source.name)
 
 
 def queue_of(run: Run) -> Key:

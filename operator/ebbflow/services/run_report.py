@@ -10,8 +10,9 @@ from ebbflow.api.base import JsonObject
 from ebbflow.api.reasons import Reason
 from ebbflow.api.run import Run, RunStatus
 from ebbflow.api.template import LastRun, Template
-from ebbflow.domain.runs.queue import FINAL_PHASES, read_time
+from ebbflow.domain.runs.queue import FINAL_PHASES
 from ebbflow.domain.runs.standing import standing
+from ebbflow.domain.times import read_time
 
 _SUSPENDED: Final = "; spec.suspend of the"
 

@@ -13,9 +13,9 @@ from ebbflow.domain.ports import Clock
 from ebbflow.domain.run_store import RunStore
 from ebbflow.domain.runs.outputs import lacks
 from ebbflow.domain.runs.plan import Over, Plan, RunView, Stop, UnderWay, plan
-from ebbflow.domain.runs.queue import format_micro_time, read_time
 from ebbflow.domain.runs.standing import standing
 from ebbflow.domain.runs.states import NodeState, with_last_words
+from ebbflow.domain.times import format_micro_time, read_time
 from ebbflow.services.node_statuses import worth_writing
 from ebbflow.services.run_nodes import AT_ONCE, Advance, RunNodes
 from ebbflow.services.run_work import Work

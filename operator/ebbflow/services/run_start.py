@@ -29,7 +29,6 @@ from ebbflow.domain.runs.chain import wanted_of
 from ebbflow.domain.runs.content import Content, read_content, snapshot_of
 from ebbflow.domain.runs.once import DoneOnce, has_once
 from ebbflow.domain.runs.outputs import RefNeeds
-from ebbflow.domain.runs.queue import read_time
 from ebbflow.domain.runs.states import NodeState, carry_over, read_states
 from ebbflow.domain.runs.teardown import inherited_refs, is_teardown
 from ebbflow.domain.runs.tree import (
@@ -42,6 +41,7 @@ from ebbflow.domain.runs.tree import (
 )
 from ebbflow.domain.runs.triggered import refs_of, trigger_of
 from ebbflow.domain.secret import Tainted
+from ebbflow.domain.times import read_time
 from ebbflow.services.document_check import DocumentCheck, listed
 from ebbflow.services.generated_secrets import GeneratedSecrets
 from ebbflow.services.inventories import Inventories

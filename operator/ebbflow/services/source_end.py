@@ -17,7 +17,7 @@ from ebbflow.domain.objects import Account, AccountMissing, SystemNamespace, own
 from ebbflow.domain.outcome import Postponed, Report
 from ebbflow.domain.ports import Clock
 from ebbflow.domain.run_store import SOURCE_FINALIZER, RunStore
-from ebbflow.domain.runs.queue import read_time
+from ebbflow.domain.times import read_time
 from ebbflow.services.inventories import Inventories
 from ebbflow.services.removal import Refused, Removal, Removed, reasons, titles
 from ebbflow.services.source_teardown import SourceTeardown

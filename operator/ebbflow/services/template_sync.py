@@ -19,7 +19,6 @@ from ebbflow.domain.git import GitError
 from ebbflow.domain.leaks import IsSecret
 from ebbflow.domain.outcome import Done, Postponed, Report
 from ebbflow.domain.ports import Clock, Cluster, GitBackend, StatusWriter, SyncMetrics
-from ebbflow.domain.runs.queue import read_time
 from ebbflow.domain.sync import (
     Blocked,
     WriteToGit,
@@ -28,6 +27,7 @@ from ebbflow.domain.sync import (
     pending_of,
     synced_of,
 )
+from ebbflow.domain.times import read_time
 from ebbflow.services import template_report as report
 from ebbflow.services.edit_window import EditWindow
 from ebbflow.services.first_sights import FirstSights

@@ -27,7 +27,7 @@ from ebbflow.domain.conditions import clip
 from ebbflow.domain.git import CommitGone, GitError, NotACommit
 from ebbflow.domain.outcome import Report
 from ebbflow.domain.ports import Clock, Cluster, StatusWriter
-from ebbflow.domain.runs.queue import format_micro_time
+from ebbflow.domain.times import format_micro_time
 from ebbflow.domain.triggers.change import Change, Move, Values
 from ebbflow.domain.triggers.decide import decide
 from ebbflow.domain.triggers.ledger import append

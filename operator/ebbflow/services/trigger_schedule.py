@@ -11,7 +11,7 @@ from ebbflow.api.gittrigger import Delivery, GitTrigger, GitTriggerSpec
 from ebbflow.api.reasons import Reason
 from ebbflow.domain.outcome import Report
 from ebbflow.domain.ports import Clock
-from ebbflow.domain.runs.queue import format_micro_time, read_time
+from ebbflow.domain.times import format_micro_time, read_time
 from ebbflow.domain.triggers.cron import MAX_COUNTED, Due, Schedule
 from ebbflow.domain.triggers.decide import paused_words
 from ebbflow.domain.triggers.ledger import append

@@ -17,7 +17,7 @@ from ebbflow.api.gitaccount import GitAccount, WebhookStatus
 from ebbflow.domain.conditions import clip
 from ebbflow.domain.git import Remote
 from ebbflow.domain.ports import Clock, Cluster
-from ebbflow.domain.runs.queue import format_micro_time
+from ebbflow.domain.times import format_micro_time
 from ebbflow.domain.webhooks.addresses import identity, is_about
 from ebbflow.domain.webhooks.store import WebhookStore
 from ebbflow.services.gathered import Gathered

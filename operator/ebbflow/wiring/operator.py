@@ -7,6 +7,7 @@ from ebbflow.adapters.admission.receiver import AdmissionReceiver
 from ebbflow.adapters.kube.owned_triggers import KubeOwnedTriggers
 from ebbflow.adapters.kube.status import KubeStatusWriter
 from ebbflow.adapters.providers import ProviderApis
+from ebbflow.domain.runs.queue import QUEUE
 from ebbflow.handlers.lifecycle import Operator
 from ebbflow.handlers.loop import Loop, Reconciler
 from ebbflow.services.account_check import AccountCheck
@@ -86,5 +87,5 @@ def _reconcilers(
             on.clock,
         ),
         "Run": runs,
-        "RunQueue": turns,
+        QUEUE: turns,
     }

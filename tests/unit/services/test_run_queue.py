@@ -8,9 +8,9 @@ from ebbflow.api.base import Key
 from ebbflow.domain.objects import Busy
 from ebbflow.domain.ports import ClusterError
 from ebbflow.domain.runs.admission import BATCH
+from ebbflow.domain.runs.queue import queue_key
 from ebbflow.domain.runs.turns import LOST_AFTER
 from ebbflow.services.queue_places import PLACES_EVERY
-from ebbflow.services.run_queue import queue_key
 from tests.support.run_stage import SHOP, RunWorld, config_map
 
 HOUR = {"kind": "Delay", "spec": {"duration": "1h"}}

@@ -8,7 +8,7 @@ import pytest
 
 from ebbflow.domain.objects import AccountMissing, Busy, Denied, ObjectError
 from ebbflow.domain.run_store import SOURCE_FINALIZER
-from ebbflow.services.run_queue import queue_key
+from ebbflow.domain.runs.queue import queue_key
 from ebbflow.services.source_end import PATIENCE
 from tests.support.run_stage import SHOP, RunWorld, config_map
 

@@ -10,7 +10,7 @@ from ebbflow.api.base import JsonObject, Key
 from ebbflow.api.run import Run
 from ebbflow.api.template import Template
 from ebbflow.domain.objects import ObjectError
-from ebbflow.services.run_queue import queue_key
+from ebbflow.domain.runs.queue import queue_key
 from ebbflow.services.run_start import TEARDOWN_TIMEOUT
 from tests.support.run_stage import SHOP, RunWorld, config_map
 

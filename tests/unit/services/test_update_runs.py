@@ -14,7 +14,7 @@ from ebbflow.domain.objects import ObjectId
 from ebbflow.domain.outcome import Done, Report, Stalled
 from ebbflow.domain.ports import StaleWrite
 from ebbflow.domain.run_store import Snapshot
-from ebbflow.services.run_queue import queue_key
+from ebbflow.domain.runs.queue import queue_key
 from ebbflow.services.update_runs import Content, UpdateRuns
 from tests.support.memory_cluster import Killed
 from tests.support.memory_run_store import MemoryRunStore

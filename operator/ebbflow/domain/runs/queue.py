@@ -12,9 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-from ebbflow.api.base import JsonObject
+from ebbflow.api.base import JsonObject, Key
 from ebbflow.api.run import RUN_FINALIZER, TRIGGER_KEY, Run, RunPhase
 from ebbflow.api.template import MAX_RECENT, ConcurrencyPolicy, TemplateStatus
+from ebbflow.domain.times import read_time
+
+QUEUE: Final = "RunQueue"
+"""The kind of the keys under which queues are reconciled; no object has it."""
 
 MAX_ACTIVE: Final = 1000
 """Runs of one parent at once under Allow; the next ones wait."""
@@ -181,11 +185,6 @@ def is_held(run: Run) -> bool:
     return RUN_FINALIZER in run.metadata.finalizers
 
 
-def read_time(text: str) -> datetime:
-    """Read a time as the Kubernetes API writes it, with or without microseconds."""
-    return datetime.fromisoformat(text).astimezone(UTC)
-
-
-def format_micro_time(moment: datetime) -> str:
-    """Write a time as Kubernetes' MicroTime: RFC 3339, UTC, six digits of a second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def queue_key(source: Key) -> Key:
+    """Return the key under which the queue of a source is reconciled."""
+    return Key(QUEUE, source.namespace, source.name)

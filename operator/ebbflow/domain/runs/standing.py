@@ -22,7 +22,8 @@ from ebbflow.domain.conditions import (
     clip,
     transition_time,
 )
-from ebbflow.domain.runs.queue import FINAL_PHASES, format_micro_time, read_time
+from ebbflow.domain.runs.queue import FINAL_PHASES
+from ebbflow.domain.times import format_micro_time, read_time
 
 _FAILED: Final[frozenset[RunPhase]] = frozenset(("Failed", "Cancelled", "Skipped"))
 

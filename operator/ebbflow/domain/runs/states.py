@@ -13,7 +13,7 @@ from ebbflow.api.run import IterationCounts, NodePhase, NodeStatus, RunStatus
 from ebbflow.domain.conditions import clip
 from ebbflow.domain.document.syntax import Json
 from ebbflow.domain.runs.node_settings import Settings
-from ebbflow.domain.runs.queue import format_micro_time, read_time
+from ebbflow.domain.times import format_micro_time, read_time
 
 MAX_MESSAGE: Final = 1024
 MESSAGES_BUDGET: Final = 128 * 1024

@@ -16,8 +16,9 @@ from ebbflow.api.template import Template
 from ebbflow.domain.document.syntax import Json
 from ebbflow.domain.run_store import NewRun
 from ebbflow.domain.runs.names import TriggerKey
-from ebbflow.domain.runs.queue import FINAL_PHASES, read_time
+from ebbflow.domain.runs.queue import FINAL_PHASES
 from ebbflow.domain.runs.triggered import trigger_note, trigger_of
+from ebbflow.domain.times import read_time
 
 FailurePolicy = Literal["ignore", "block"]
 

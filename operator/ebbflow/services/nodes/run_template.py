@@ -25,7 +25,7 @@ from ebbflow.domain.run_store import NewRun, RunStore
 from ebbflow.domain.runs.chain import child_annotations, why_not
 from ebbflow.domain.runs.gate import Ours, Taken
 from ebbflow.domain.runs.names import TriggerKey
-from ebbflow.domain.runs.queue import FINAL_PHASES
+from ebbflow.domain.runs.queue import FINAL_PHASES, queue_key
 from ebbflow.domain.runs.triggered import claim, trigger_note
 from ebbflow.domain.verbs import Verbs
 from ebbflow.services.nodes.kind import (
@@ -40,7 +40,6 @@ from ebbflow.services.nodes.kind import (
     Working,
 )
 from ebbflow.services.nodes.spec import NodeSpec, no_references
-from ebbflow.services.run_queue import queue_key
 
 RECHECK: Final = timedelta(seconds=5)
 """The end of the other Run wakes this one; should that get lost, this is how soon it is seen."""

@@ -7,7 +7,7 @@ import pytest
 from ebbflow.api.base import JsonObject, Key
 from ebbflow.api.run import Run
 from ebbflow.domain.runs.chain import CHAIN, MAX_DEPTH, PARENT_RUN
-from ebbflow.services.run_queue import queue_key
+from ebbflow.domain.runs.queue import queue_key
 from tests.support import builders
 from tests.support.run_stage import RunWorld, config_map
 

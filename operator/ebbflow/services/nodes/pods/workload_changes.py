@@ -15,7 +15,7 @@ from ebbflow.domain.health import Failed as Unhealthy
 from ebbflow.domain.health_verdict import count, mapping
 from ebbflow.domain.objects import ObjectId, Objects
 from ebbflow.domain.pods.jobs import annotation
-from ebbflow.domain.runs.queue import format_micro_time
+from ebbflow.domain.times import format_micro_time
 from ebbflow.services.nodes.kind import (
     Call,
     CannotDo,
