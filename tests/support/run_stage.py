@@ -21,29 +21,29 @@ from ebbflow.domain.runs.creation import NewPlace, by_user
 from ebbflow.domain.runs.queue import QUEUE, queue_key
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.verbs import Verbs
-from ebbflow.services.document_check import DocumentCheck
-from ebbflow.services.git_access import GitAccess
-from ebbflow.services.inventories import Inventories
-from ebbflow.services.made_objects import MadeLog, NotingObjects
-from ebbflow.services.node_statuses import MESSAGE_EVERY
 from ebbflow.services.nodes.errands import PATIENCE
 from ebbflow.services.nodes.http import Http
 from ebbflow.services.nodes.job_run import JobRun
 from ebbflow.services.nodes.pods.attempt_job import LAST_WORDS_SECONDS, AttemptJobs
 from ebbflow.services.nodes.registry import Ports, node_kinds
-from ebbflow.services.removal import Removal
-from ebbflow.services.repository_commits import RepositoryCommits
-from ebbflow.services.repository_files import RepositoryFiles
-from ebbflow.services.run_aftermath import RunAftermath
-from ebbflow.services.run_execution import RunExecution
-from ebbflow.services.run_nodes import RunNodes
-from ebbflow.services.run_queue import RunQueue
-from ebbflow.services.run_rounds import RunRounds
-from ebbflow.services.run_start import RunStart
-from ebbflow.services.source_end import SourceEnd
-from ebbflow.services.source_teardown import SourceTeardown
-from ebbflow.services.source_trees import SourceTrees
-from ebbflow.services.synced_file import SyncedFiles
+from ebbflow.services.repositories.git_access import GitAccess
+from ebbflow.services.repositories.repository_commits import RepositoryCommits
+from ebbflow.services.repositories.repository_files import RepositoryFiles
+from ebbflow.services.repositories.source_trees import SourceTrees
+from ebbflow.services.repositories.synced_file import SyncedFiles
+from ebbflow.services.runs.document_check import DocumentCheck
+from ebbflow.services.runs.inventories import Inventories
+from ebbflow.services.runs.made_objects import MadeLog, NotingObjects
+from ebbflow.services.runs.node_statuses import MESSAGE_EVERY
+from ebbflow.services.runs.removal import Removal
+from ebbflow.services.runs.run_aftermath import RunAftermath
+from ebbflow.services.runs.run_execution import RunExecution
+from ebbflow.services.runs.run_nodes import RunNodes
+from ebbflow.services.runs.run_queue import RunQueue
+from ebbflow.services.runs.run_rounds import RunRounds
+from ebbflow.services.runs.run_start import RunStart
+from ebbflow.services.runs.source_end import SourceEnd
+from ebbflow.services.runs.source_teardown import SourceTeardown
 from ebbflow.services.tenant_secrets import TenantSecrets
 from tests.support import builders
 from tests.support.memory_cluster import ManualClock, MemoryCluster, MemoryStatusWriter

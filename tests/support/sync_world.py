@@ -14,12 +14,12 @@ from ebbflow.domain.edit_record import ANNOTATION, after_edit, held, sign
 from ebbflow.domain.git import Remote
 from ebbflow.domain.leaks import nothing_is_secret
 from ebbflow.domain.outcome import Postponed, Report
-from ebbflow.services.first_sights import FirstSights
-from ebbflow.services.git_access import GitAccess
-from ebbflow.services.repository_watch import RepositoryWatch
+from ebbflow.services.repositories.git_access import GitAccess
+from ebbflow.services.repositories.repository_watch import RepositoryWatch
 from ebbflow.services.schedule import Schedule
-from ebbflow.services.template_sync import TemplateSync
-from ebbflow.services.update_runs import Content
+from ebbflow.services.sync.first_sights import FirstSights
+from ebbflow.services.sync.template_sync import TemplateSync
+from ebbflow.services.sync.update_runs import Content
 from tests.support import builders
 from tests.support.memory_cluster import ManualClock, MemoryCluster, MemoryStatusWriter
 from tests.support.memory_git import MemoryGit

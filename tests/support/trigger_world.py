@@ -16,16 +16,16 @@ from ebbflow.domain.outcome import Report
 from ebbflow.domain.owned_triggers import FROM_DOCUMENT, OwnedTriggers, owned_by
 from ebbflow.domain.ports import StaleWrite
 from ebbflow.domain.runs.triggered import refs_of
-from ebbflow.services.document_triggers import DocumentTriggers
-from ebbflow.services.git_access import GitAccess
-from ebbflow.services.repository_watch import RepositoryWatch
-from ebbflow.services.run_claims import Turns
+from ebbflow.services.repositories.git_access import GitAccess
+from ebbflow.services.repositories.repository_watch import RepositoryWatch
+from ebbflow.services.runs.run_claims import Turns
 from ebbflow.services.schedule import Schedule
-from ebbflow.services.trigger_intake import TriggerIntake
-from ebbflow.services.trigger_ledger import TriggerLedger
-from ebbflow.services.trigger_look import TriggerLook
-from ebbflow.services.triggered_runs import TriggeredRuns
-from ebbflow.services.update_runs import Content, Updates
+from ebbflow.services.sync.update_runs import Content, Updates
+from ebbflow.services.triggers.document_triggers import DocumentTriggers
+from ebbflow.services.triggers.trigger_intake import TriggerIntake
+from ebbflow.services.triggers.trigger_ledger import TriggerLedger
+from ebbflow.services.triggers.trigger_look import TriggerLook
+from ebbflow.services.triggers.triggered_runs import TriggeredRuns
 from tests.support.memory_cluster import ManualClock, MemoryCluster, MemoryStatusWriter
 from tests.support.memory_git import MemoryGit
 from tests.support.memory_providers import MemoryProviders

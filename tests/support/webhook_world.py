@@ -11,15 +11,15 @@ from ebbflow.api.gitaccount import GitAccount
 from ebbflow.domain.git import Remote
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.webhooks.exchange import Answer, RunCall
-from ebbflow.services.account_webhooks import AccountWebhooks
-from ebbflow.services.call_verdicts import call_verdicts
-from ebbflow.services.git_hooks import GitHooks
-from ebbflow.services.keyed_triggers import KeyedTriggers
-from ebbflow.services.repository_watch import Concerns
+from ebbflow.services.accounts.account_webhooks import AccountWebhooks
+from ebbflow.services.repositories.repository_watch import Concerns
 from ebbflow.services.schedule import Schedule
-from ebbflow.services.triggered_runs import TriggeredRuns
-from ebbflow.services.webhook_hints import WebhookHints
-from ebbflow.services.webhook_intake import WebhookIntake
+from ebbflow.services.triggers.triggered_runs import TriggeredRuns
+from ebbflow.services.webhooks.call_verdicts import call_verdicts
+from ebbflow.services.webhooks.git_hooks import GitHooks
+from ebbflow.services.webhooks.keyed_triggers import KeyedTriggers
+from ebbflow.services.webhooks.webhook_hints import WebhookHints
+from ebbflow.services.webhooks.webhook_intake import WebhookIntake
 from tests.support import builders
 from tests.support.deliveries import GITHUB, SECRET, delivery, github_push
 from tests.support.memory_cluster import ManualClock, MemoryCluster

@@ -17,9 +17,9 @@ from ebbflow.domain.document import InvalidDocument, parse
 from ebbflow.domain.document.ignored import GITOPS, notice_of
 from ebbflow.domain.document.inner import place_within
 from ebbflow.domain.document.path import path_of
-from ebbflow.services.document_check import DocumentCheck
 from ebbflow.services.nodes.registry import Ports, node_kinds
 from ebbflow.services.nodes.spec import NodeSpec
+from ebbflow.services.runs.document_check import DocumentCheck
 
 ENDINGS: Final = (".yaml", ".yml", ".json")
 STDIN: Final = "-"

@@ -43,7 +43,7 @@ from ebbflow.domain.sync import (
     edited_in_git,
     synced_of,
 )
-from ebbflow.services.git_access import GitAccess
+from ebbflow.services.repositories.git_access import GitAccess
 
 CACHE: Final = "plan"
 """A cache of its own beside that of an operator on this machine, which may use it right now."""

@@ -9,7 +9,7 @@ import kopf
 
 from ebbflow.api.base import Key, Resource
 from ebbflow.handlers.workqueue import Version, WorkQueue
-from ebbflow.services.first_sights import FirstSights
+from ebbflow.services.sync.first_sights import FirstSights
 
 Others = Callable[[kopf.Body], Iterable[Key]]
 """Which keys beside the object's own an event of the object is news for."""

@@ -15,7 +15,7 @@ from ebbflow.domain.ports import InvalidObject
 from ebbflow.domain.run_store import SOURCE_FINALIZER
 from ebbflow.domain.runs.queue import queue_key
 from ebbflow.handlers.events import Intake
-from ebbflow.services.first_sights import FirstSights
+from ebbflow.services.sync.first_sights import FirstSights
 
 
 def register(registry: kopf.OperatorRegistry, intake: Intake) -> None:

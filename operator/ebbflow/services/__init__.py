@@ -1,1 +1,1 @@
-"""One use case a module: gather, decide, act, report."""
+"""One use case a module: gather, decide, act, report. What several use lies beside the packages."""

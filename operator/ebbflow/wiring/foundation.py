@@ -23,8 +23,8 @@ from ebbflow.adapters.kube.run_store import KubeRunStore
 from ebbflow.adapters.metrics import Metrics
 from ebbflow.domain.edit_record import RecordKey
 from ebbflow.handlers.workqueue import WorkQueue
-from ebbflow.services.git_access import GitAccess
-from ebbflow.services.repository_watch import RepositoryWatch
+from ebbflow.services.repositories.git_access import GitAccess
+from ebbflow.services.repositories.repository_watch import RepositoryWatch
 from ebbflow.services.schedule import Schedule
 from ebbflow.settings import Settings
 from ebbflow.wiring.elections import elections

@@ -10,16 +10,16 @@ from ebbflow.adapters.providers import ProviderApis
 from ebbflow.domain.runs.queue import QUEUE
 from ebbflow.handlers.lifecycle import Operator
 from ebbflow.handlers.loop import Loop, Reconciler
-from ebbflow.services.account_check import AccountCheck
-from ebbflow.services.account_identity import AccountIdentities
-from ebbflow.services.document_triggers import DocumentTriggers
-from ebbflow.services.first_sights import FirstSights
-from ebbflow.services.template_sync import TemplateSync
-from ebbflow.services.trigger_intake import TriggerIntake
-from ebbflow.services.trigger_ledger import TriggerLedger
-from ebbflow.services.trigger_look import TriggerLook
-from ebbflow.services.triggered_runs import TriggeredRuns
-from ebbflow.services.update_runs import UpdateRuns
+from ebbflow.services.accounts.account_check import AccountCheck
+from ebbflow.services.accounts.account_identity import AccountIdentities
+from ebbflow.services.sync.first_sights import FirstSights
+from ebbflow.services.sync.template_sync import TemplateSync
+from ebbflow.services.sync.update_runs import UpdateRuns
+from ebbflow.services.triggers.document_triggers import DocumentTriggers
+from ebbflow.services.triggers.trigger_intake import TriggerIntake
+from ebbflow.services.triggers.trigger_ledger import TriggerLedger
+from ebbflow.services.triggers.trigger_look import TriggerLook
+from ebbflow.services.triggers.triggered_runs import TriggeredRuns
 from ebbflow.wiring.foundation import Foundation
 from ebbflow.wiring.runs import runs_on
 from ebbflow.wiring.watches import watches_on

@@ -15,23 +15,23 @@ from ebbflow.adapters.kube.pod_logs import KubePodLogs
 from ebbflow.adapters.kube.system_namespaces import SystemNamespaces
 from ebbflow.adapters.kube.verbs import KubeVerbs
 from ebbflow.domain.objects import Objects
-from ebbflow.services.document_check import DocumentCheck
-from ebbflow.services.inventories import Inventories
-from ebbflow.services.made_objects import MadeLog, NotingObjects
 from ebbflow.services.nodes.registry import Ports, node_kinds
-from ebbflow.services.removal import Removal
-from ebbflow.services.repository_commits import RepositoryCommits
-from ebbflow.services.repository_files import RepositoryFiles
-from ebbflow.services.run_aftermath import RunAftermath
-from ebbflow.services.run_execution import RunExecution
-from ebbflow.services.run_nodes import RunNodes
-from ebbflow.services.run_queue import RunQueue
-from ebbflow.services.run_rounds import RunRounds
-from ebbflow.services.run_start import RunStart
-from ebbflow.services.source_end import SourceEnd
-from ebbflow.services.source_teardown import SourceTeardown
-from ebbflow.services.source_trees import SourceTrees
-from ebbflow.services.synced_file import SyncedFiles
+from ebbflow.services.repositories.repository_commits import RepositoryCommits
+from ebbflow.services.repositories.repository_files import RepositoryFiles
+from ebbflow.services.repositories.source_trees import SourceTrees
+from ebbflow.services.repositories.synced_file import SyncedFiles
+from ebbflow.services.runs.document_check import DocumentCheck
+from ebbflow.services.runs.inventories import Inventories
+from ebbflow.services.runs.made_objects import MadeLog, NotingObjects
+from ebbflow.services.runs.removal import Removal
+from ebbflow.services.runs.run_aftermath import RunAftermath
+from ebbflow.services.runs.run_execution import RunExecution
+from ebbflow.services.runs.run_nodes import RunNodes
+from ebbflow.services.runs.run_queue import RunQueue
+from ebbflow.services.runs.run_rounds import RunRounds
+from ebbflow.services.runs.run_start import RunStart
+from ebbflow.services.runs.source_end import SourceEnd
+from ebbflow.services.runs.source_teardown import SourceTeardown
 from ebbflow.services.tenant_secrets import TenantSecrets
 from ebbflow.wiring.elections import own_namespaces
 from ebbflow.wiring.foundation import Foundation

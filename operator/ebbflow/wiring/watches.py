@@ -13,7 +13,7 @@ from ebbflow.api.template import Template
 from ebbflow.handlers import gitaccount, gittrigger, run, template
 from ebbflow.handlers.events import Intake
 from ebbflow.handlers.watches import Watches, watch_paths
-from ebbflow.services.first_sights import FirstSights
+from ebbflow.services.sync.first_sights import FirstSights
 from ebbflow.wiring.elections import serves
 from ebbflow.wiring.foundation import Foundation
 

@@ -10,13 +10,13 @@ from ebbflow.adapters.kube.webhook_store import KubeWebhookStore
 from ebbflow.adapters.receiver.server import WebhookServer
 from ebbflow.api.run import Run
 from ebbflow.api.template import Template
-from ebbflow.services.account_webhooks import AccountWebhooks
-from ebbflow.services.call_verdicts import call_verdicts
-from ebbflow.services.git_hooks import GitHooks
-from ebbflow.services.keyed_triggers import KeyedTriggers
-from ebbflow.services.triggered_runs import TriggeredRuns
-from ebbflow.services.webhook_hints import WebhookHints
-from ebbflow.services.webhook_intake import WebhookIntake
+from ebbflow.services.accounts.account_webhooks import AccountWebhooks
+from ebbflow.services.triggers.triggered_runs import TriggeredRuns
+from ebbflow.services.webhooks.call_verdicts import call_verdicts
+from ebbflow.services.webhooks.git_hooks import GitHooks
+from ebbflow.services.webhooks.keyed_triggers import KeyedTriggers
+from ebbflow.services.webhooks.webhook_hints import WebhookHints
+from ebbflow.services.webhooks.webhook_intake import WebhookIntake
 from ebbflow.settings import Address
 from ebbflow.wiring.foundation import Foundation
 

@@ -17,8 +17,8 @@ from ebbflow.api.template import Template
 from ebbflow.handlers.events import Intake
 from ebbflow.handlers.run import is_under_way, queue_of
 from ebbflow.handlers.workqueue import WorkQueue
-from ebbflow.services.first_sights import FirstSights
 from ebbflow.services.schedule import Schedule
+from ebbflow.services.sync.first_sights import FirstSights
 from tests.support.memory_cluster import ManualClock
 from tests.unit.handlers.taken import taken
 

@@ -9,7 +9,7 @@ from ebbflow.api.base import JsonObject, Key
 from ebbflow.api.template import Template
 from ebbflow.domain.run_store import SOURCE_FINALIZER
 from ebbflow.handlers.template import queue_of, see
-from ebbflow.services.first_sights import MOST, FirstSights
+from ebbflow.services.sync.first_sights import MOST, FirstSights
 
 HELD = {"finalizers": [SOURCE_FINALIZER]}
 GONE = {"deletionTimestamp": "2026-01-01T00:00:00Z"}

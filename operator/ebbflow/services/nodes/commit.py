@@ -30,8 +30,8 @@ from ebbflow.services.nodes.kind import (
     Succeeded,
 )
 from ebbflow.services.nodes.spec import NodeSpec
-from ebbflow.services.repository_commits import CannotCommit, RepositoryCommits, Wanted
-from ebbflow.services.repository_files import NoAccess
+from ebbflow.services.repositories.repository_commits import CannotCommit, RepositoryCommits, Wanted
+from ebbflow.services.repositories.repository_files import NoAccess
 
 FILE_BYTES: Final = 512 * 1024
 ALL_BYTES: Final = 5 * 1024 * 1024

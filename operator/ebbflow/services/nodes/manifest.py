@@ -17,7 +17,7 @@ from ebbflow.domain.objects import Objects
 from ebbflow.services.nodes.kind import Call, CannotDo, NodeKind, NotNow, Planned, Result, Running
 from ebbflow.services.nodes.objects.applying import Applying, apply_and_wait, plan_objects
 from ebbflow.services.nodes.spec import NodeSpec
-from ebbflow.services.repository_files import NoAccess, RepositoryFiles
+from ebbflow.services.repositories.repository_files import NoAccess, RepositoryFiles
 
 
 class FromGit(NodeSpec):

@@ -45,9 +45,9 @@ from ebbflow.services.nodes.secret_group import SecretGroup
 from ebbflow.services.nodes.subdomain import Subdomain
 from ebbflow.services.nodes.template import TemplateNode
 from ebbflow.services.nodes.volume import Volume
-from ebbflow.services.repository_commits import RepositoryCommits
-from ebbflow.services.repository_files import RepositoryFiles
-from ebbflow.services.source_trees import SourceTrees
+from ebbflow.services.repositories.repository_commits import RepositoryCommits
+from ebbflow.services.repositories.repository_files import RepositoryFiles
+from ebbflow.services.repositories.source_trees import SourceTrees
 from ebbflow.services.tenant_secrets import TenantSecrets
 
 

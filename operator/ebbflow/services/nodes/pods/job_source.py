@@ -26,8 +26,8 @@ from ebbflow.domain.source_archive import PART, ArchiveTooLarge
 from ebbflow.services.nodes.kind import Call, CannotDo, NotNow
 from ebbflow.services.nodes.objects.creating import create
 from ebbflow.services.nodes.spec import NodeSpec
-from ebbflow.services.repository_files import NoAccess
-from ebbflow.services.source_trees import SourceTrees
+from ebbflow.services.repositories.repository_files import NoAccess
+from ebbflow.services.repositories.source_trees import SourceTrees
 
 COMMIT: Final = f"{GROUP}/commit"
 """The annotation of a Job with the commit that its pod gets."""

@@ -1,0 +1,1 @@
+"""GitAccounts: whether they can be used, whose credentials they have, their webhooks."""

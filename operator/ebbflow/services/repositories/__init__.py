@@ -1,0 +1,1 @@
+"""Repositories: who may read them, where their branches are, their files, and commits to them."""

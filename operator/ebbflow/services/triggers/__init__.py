@@ -1,0 +1,1 @@
+"""GitTriggers: what moved is judged, recorded, and starts Runs once."""

@@ -1,0 +1,1 @@
+"""What comes to the receiver: deliveries of providers, and calls by whoever knows a key."""
