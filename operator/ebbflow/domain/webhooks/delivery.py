@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ Headers = Mapping[str, str]
 
 MAX_ID = 200
 """Characters of a delivery's id that are kept: with what goes with them they fit a status."""
+
+_DIGEST = 32
+"""Hexadecimal digits that stand for the rest of a longer id."""
 
 MAX_REFS = 100
 """Refs that a hint names; what a delivery names beyond that is found by looking at the repository."""
@@ -58,3 +62,11 @@ class Unsupported(ValueError):
 
 class Malformed(ValueError):
     """The body is not what the provider's header says that it is; the text says what is wrong."""
+
+
+def kept_id(sent: str) -> str:
+    """Return a delivery's id as it is kept. Two ids that differ are kept as two, however long."""
+    if len(sent) <= MAX_ID:
+        return sent
+    digest = hashlib.sha256(sent.encode(errors="replace")).hexdigest()[:_DIGEST]
+    return f"{sent[: MAX_ID - _DIGEST - 1]}…{digest}"

@@ -9,18 +9,17 @@ from typing import Final
 
 from ebbflow.api.base import Key
 from ebbflow.api.gitaccount import GitAccount, Provider
-from ebbflow.domain.conditions import clip
 from ebbflow.domain.ports import Clock, Cluster
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.webhooks.account_secret import MOST_SECRETS, secret_name, secrets_of
 from ebbflow.domain.webhooks.delivery import (
-    MAX_ID,
     Delivery,
     Hint,
     Malformed,
     Ping,
     Unimportant,
     Unsupported,
+    kept_id,
 )
 from ebbflow.domain.webhooks.exchange import Answer, said, unreadable
 from ebbflow.domain.webhooks.formats import Format, format_of
@@ -78,7 +77,7 @@ class GitHooks:
                     HTTPStatus.ACCEPTED, "ignored", f"ignored: nothing waits for the event {name}"
                 )
             case Hint():
-                identity = clip(sender.id_of(delivery), MAX_ID) or None
+                identity = kept_id(sender.id_of(delivery)) or None
                 told = Told(event.repositories, sender.hook_of(delivery), identity)
                 return _looking(event, self._hints.take(account, hook.server, told))
 

@@ -18,7 +18,7 @@ from ebbflow.domain.ports import Clock, Cluster
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.times import format_micro_time
 from ebbflow.domain.triggers.decide import paused_words
-from ebbflow.domain.webhooks.delivery import MAX_ID, Malformed, Unsupported
+from ebbflow.domain.webhooks.delivery import Malformed, Unsupported, kept_id
 from ebbflow.domain.webhooks.exchange import Answer, RunCall, said, too_many, unreadable
 from ebbflow.domain.webhooks.formats import delivery_id
 from ebbflow.domain.webhooks.json_body import json_of
@@ -101,7 +101,7 @@ class KeyedTriggers:
         trigger = await self._trigger(key)
         if trigger is None:
             return UNKNOWN
-        sent = clip(delivery_id(call.delivery.headers), MAX_ID)
+        sent = kept_id(delivery_id(call.delivery.headers))
         return await self._called(Call(trigger, sent or self._token(), call.query, body))
 
     async def _is_known(self, key: Key, sent: str) -> bool:

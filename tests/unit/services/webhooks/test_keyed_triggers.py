@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ebbflow.api.base import Key
+from ebbflow.domain.webhooks.delivery import MAX_ID
 from ebbflow.services.webhooks.keyed_triggers import UNKNOWN
 from tests.support.webhook_world import DEPLOY, KEY, URL, WebhookWorld
 
@@ -28,6 +29,15 @@ async def test_a_call_makes_one_run_for_each_delivery(at: WebhookWorld) -> None:
     assert len(at.runs()) == 4
     assert [d["verdict"] for d in await at.deliveries()] == ["Fired"] * 4
     assert at.counted.counted == [("Webhook", "Fired", "RulesMet")] * 4
+
+
+async def test_long_names_of_calls_that_differ_at_their_end_are_two_calls(
+    at: WebhookWorld,
+) -> None:
+    for end in "112":
+        await at.call(idempotency_key="d" * 500 + end)
+    assert len(at.runs()) == 2
+    assert {len(d["id"]) for d in await at.deliveries()} == {MAX_ID}
 
 
 async def test_a_call_reads_what_it_is_about_once(at: WebhookWorld) -> None:
