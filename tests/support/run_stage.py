@@ -21,10 +21,13 @@ from ebbflow.domain.runs.creation import NewPlace, by_user
 from ebbflow.domain.runs.queue import QUEUE, queue_key
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.verbs import Verbs
+from ebbflow.services.nodes.action import Action
 from ebbflow.services.nodes.errands import PATIENCE
 from ebbflow.services.nodes.http import Http
 from ebbflow.services.nodes.job_run import JobRun
 from ebbflow.services.nodes.pods.attempt_job import LAST_WORDS_SECONDS, AttemptJobs
+from ebbflow.services.nodes.pods.executing import Executions
+from ebbflow.services.nodes.pods.workload_changes import WorkloadChanges
 from ebbflow.services.nodes.registry import Ports, node_kinds
 from ebbflow.services.repositories.git_access import GitAccess
 from ebbflow.services.repositories.repository_commits import RepositoryCommits
@@ -125,9 +128,9 @@ class RunWorld:
     """One Template `shop`, its Runs, and passes made by hand."""
 
     def __init__(
-        self, http_patience: float = PATIENCE, log_patience: float = LAST_WORDS_SECONDS
+        self, patience: float = PATIENCE, log_patience: float = LAST_WORDS_SECONDS
     ) -> None:
-        self._http_patience = http_patience
+        self._patience = patience
         self._log_patience = log_patience
         self.clock = ManualClock()
         self.cluster = MemoryCluster()
@@ -180,7 +183,10 @@ class RunWorld:
         )
         jobs = AttemptJobs(objects, self.pod_logs, ports.sources, self._log_patience)
         self.kinds = {kind.name: kind for kind in node_kinds(ports)} | {
-            "HTTP": Http(self.http, secrets, self._http_patience),
+            "HTTP": Http(self.http, secrets, self._patience),
+            "Action": Action(
+                Executions(objects, self.pods, self._patience), WorkloadChanges(objects), ports.once
+            ),
             "JobRun": JobRun(objects, jobs),
         }
         nodes = RunNodes(self.kinds.values(), secrets, self.clock, lambda text: text)

@@ -66,9 +66,18 @@ def change(type_: str, **spec: Any) -> JsonObject:
 
 @pytest.fixture
 def world() -> RunWorld:
-    made = RunWorld()
-    made.objects.put(deployment())
-    return made
+    return stocked(RunWorld())
+
+
+@pytest.fixture
+def impatient() -> RunWorld:
+    """A world whose passes wait for no command that is under way."""
+    return stocked(RunWorld(patience=0))
+
+
+def stocked(world: RunWorld) -> RunWorld:
+    world.objects.put(deployment())
+    return world
 
 
 def settled(world: RunWorld, replicas: int) -> None:
@@ -155,38 +164,38 @@ class TestExecute:
         assert len(world.pods.commands) == 1
 
     async def test_an_attempt_is_on_record_as_running_before_its_command_begins(
-        self, world: RunWorld
+        self, impatient: RunWorld
     ) -> None:
-        await begin(world, execute())
-        world.objects.put(pod("api-1"))
-        world.pods.released.clear()
-        world.clock.advance(POD_RECHECK.total_seconds())
-        await world.look()
-        assert (world.node("0").phase, world.pods.commands) == ("Running", [])
-        await world.look()
-        assert len(world.pods.commands) == 1
+        await begin(impatient, execute())
+        impatient.objects.put(pod("api-1"))
+        impatient.pods.released.clear()
+        impatient.clock.advance(POD_RECHECK.total_seconds())
+        await impatient.look()
+        assert (impatient.node("0").phase, impatient.pods.commands) == ("Running", [])
+        await impatient.look()
+        assert len(impatient.pods.commands) == 1
 
-    async def test_a_killed_operator_never_runs_a_command_twice(self, world: RunWorld) -> None:
-        world.objects.put(pod("api-1"))
-        world.pods.released.clear()
-        await begin(world, execute())
-        assert world.phase() == "Running"
-        world.restart()
-        await world.look()
-        assert world.phase() == "Failed"
-        assert "the command may have run, and nobody knows how it ended" in world.message()
-        assert len(world.pods.commands) == 1
+    async def test_a_killed_operator_never_runs_a_command_twice(self, impatient: RunWorld) -> None:
+        impatient.objects.put(pod("api-1"))
+        impatient.pods.released.clear()
+        await begin(impatient, execute())
+        assert impatient.phase() == "Running"
+        impatient.restart()
+        await impatient.look()
+        assert impatient.phase() == "Failed"
+        assert "the command may have run, and nobody knows how it ended" in impatient.message()
+        assert len(impatient.pods.commands) == 1
 
-    async def test_another_attempt_may_run_it_again(self, world: RunWorld) -> None:
-        world.objects.put(pod("api-1"))
-        world.pods.released.clear()
+    async def test_another_attempt_may_run_it_again(self, impatient: RunWorld) -> None:
+        impatient.objects.put(pod("api-1"))
+        impatient.pods.released.clear()
         settings = {"maxAttempts": 2, "backoff": {"delay": 1}}
-        await begin(world, execute() | {"settings": settings})
-        world.restart()
-        await world.look()
-        world.pods.released.set()
-        await world.look_until("Succeeded")
-        assert (world.node("0").attempt, len(world.pods.commands)) == (2, 2)
+        await begin(impatient, execute() | {"settings": settings})
+        impatient.restart()
+        await impatient.look()
+        impatient.pods.released.set()
+        await impatient.look_until("Succeeded")
+        assert (impatient.node("0").attempt, len(impatient.pods.commands)) == (2, 2)
 
     async def test_what_was_refused_before_it_began_is_tried_again(self, world: RunWorld) -> None:
         world.objects.put(pod("api-1"))
@@ -202,14 +211,16 @@ class TestExecute:
         await begin(world, execute(wait=False))
         assert world.phase() == "Succeeded"
 
-    async def test_a_cancelled_run_waits_for_no_command(self, world: RunWorld) -> None:
-        world.objects.put(pod("api-1"))
-        world.pods.released.clear()
-        await begin(world, execute())
-        world.edit("one", cancel=True)
-        await world.look()
-        assert world.phase() == "Cancelled"
-        assert "it may go on in its container until the pod ends" in (world.node("0").message or "")
+    async def test_a_cancelled_run_waits_for_no_command(self, impatient: RunWorld) -> None:
+        impatient.objects.put(pod("api-1"))
+        impatient.pods.released.clear()
+        await begin(impatient, execute())
+        impatient.edit("one", cancel=True)
+        await impatient.look()
+        assert impatient.phase() == "Cancelled"
+        assert "it may go on in its container until the pod ends" in (
+            impatient.node("0").message or ""
+        )
 
     async def test_of_a_command_that_has_not_begun_nothing_goes_on(self, world: RunWorld) -> None:
         await begin(world, execute())

@@ -15,7 +15,7 @@ CALL = {"kind": "HTTP", "ref": "call", "spec": {"method": "POST", "url": "https:
 
 @pytest.fixture
 def world() -> RunWorld:
-    made = RunWorld(http_patience=0)
+    made = RunWorld(patience=0)
     made.template(CALL)
     return made
 
