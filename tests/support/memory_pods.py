@@ -44,7 +44,7 @@ class MemoryPodLogs(PodLogs):
 
 class MemoryPodExec(PodExec):
     """Commands that run nowhere. `commands` are those that began; `outcomes` are how they end, one
-    by one, then with 0. While `released` is not set, none comes to its end.
+    by one, then with 0. While `released` is not set, none comes to its end, nor is one refused.
     """
 
     def __init__(self) -> None:
@@ -57,6 +57,7 @@ class MemoryPodExec(PodExec):
     async def run(self, command: Command, account: Account) -> Outcome:
         outcome = self.outcomes.pop(0) if self.outcomes else Outcome(0, "")
         if isinstance(outcome, ObjectError):
+            await self.released.wait()
             raise outcome
         self.commands.append(command)
         await self.released.wait()

@@ -66,15 +66,17 @@ class Errands:
         """
         key = call.idempotency_key
         if key not in self:
-            if not call.fresh and key not in self._again:
+            if not call.fresh and not self.may_begin_again(key):
                 return Failed(lost)
             self.begin(key, work(), call.now)
-        try:
-            return await self.result(key) or Working(meanwhile, after=RECHECK)
-        except Exception:
-            # An attempt is fresh only until it was said that its work goes on.
-            self._again.append(key)
-            raise
+        return await self.result(key) or Working(meanwhile, after=RECHECK)
+
+    def may_begin_again(self, key: str) -> bool:
+        """Tell whether the work of an attempt raised, though the attempt is not fresh any more.
+
+        It is fresh only until it was said that its work goes on.
+        """
+        return key in self._again
 
     def begin(self, key: str, work: Coroutine[Any, Any, Result], now: datetime) -> None:
         """Begin one. What was begun long ago and nobody asked for since is given up."""
@@ -88,7 +90,11 @@ class Errands:
         if not errand.task.done():
             return None
         del self._errands[key]
-        return errand.task.result()
+        try:
+            return errand.task.result()
+        except Exception:
+            self._again.append(key)
+            raise
 
     def give_up(self, key: str) -> bool:
         """End it, if it is there; tell whether it was still under way."""

@@ -205,6 +205,16 @@ class TestExecute:
         await world.look_until("Succeeded")
         assert len(world.pods.commands) == 1
 
+    async def test_what_was_refused_after_a_while_is_tried_again(self, impatient: RunWorld) -> None:
+        impatient.objects.put(pod("api-1"))
+        impatient.pods.outcomes.append(Busy("the kubelet does not answer", code=500))
+        impatient.pods.released.clear()
+        await begin(impatient, execute())
+        assert impatient.phase() == "Running"
+        impatient.pods.released.set()
+        await impatient.look_until("Succeeded")
+        assert len(impatient.pods.commands) == 1
+
     async def test_nobody_waits_for_what_is_only_sent(self, world: RunWorld) -> None:
         world.objects.put(pod("api-1"))
         world.pods.released.clear()

@@ -63,7 +63,8 @@ class Executions:
         """
         key = call.idempotency_key
         if key not in self._commands:
-            if call.inherited or not call.fresh:
+            first = call.fresh and not call.inherited
+            if not first and not self._commands.may_begin_again(key):
                 return Failed(UNKNOWN)
             pod = await self._ready_pod(call, wanted)
             if isinstance(pod, Working | Failed):
