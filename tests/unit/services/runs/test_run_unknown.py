@@ -20,6 +20,9 @@ def world() -> RunWorld:
     return RunWorld()
 
 
+SNAPSHOT = {"apiVersion": "snapshot.storage.k8s.io/v1", "kind": "VolumeSnapshot", "spec": {}}
+
+
 async def planned(world: RunWorld, *steps: JsonObject, **fields: Any) -> Run:
     world.template(*steps, **fields)
     run = await world.has_run("dry", dryRun=True)
@@ -83,9 +86,10 @@ async def test_what_comes_of_an_unknown_value_is_unknown_too(world: RunWorld) ->
         pytest.param(
             "Addon", {"name": "a", "type": "redis", "version": "7"}, "made.statefulset", id="set"
         ),
+        pytest.param("AddonBackup", {"manifest": SNAPSHOT}, "made", id="made-once"),
     ],
 )
-async def test_what_a_short_form_is_to_make_has_no_uid_yet(
+async def test_what_a_node_is_to_make_has_no_uid_yet(
     world: RunWorld, kind: str, spec: JsonObject, made: str
 ) -> None:
     node = {"kind": kind, "ref": "made", "spec": spec}

@@ -101,11 +101,11 @@ async def plan_objects(
         known = tainted_texts(manifest)
         after = tainted_where_known(after, known)
         changes.append(planned_change(call, before and tainted_where_known(before, known), after))
-        results.append(_to_come(after) if before is None else after)
+        results.append(to_come(after) if before is None else after)
     return Planned(tuple(changes), outputs_of(results), tuple(results))
 
 
-def _to_come(after: JsonObject) -> JsonObject:
+def to_come(after: JsonObject) -> JsonObject:
     """Return an object that a dry run made up, without what the API server will choose anew."""
     metadata = {key: value for key, value in after["metadata"].items() if key not in _CHOSEN}
     return {**after, "metadata": metadata}

@@ -28,7 +28,7 @@ from ebbflow.services.nodes.kind import (
     Succeeded,
     Working,
 )
-from ebbflow.services.nodes.objects.applying import prepared
+from ebbflow.services.nodes.objects.applying import prepared, to_come
 from ebbflow.services.nodes.objects.creating import create
 from ebbflow.services.nodes.objects.job_origin import OriginMissing, origin_spec
 from ebbflow.services.nodes.objects.short_form import SNAPSHOTS, ProjectId
@@ -129,7 +129,7 @@ class MadeOnce:
         # Without its kind an earlier node may be about to make that: this is all that can be told.
         with suppress(KindMissing):
             made = await self._objects.apply(made, call.run.account, manager=MANAGER, dry_run=True)
-        return _planned(call, ObjectId.of(made), made)
+        return _planned(call, ObjectId.of(made), to_come(made))
 
     async def stop(self, call: Call[Any], spec: OnceSpec) -> str:
         """End the Job, which would go on. Others stay: half a backup may be all that there is.
