@@ -106,6 +106,7 @@ def test_an_operator_that_ends_at_once_is_told_with_what_it_said(make):
 
 def test_an_operator_that_is_not_ready_is_told_with_what_it_lacks(make):
     operator = make("unready")
+    assert operator.ready_text() == "status 503"  # it listens
     with pytest.raises(AssertionError, match=r"operator to be ready.*status 503"):
         operator.wait_ready(timeout=0.3)
 
