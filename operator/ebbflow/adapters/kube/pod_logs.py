@@ -29,8 +29,10 @@ where it cuts, fewer lines are asked for; the kubelet keeps lines of 16 KiB at m
 
 SILENCE_SECONDS: Final = 20.0
 
-SETTLING_SECONDS: Final = 0.5
-"""How long is waited before a log that ends within a line is read again."""
+SETTLING_SECONDS: Final = 1.0
+"""How long is waited before a log that ends within a line is read again: five times the longest
+pause that Linux gives at once to who writes faster than the disk (mm/page-writeback.c, MAX_PAUSE).
+"""
 
 SETTLING_READS: Final = 10
 EVENTS: Final = 100
