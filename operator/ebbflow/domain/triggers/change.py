@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-BRANCHES: Final = "refs/heads/"
-TAGS: Final = "refs/tags/"
+from ebbflow.domain.git import HEADS, TAGS
+
 PULLS: Final = "pull/"
 
 
@@ -32,7 +32,7 @@ class RefMove:
     @property
     def branch(self) -> str | None:
         """The branch's name; None if it is none."""
-        return self.ref.removeprefix(BRANCHES) if self.ref.startswith(BRANCHES) else None
+        return self.ref.removeprefix(HEADS) if self.ref.startswith(HEADS) else None
 
     @property
     def tag(self) -> str | None:

@@ -15,9 +15,8 @@ from ebbflow.api.gittrigger import (
     GitTriggerStatus,
     TriggerHead,
 )
+from ebbflow.domain.git import HEADS, TAGS
 from ebbflow.domain.triggers.change import (
-    BRANCHES,
-    TAGS,
     Move,
     PullMove,
     PullRequest,
@@ -96,8 +95,8 @@ def follows(spec: GitTriggerSpec, ref: str) -> bool:
     """Tell whether the trigger looks at a branch or tag, by its whole name such as refs/tags/v1."""
     match spec.type:
         case "Push":
-            name = ref.removeprefix(BRANCHES)
-            return ref.startswith(BRANCHES) and matches_any(spec.branches, name)
+            name = ref.removeprefix(HEADS)
+            return ref.startswith(HEADS) and matches_any(spec.branches, name)
         case "Tag":
             name = ref.removeprefix(TAGS)
             return ref.startswith(TAGS) and (not spec.tags or matches_any(spec.tags, name))

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 
 from ebbflow.api.gittrigger import MAX_REF, GitTriggerSpec
-from ebbflow.domain.triggers.change import BRANCHES, TAGS, PullMove, PullRequest, RefMove
+from ebbflow.domain.git import HEADS, TAGS
+from ebbflow.domain.triggers.change import PullMove, PullRequest, RefMove
 from ebbflow.domain.triggers.ledger import MAX_UNFOLLOWED
 from ebbflow.domain.triggers.moves import follows
 from ebbflow.domain.triggers.pulls import follows_pull
@@ -20,7 +21,7 @@ def prefixes_of(spec: GitTriggerSpec) -> tuple[str, ...]:
     """Return how the full names of all refs begin that a trigger has verdicts on."""
     match spec.type:
         case "Push":
-            return (BRANCHES,)
+            return (HEADS,)
         case "Tag":
             return (TAGS,)
         case "PullRequest" | "PullRequestLabel" | "Schedule" | "Webhook":

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from pydantic import BaseModel, Field
 
+from ebbflow.domain.git import HEADS, TAGS
 from ebbflow.domain.webhooks.delivery import MAX_REFS, Event, Hint, Ping, Unimportant
 from ebbflow.domain.webhooks.payload import Text, Url, addresses, parsed
-
-_BRANCHES: Final = "refs/heads/"
-_TAGS: Final = "refs/tags/"
 
 
 class _Repository(BaseModel):
@@ -58,7 +56,7 @@ def read(event: str, body: Any) -> Event:
             return _hint(push.repository, push.ref)
         case "create" | "delete":
             made = parsed(_RefEvent, body)
-            prefix = _TAGS if made.ref_type == "tag" else _BRANCHES
+            prefix = TAGS if made.ref_type == "tag" else HEADS
             return _hint(made.repository, prefix + made.ref)
         case "pull_request":
             pull = parsed(_PullRequest, body)

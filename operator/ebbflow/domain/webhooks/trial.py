@@ -6,6 +6,7 @@ import json
 from typing import Any, Final
 
 from ebbflow.api.gitaccount import Provider
+from ebbflow.domain.git import HEADS
 from ebbflow.domain.secret import Tainted
 from ebbflow.domain.webhooks.addresses import identity
 from ebbflow.domain.webhooks.delivery import Delivery
@@ -13,8 +14,6 @@ from ebbflow.domain.webhooks.signatures import sign_hex
 
 TRIAL: Final = "ebbflow-test"
 """The event where the provider has no ping: one that nothing waits for, but that must be signed."""
-
-_BRANCHES: Final = "refs/heads/"
 
 
 def trial(
@@ -51,13 +50,13 @@ def trial(
 def _as_github(push: tuple[str, str] | None) -> tuple[str, Any]:
     if push is None:
         return "ping", {"zen": TRIAL}
-    return "push", {"ref": _BRANCHES + push[1], "repository": {"clone_url": push[0]}}
+    return "push", {"ref": HEADS + push[1], "repository": {"clone_url": push[0]}}
 
 
 def _as_gitlab(push: tuple[str, str] | None) -> tuple[str, Any]:
     if push is None:
         return TRIAL, {}
-    return "Push Hook", {"ref": _BRANCHES + push[1], "project": {"git_http_url": push[0]}}
+    return "Push Hook", {"ref": HEADS + push[1], "project": {"git_http_url": push[0]}}
 
 
 def _as_bitbucket(push: tuple[str, str] | None) -> tuple[str, Any]:
@@ -80,7 +79,7 @@ def _as_bitbucket_datacenter(push: tuple[str, str] | None) -> tuple[str, Any]:
     }
     return "repo:refs_changed", {
         "repository": repository,
-        "changes": [{"ref": {"id": _BRANCHES + push[1]}}],
+        "changes": [{"ref": {"id": HEADS + push[1]}}],
     }
 
 
