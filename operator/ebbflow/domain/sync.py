@@ -22,6 +22,7 @@ from ebbflow.api.template import (
 )
 from ebbflow.domain.conflicts import shown_conflicts
 from ebbflow.domain.document import InvalidDocument, document_hash, validate
+from ebbflow.domain.first_few import SHOWN, first_few
 from ebbflow.domain.git import BlobId, CommitId
 from ebbflow.domain.leaks import IsSecret, leaked_path, nothing_is_secret
 from ebbflow.domain.merge import MergeConflict, Prefer, merge
@@ -331,12 +332,10 @@ def _conflict(
     file: JsonObject,
     resolve: str | None,
 ) -> Blocked:
-    paths = ", ".join(c.path for c in conflicts[:5])
-    more = f" and {len(conflicts) - 5} more" if len(conflicts) > 5 else ""  # noqa: PLR2004
+    paths = first_few([c.path for c in conflicts[:SHOWN]], len(conflicts), ", ")
     return Blocked(
         Reason.CONFLICT,
-        f"both sides changed {paths}{more}; status.sync.conflicts has the values: "
-        f"{_ways_out(resolve)}",
+        f"both sides changed {paths}; status.sync.conflicts has the values: {_ways_out(resolve)}",
         shown_conflicts(conflicts, cluster, file),
     )
 

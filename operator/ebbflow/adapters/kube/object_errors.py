@@ -20,6 +20,7 @@ from ebbflow.adapters.kube.discovery import Served
 from ebbflow.api.base import JsonObject
 from ebbflow.domain.conditions import clip
 from ebbflow.domain.document.invalid import shortened
+from ebbflow.domain.first_few import first_few
 from ebbflow.domain.objects import (
     Account,
     AlreadyExists,
@@ -278,9 +279,7 @@ def _other(refusal: Refusal, attempt: Attempt) -> ObjectError:
 
 
 def _listed(fields: list[str]) -> str:
-    more = len(fields) - MAX_FIELDS
-    rest = f" and {more} more" if more > 0 else ""
-    return ", ".join(fields[:MAX_FIELDS]) + rest
+    return first_few(fields[:MAX_FIELDS], len(fields), ", ")
 
 
 def _status(body: bytes) -> JsonObject:

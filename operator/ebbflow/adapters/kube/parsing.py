@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from ebbflow.api.base import CommonStatus, JsonObject, Metadata, Resource
+from ebbflow.domain.first_few import SHOWN, first_few
 from ebbflow.domain.ports import InvalidObject
 
 R = TypeVar("R", bound=Resource)
-
-SHOWN: Final = 5
-"""Errors named in one message."""
 
 
 def parse(kind: type[R], raw: JsonObject) -> R:
@@ -29,8 +27,7 @@ def _sentence(error: ValidationError) -> str:
         f"{_path(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
         for problem in problems[:SHOWN]
     ]
-    more = len(problems) - len(said)
-    return "; ".join(said) + (f"; and {more} more" if more > 0 else "")
+    return first_few(said, len(problems))
 
 
 def _path(location: tuple[int | str, ...]) -> str:

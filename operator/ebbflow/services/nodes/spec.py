@@ -14,9 +14,9 @@ from ebbflow.api.base import JsonObject, Model
 from ebbflow.domain.expression import SecretKey
 from ebbflow.domain.expression.errors import hint
 from ebbflow.domain.expression.parser import BEGIN
+from ebbflow.domain.first_few import SHOWN, first_few
 from ebbflow.domain.secret import Tainted
 
-SHOWN = 5
 _PLAIN: Final = {
     "string_type": "must be a text",
     "bool_type": "must be true or false",
@@ -117,8 +117,7 @@ def _errors(error: ValidationError) -> list[ErrorDetails]:
 
 def _sentence(problems: list[ErrorDetails]) -> str:
     said = [f"{_path(problem['loc'])}: {_words(problem)}" for problem in problems[:SHOWN]]
-    more = len(problems) - len(said)
-    return "; ".join(said) + (f"; and {more} more" if more > 0 else "")
+    return first_few(said, len(problems))
 
 
 def _words(problem: ErrorDetails, names: Sequence[str] = ()) -> str:

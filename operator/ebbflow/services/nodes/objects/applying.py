@@ -10,6 +10,7 @@ from typing import Any, Final
 from ebbflow.api.base import JsonObject
 from ebbflow.api.run import FieldChange, PlannedChange
 from ebbflow.domain.cel import CelCompiler, Condition
+from ebbflow.domain.first_few import first_few
 from ebbflow.domain.health import Failed as Unhealthy
 from ebbflow.domain.health import Health, InProgress, Terminating, health
 from ebbflow.domain.inventory import apply_order
@@ -247,5 +248,4 @@ async def _said(
             trouble = await trouble_with_pods(objects, live, call.run.account)
             words += f"; {trouble}" if trouble else ""
         said.append(words)
-    more = len(verdicts) - SHOWN
-    return "; ".join(said) + (f"; and {more} more" if more > 0 else "")
+    return first_few(said, len(verdicts))
