@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 
 from typing_extensions import override
 
@@ -26,7 +25,6 @@ from ebbflow.domain.git import (
     CommitGone,
     CommitHeader,
     CommitId,
-    Credential,
     GitError,
     GitFile,
     NotACommit,
@@ -58,24 +56,12 @@ from tests.support.memory_commits import (
     prepared,
 )
 from tests.support.memory_objects import BLOB, COMMIT, DIRECTORY, TREE, Objects
+from tests.support.memory_repository import MemoryRepository
 
 MAIN = "main"
 AUTHOR = "Ann Example <ann@example.com>"
 MAX_BLOB_BYTES = 576 * 1024
 REGULAR = {"100644", "100755"}
-
-
-@dataclass
-class MemoryRepository:
-    """One repository on a server: objects, branches, and what the server does to requests."""
-
-    objects: Objects = field(default_factory=Objects)
-    branches: dict[str, CommitId] = field(default_factory=dict)
-    tags: dict[str, CommitId] = field(default_factory=dict)
-    credential: Credential | None = None
-    refusal: str | None = None
-    trouble: GitError | None = None
-    time: int = 1_700_000_000
 
 
 class MemoryGit(GitBackend):
